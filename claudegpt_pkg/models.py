@@ -1,0 +1,152 @@
+"""Claude model name → tier → the model that serves it. Pure: no settings, no network, no clock.
+
+    tiers = Tiers(opus="gpt-6.1-sol", sonnet="gpt-6.1-terra", haiku="gpt-6-luna")
+    choose("claude-opus-4-8[1m]", tiers)      → Choice(tier="opus", model="gpt-6.1-sol", effort=None)
+    choose("gpt-6.1-sol-xhigh", tiers)        → Choice(tier="opus", model="gpt-6.1-sol", effort="xhigh")
+
+The table at the end is what was known on its date; the account's own catalogue, where there is one, beats it. Nothing
+is refused because the table lacks it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Tier = Literal["opus", "sonnet", "haiku"]
+TIERS: tuple[Tier, ...] = ("opus", "sonnet", "haiku")
+
+# From least to most; a model that lacks a level gets the nearest it has below, else its lowest.
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+FAMILY_TIER: dict[str, Tier] = {"opus": "opus", "fable": "opus", "mythos": "opus", "sonnet": "sonnet", "haiku": "haiku"}
+ALIASES = {"gpt-5.3": "gpt-5.3-codex"}
+EFFORT_SUFFIX = re.compile(rf"-({'|'.join(EFFORTS)})$")
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """The model behind each tier."""
+
+    opus: str
+    sonnet: str
+    haiku: str
+
+    def model(self, tier: Tier) -> str:
+        models: dict[Tier, str] = {"opus": self.opus, "sonnet": self.sonnet, "haiku": self.haiku}
+        return models[tier]
+
+    def tier_of(self, model: str) -> Tier | None:
+        """The highest tier that `model` serves, or None."""
+        return next((tier for tier in TIERS if self.model(tier) == model), None)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What serves a request: `tier` None when the model is none of the tiers'; `effort` from the name's suffix."""
+
+    tier: Tier | None
+    model: str
+    effort: str | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is known of a model: window in tokens, effort levels from least to most, list price in $ per million."""
+
+    id: str
+    window: int
+    efforts: tuple[str, ...] = EFFORTS
+    price: tuple[float, float, float] | None = None  # input, cached input, output
+
+    @property
+    def name(self) -> str:
+        """How people write it: gpt-6.1-sol → GPT-6.1 Sol."""
+        family, _, rest = self.id.partition("-")
+        number, _, words = rest.partition("-")
+        if family != "gpt" or not number:
+            return self.id
+        return " ".join([f"GPT-{number}", *(word.capitalize() for word in words.split("-") if word)])
+
+
+def choose(requested: str, tiers: Tiers, passthrough: bool | None = None) -> Choice:
+    """The model that serves the name a client asked for. Never refuses one.
+
+    `passthrough` is PASSTHROUGH_MODE: None maps Claude's names and lets others through, True lets all through,
+    False gives every unknown name the sonnet tier's model.
+    """
+    name = requested.removesuffix("[1m]")
+    if passthrough is True:
+        return Choice(tiers.tier_of(name), name)
+    if tier := claude_tier(name):
+        return pick(tier, tiers)
+    model, effort = split_effort(name)
+    model = ALIASES.get(model, model)
+    tier = tiers.tier_of(model)
+    if tier is None and passthrough is False:
+        return pick("sonnet", tiers)
+    return Choice(tier, model, effort)
+
+
+def pick(tier: Tier, tiers: Tiers) -> Choice:
+    """A tier's model; its name may carry an effort suffix too."""
+    model, effort = split_effort(tiers.model(tier))
+    return Choice(tier, ALIASES.get(model, model), effort)
+
+
+def claude_tier(name: str) -> Tier | None:
+    """The tier of one of Claude's names or bare families; sonnet for a `claude-*` never heard of; None for others."""
+    lower = name.lower()
+    words = re.split(r"[^a-z]+", lower)
+    if not (lower in FAMILY_TIER or "claude" in words):
+        return None
+    return next((FAMILY_TIER[word] for word in words if word in FAMILY_TIER), "sonnet")
+
+
+def split_effort(model: str) -> tuple[str, str | None]:
+    """gpt-6-sol-high → (gpt-6-sol, high). A model whose own name ends so (gpt-5.1-codex-max) is left whole."""
+    match = EFFORT_SUFFIX.search(model)
+    if not match or model in KNOWN or model.endswith("-codex-max"):
+        return model, None
+    return model[: match.start()], match[1]
+
+
+def nearest_effort(wanted: str, available: tuple[str, ...]) -> str:
+    """The level itself, else the nearest below it that the model has, else the model's lowest."""
+    rank = EFFORTS.index(wanted)
+    below = [level for level in available if EFFORTS.index(level) <= rank]
+    return below[-1] if below else available[0]
+
+
+def lower_effort(first: str, second: str) -> str:
+    return min(first, second, key=EFFORTS.index)
+
+
+def known(model: str) -> Model:
+    """What the built-in table says of a model; for one it lacks, what is true of most: all efforts, 272k."""
+    return KNOWN.get(model) or Model(model, UNKNOWN_WINDOW)
+
+
+# Recorded November 2026: windows and prices of the OpenAI API, effort levels of the Codex CLI 0.169.0's bundled list.
+UNKNOWN_WINDOW = 272_000
+API_WINDOW = 1_050_000
+LOW_TO_MAX = ("low", "medium", "high", "xhigh", "max")
+LOW_TO_XHIGH = ("low", "medium", "high", "xhigh")
+NONE_TO_XHIGH = ("none", "low", "medium", "high", "xhigh")
+KNOWN: dict[str, Model] = {
+    model.id: model
+    for model in (
+        Model("gpt-6.1-sol", API_WINDOW, LOW_TO_MAX, (2, 0.10, 10)),
+        Model("gpt-6.1-terra", API_WINDOW, LOW_TO_MAX, (1, 0.05, 5)),
+        Model("gpt-6-astra", API_WINDOW, LOW_TO_MAX, (10, 1, 50)),
+        Model("gpt-6-sol", API_WINDOW, LOW_TO_MAX, (2, 0.20, 10)),
+        Model("gpt-6-luna", API_WINDOW, LOW_TO_MAX, (0.10, 0.01, 0.50)),
+        Model("gpt-5.6-sol", API_WINDOW, LOW_TO_MAX, (4, 0.4, 20)),
+        Model("gpt-5.6-terra", API_WINDOW, LOW_TO_MAX, (2, 0.2, 12)),
+        Model("gpt-5.6-luna", API_WINDOW, LOW_TO_MAX, (0.2, 0.02, 1.2)),
+        Model("gpt-5.5", API_WINDOW, LOW_TO_XHIGH, (5, 0.5, 30)),
+        Model("gpt-5.4", API_WINDOW, NONE_TO_XHIGH, (2.5, 0.25, 15)),
+        Model("gpt-5.4-mini", 400_000, NONE_TO_XHIGH, (0.75, 0.075, 4.5)),
+        Model("gpt-5.4-nano", 400_000, NONE_TO_XHIGH, (0.2, 0.02, 1.25)),
+    )
+}

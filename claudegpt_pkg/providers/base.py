@@ -1,0 +1,56 @@
+"""What a provider is: an address, a way to authenticate, what its backend takes. Data, and one function; no client.
+
+`proxy` sends `prepare(body)` to `url` with `headers(...)` under `auth`, and reads the answer; everything a provider
+knows about its own wire stands in its module, as data, so that no other place asks which provider it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from ..models import Model, Tiers, known
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a Responses backend takes (backends.md §1–4). The defaults are OpenAI's own API."""
+
+    instructions: bool = True  # else the system prompt rides as a first developer message
+    max_output_tokens: int | None = 16  # the least it accepts; None: the parameter is refused
+    refused: frozenset[str] = frozenset()  # top-level parameters it answers 400 to
+    tool_search: bool = False  # knows client-side `tool_search_call` / `tool_search_output`
+    obfuscation_option: bool = True  # knows `stream_options.include_obfuscation`
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One account on one backend. `label` is how the user is told whose model runs ("OpenAI API key")."""
+
+    name: str
+    label: str
+    url: str  # of POST …/responses
+    tiers: Tiers
+    backend: Backend = field(default_factory=Backend)
+    auth: httpx.Auth | None = None
+    fixed_headers: Mapping[str, str] = field(default_factory=dict)
+    session_header: str | None = None  # carries the conversation's cache key on each request
+    models: Mapping[str, Model] = field(default_factory=dict)  # the account's catalogue, where known
+
+    def headers(self, cache_key: str) -> dict[str, str]:
+        """Headers of one request of the conversation that `cache_key` (≤ 64 characters) names."""
+        headers = {"content-type": "application/json", "accept": "text/event-stream", **self.fixed_headers}
+        if self.session_header:
+            headers[self.session_header] = cache_key
+        return headers
+
+    def prepare(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body as this backend takes it: the same, in the same order, without what it refuses."""
+        return {key: value for key, value in body.items() if key not in self.backend.refused}
+
+    def model(self, model_id: str) -> Model:
+        """What is known of a model: the account's catalogue first, then the built-in table."""
+        return self.models.get(model_id) or known(model_id)

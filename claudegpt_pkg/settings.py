@@ -1,0 +1,294 @@
+"""Every setting, declared once; and one reading of them all: flag > environment > files > default.
+
+The name is the environment variable's, everywhere. Files, first wins: `config.env` in the user's config directory,
+`~/.claude/.env`, `.env` beside the clone's `claudegpt` script. A `.env` in the current directory is never read: a
+cloned repo must not be able to redirect a key. An empty value counts as not set.
+
+    settings = load(flags={"CLAUDEGPT_PROVIDER": "demo"})
+    settings[PROVIDER]          # typed, parsed; BadSetting if what the user wrote cannot be
+    settings.source(PROVIDER)   # "flag", "environment", a file's path, or "default"
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import platformdirs
+from dotenv import dotenv_values
+
+from .errors import BadSetting
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Text that does not print itself. `reveal()` is the only way to it."""
+
+    _text: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return "***"
+
+    def reveal(self) -> str:
+        return self._text
+
+
+@dataclass(frozen=True)
+class Option(Generic[T]):
+    """One setting: `parse` turns the text into the value and raises ValueError saying what it wants."""
+
+    name: str
+    parse: Callable[[str], T]
+    default: T
+    help: str
+    shown_default: str = ""  # what the docs say when `default` alone does not say it
+    also: tuple[str, ...] = ()  # older or foreign names of the same setting
+    secret: bool = False
+
+
+# How values are written.
+
+
+def text(value: str) -> str:
+    return value
+
+
+def flag(value: str) -> bool:
+    word = value.strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("is 1 or 0")
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        word = value.strip().lower()
+        if word in words:
+            return word
+        raise ValueError("is one of " + ", ".join(words))
+
+    return parse
+
+
+def names(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def seconds(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError("is a number of seconds") from None
+    if not 0 < number < 86_400:
+        raise ValueError("is a number of seconds above 0 and under a day")
+    return number
+
+
+def count(value: str) -> int:
+    if not value.strip().isdigit():
+        raise ValueError("is a whole number")
+    return int(value)
+
+
+def port(value: str) -> int:
+    number = count(value)
+    if number > 65_535:
+        raise ValueError("is a port number, 0 to 65535")
+    return number
+
+
+def size(value: str) -> int:
+    """Bytes, from "64mb", "500kb", "1gb" or a plain number."""
+    match = re.fullmatch(r"(\d+)\s*(b|kb|mb|gb)?", value.strip().lower())
+    if not match:
+        raise ValueError("is a size such as 64mb")
+    return int(match[1]) * {None: 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}[match[2]]
+
+
+def web_url(value: str) -> str:
+    if not re.match(r"https?://[^\s/]+", value.strip()):
+        raise ValueError("is an address that begins with https:// or http://")
+    return value.strip().rstrip("/")
+
+
+def path(value: str) -> Path:
+    return Path(value).expanduser()
+
+
+PROVIDERS = ("chatgpt", "codex", "openai", "azure", "demo")
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+effort = one_of(*EFFORTS)
+
+# The declarations, in the order of docs/configuration.md.
+
+NO_TEXT: str | None = None
+NO_SECRET: Secret | None = None
+NO_FLAG: bool | None = None
+NO_NAMES: tuple[str, ...] = ()
+NO_PATH: Path | None = None
+
+PROVIDER = Option("CLAUDEGPT_PROVIDER", one_of(*PROVIDERS), NO_TEXT, "whose model runs: " + ", ".join(PROVIDERS))
+OPENAI_API_KEY = Option("OPENAI_API_KEY", Secret, NO_SECRET, "provider openai: the API key", secret=True)
+OPENAI_BASE_URL = Option(
+    "OPENAI_BASE_URL",
+    web_url,
+    "https://api.openai.com/v1",
+    "provider openai: where the Responses API is; any compatible server works, Ollama and vLLM among them",
+)
+OPENAI_OPUS = Option("CLAUDEGPT_OPENAI_OPUS", text, NO_TEXT, "openai: the opus tier's model", "newest known")
+OPENAI_SONNET = Option("CLAUDEGPT_OPENAI_SONNET", text, NO_TEXT, "openai: the sonnet tier's model", "newest known")
+OPENAI_HAIKU = Option("CLAUDEGPT_OPENAI_HAIKU", text, NO_TEXT, "openai: the haiku tier's model", "newest known")
+DEFAULT_OPUS = Option("ANTHROPIC_DEFAULT_OPUS_MODEL", text, NO_TEXT, "if you export it, it is the opus tier's model")
+DEFAULT_SONNET = Option("ANTHROPIC_DEFAULT_SONNET_MODEL", text, NO_TEXT, "the same for the sonnet tier")
+DEFAULT_HAIKU = Option("ANTHROPIC_DEFAULT_HAIKU_MODEL", text, NO_TEXT, "the same for the haiku tier")
+PASSTHROUGH = Option(
+    "PASSTHROUGH_MODE",
+    flag,
+    NO_FLAG,
+    "unset: `claude-*` names are mapped, others go as they are; 1: all as they are; 0: unknown names map to sonnet",
+)
+EFFORT = Option(
+    "CLAUDEGPT_EFFORT", effort, NO_TEXT, "effort where a request names none", also=("PROXY_DEFAULT_EFFORT",)
+)
+REASONING_OPUS = Option("CLAUDEGPT_REASONING_OPUS", effort, NO_TEXT, "opus: effort where a request names none")
+REASONING_SONNET = Option("CLAUDEGPT_REASONING_SONNET", effort, NO_TEXT, "sonnet: effort where a request names none")
+REASONING_HAIKU = Option("CLAUDEGPT_REASONING_HAIKU", effort, "low", "haiku: the most effort it may use")
+TOOLS_REASONING = Option(
+    "CLAUDEGPT_TOOLS_REASONING", effort, NO_TEXT, "the most effort a turn that declares tools may use"
+)
+IDENTITY = Option(
+    "CLAUDEGPT_TRUE_IDENTITY", flag, True, "say the real model's name where the prompt says 'you are Claude'"
+)
+BLOCK_MCP = Option("CLAUDEGPT_BLOCK_MCP", flag, False, "leave `mcp__*` tools out of every request")
+DROP_TOOLS = Option("CLAUDEGPT_DROP_TOOLS", names, NO_NAMES, "leave these tools out of every request (comma-separated)")
+PARALLEL_TOOLS = Option(
+    "CLAUDEGPT_PARALLEL_TOOLS",
+    one_of("auto", "on", "off"),
+    "auto",
+    "parallel tool calls; auto: on for Claude Code, off for other clients with tools that change things",
+)
+TOOL_SEARCH = Option("CLAUDEGPT_TOOL_SEARCH", flag, True, "let Claude Code hold back tool schemas until needed")
+TRACE = Option("CLAUDEGPT_TRACE", flag, True, "keep one file a turn: what was asked, sent and answered; never a secret")
+TRACE_DIR = Option("CLAUDEGPT_TRACE_DIR", path, NO_PATH, "where traces go", "the state directory")
+TRACE_MAX_MB = Option("CLAUDEGPT_TRACE_MAX_MB", count, 200, "oldest traces are deleted past this many MB")
+HOST = Option("CLAUDEGPT_HOST", text, "127.0.0.1", "the address the proxy listens on; beyond loopback it needs a token")
+PORT = Option("CLAUDEGPT_PORT", port, 0, "the port the proxy listens on", "a free one", also=("PORT",))
+JSON_LIMIT = Option("PROXY_JSON_LIMIT", size, 64 * 2**20, "the largest request body", "64mb")
+TOKEN = Option("CLAUDEGPT_TOKEN", Secret, NO_SECRET, "what a client must present", "random at each start", secret=True)
+FIRST_EVENT_TIMEOUT = Option(
+    "CLAUDEGPT_STREAM_FIRST_EVENT_TIMEOUT", seconds, 300.0, "seconds the upstream may take to begin an answer"
+)
+IDLE_TIMEOUT = Option("CLAUDEGPT_STREAM_IDLE_TIMEOUT", seconds, 120.0, "seconds of silence allowed within an answer")
+CLAUDE_BIN = Option("CLAUDEGPT_CLAUDE_BIN", path, NO_PATH, "which Claude Code to run", "`claude` on PATH")
+ISOLATE = Option(
+    "CLAUDEGPT_GLOBAL_ISOLATE", flag, False, "1: a private Claude config directory that keeps your CLAUDE.md"
+)
+
+OPTIONS: dict[str, Option[Any]] = {value.name: value for value in list(globals().values()) if isinstance(value, Option)}
+
+
+@dataclass(frozen=True)
+class Dirs:
+    """Where our own files live; `CLAUDEGPT_HOME` moves them all under one folder."""
+
+    config: Path
+    data: Path
+    state: Path
+    cache: Path
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str]) -> Dirs:
+        if home := environ.get("CLAUDEGPT_HOME"):
+            root = Path(home).expanduser().absolute()
+            return cls(root / "config", root / "data", root / "state", root / "cache")
+        where = platformdirs.PlatformDirs("claudegpt", appauthor=False)
+        return cls(where.user_config_path, where.user_data_path, where.user_state_path, where.user_cache_path)
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.env"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One place values come from: its name for the user, and what stands there."""
+
+    source: str
+    values: Mapping[str, str]
+
+
+class Settings:
+    """All settings as one reading found them. Immutable; a value is parsed when it is asked for."""
+
+    def __init__(self, layers: list[Layer], dirs: Dirs):
+        self._layers = layers
+        self.dirs = dirs
+
+    def __getitem__(self, option: Option[T]) -> T:
+        """The option's value. Raises BadSetting naming the setting, its source and what it wants."""
+        found = self._find(option)
+        if found is None:
+            return option.default
+        raw, source = found
+        try:
+            return option.parse(raw)
+        except ValueError as problem:
+            shown = "its value" if option.secret else repr(raw)
+            raise BadSetting(f"{option.name} {problem}, not {shown} (from {source}).") from None
+
+    def source(self, option: Option[Any]) -> str:
+        found = self._find(option)
+        return found[1] if found else "default"
+
+    def check(self) -> None:
+        """Raises BadSetting for the first value that cannot be used."""
+        for option in OPTIONS.values():
+            self[option]
+
+    @cached_property
+    def trace_dir(self) -> Path:
+        return self[TRACE_DIR] or self.dirs.state / "traces"
+
+    def _find(self, option: Option[Any]) -> tuple[str, str] | None:
+        for layer in self._layers:
+            for name in (option.name, *option.also):
+                if value := layer.values.get(name):
+                    return value, layer.source
+        return None
+
+
+def load(flags: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read every layer. `flags` maps setting names to values; `environ` defaults to the process's.
+
+    Raises BadSetting when a settings file is there but cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    dirs = Dirs.find(environ)
+    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    files = [dirs.config_file, home / ".claude" / ".env"]
+    if clone := environ.get("CLAUDEGPT_CLONE"):  # set by the clone's `claudegpt` script
+        files.append(Path(clone) / ".env")
+    layers = [Layer("flag", flags or {}), Layer("environment", environ), *map(read_env_file, files)]
+    return Settings(layers, dirs)
+
+
+def read_env_file(file: Path) -> Layer:
+    """The NAME=value lines of `file`; an absent file is an empty layer. Raises BadSetting if it cannot be read."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            values = dotenv_values(stream=lines, interpolate=False)
+    except (FileNotFoundError, NotADirectoryError):
+        values = {}
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "not UTF-8 text"
+        raise BadSetting(f"Cannot read {file}: {reason}.", "Correct its permissions or move it away.") from None
+    return Layer(str(file), {name: value for name, value in values.items() if value is not None})

@@ -1,0 +1,141 @@
+"""The Messages wire: one constructor for each shape we send to the client. Nothing here decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Event = dict[str, Any]
+Block = dict[str, Any]
+
+# Events, in the order a stream holds them.
+
+
+def message_start(*, message_id: str, model: str, usage: Mapping[str, Any]) -> Event:
+    message: Event = {
+        "id": message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
+    return {"type": "message_start", "message": message}
+
+
+def ping() -> Event:
+    return {"type": "ping"}
+
+
+def content_block_start(index: int, block: Block) -> Event:
+    return {"type": "content_block_start", "index": index, "content_block": block}
+
+
+def text_delta(index: int, text: str) -> Event:
+    return {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}}
+
+
+def thinking_delta(index: int, thinking: str) -> Event:
+    return {"type": "content_block_delta", "index": index, "delta": {"type": "thinking_delta", "thinking": thinking}}
+
+
+def signature_delta(index: int, signature: str) -> Event:
+    return {"type": "content_block_delta", "index": index, "delta": {"type": "signature_delta", "signature": signature}}
+
+
+def input_json_delta(index: int, partial_json: str) -> Event:
+    delta = {"type": "input_json_delta", "partial_json": partial_json}
+    return {"type": "content_block_delta", "index": index, "delta": delta}
+
+
+def citations_delta(index: int, citation: Mapping[str, Any]) -> Event:
+    return {"type": "content_block_delta", "index": index, "delta": {"type": "citations_delta", "citation": citation}}
+
+
+def content_block_stop(index: int) -> Event:
+    return {"type": "content_block_stop", "index": index}
+
+
+def message_delta(*, stop_reason: str, stop_sequence: str | None, usage: Mapping[str, Any]) -> Event:
+    delta = {"stop_reason": stop_reason, "stop_sequence": stop_sequence}
+    return {"type": "message_delta", "delta": delta, "usage": usage}
+
+
+def message_stop() -> Event:
+    return {"type": "message_stop"}
+
+
+def error(kind: str, message: str) -> Event:
+    """The body of an error response, and the event that ends a stream that failed."""
+    return {"type": "error", "error": {"type": kind, "message": message}}
+
+
+# Blocks, as content_block_start announces them.
+
+
+def text_block() -> Block:
+    return {"type": "text", "text": ""}
+
+
+def thinking_block() -> Block:
+    return {"type": "thinking", "thinking": "", "signature": ""}
+
+
+def redacted_thinking_block(data: str) -> Block:
+    return {"type": "redacted_thinking", "data": data}
+
+
+def tool_use_block(call_id: str, name: str) -> Block:
+    return {"type": "tool_use", "id": call_id, "name": name, "input": {}}
+
+
+def server_tool_use_block(call_id: str, name: str) -> Block:
+    return {"type": "server_tool_use", "id": call_id, "name": name, "input": {}}
+
+
+def web_search_tool_result_block(call_id: str, results: Sequence[Mapping[str, Any]]) -> Block:
+    return {"type": "web_search_tool_result", "tool_use_id": call_id, "content": list(results)}
+
+
+def web_search_result(*, url: str, title: str) -> Block:
+    # The API's encrypted_content is opaque to clients; ours has none to carry.
+    return {"type": "web_search_result", "url": url, "title": title, "encrypted_content": "", "page_age": None}
+
+
+def web_citation(*, url: str, title: str, cited_text: str) -> Block:
+    return {
+        "type": "web_search_result_location",
+        "url": url,
+        "title": title,
+        "encrypted_index": "",
+        "cited_text": cited_text,
+    }
+
+
+def usage(
+    *, input_tokens: int, cached_tokens: int = 0, cache_write_tokens: int = 0, output_tokens: int = 0, searches: int = 0
+) -> dict[str, Any]:
+    """The three input buckets, which must sum to what the upstream calls `input_tokens`; and the output."""
+    counts: dict[str, Any] = {
+        "input_tokens": max(0, input_tokens - cached_tokens - cache_write_tokens),
+        "cache_creation_input_tokens": cache_write_tokens,
+        "cache_read_input_tokens": cached_tokens,
+        "output_tokens": output_tokens,
+    }
+    if searches:
+        counts["server_tool_use"] = {"web_search_requests": searches}
+    return counts
+
+
+# Other bodies.
+
+
+def model_info(model_id: str, display_name: str) -> dict[str, Any]:
+    return {"type": "model", "id": model_id, "display_name": display_name, "created_at": "2026-01-01T00:00:00Z"}
+
+
+def model_list(models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    first, last = (models[0]["id"], models[-1]["id"]) if models else (None, None)
+    return {"data": list(models), "has_more": False, "first_id": first, "last_id": last}

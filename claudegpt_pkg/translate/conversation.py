@@ -1,0 +1,282 @@
+"""The client's messages → the upstream's input items: in order, nothing lost, nothing the upstream would refuse.
+
+A 400 ends a session, so what the upstream refuses is repaired: a call without its result gets one that says so, a
+result without its call becomes a user's message, a result that came too early moves behind its call, a reasoning item
+that leads to nothing is left out. What was repaired or left out is noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from . import content, openai, reasoning
+from .content import Block, blocks_of, parts_of
+from .jsontext import dumps
+from .prompt import Identity, true_identity
+from .tools import SEARCH_TOOL, ToolTable, short
+
+Item = openai.Item
+Message = Mapping[str, Any]
+
+CALLS = frozenset({"function_call", "tool_search_call"})
+OUTPUTS = frozenset({"function_call_output", "tool_search_output"})
+NO_RESULT = "[no result: the call was interrupted]"
+NO_OUTPUT = "[no output]"
+
+
+def references(messages: Iterable[Message]) -> list[str]:
+    """Names of the tools found so far: in search results, and where the client adds one in mid-conversation."""
+    found = []
+    for message in messages:
+        for block in blocks_of(message.get("content")):
+            if block["type"] == "tool_result":
+                found += [part["tool_name"] for part in blocks_of(block.get("content")) if is_reference(part)]
+            elif block["type"] == "tool_addition" and isinstance(name := tool_changed(block), str):
+                found.append(name)
+    return found
+
+
+def added_tools(messages: Iterable[Message]) -> list[Block]:
+    """Tools the client defines in mid-conversation (`tool_addition` with a whole definition)."""
+    return [
+        tool["definition"]
+        for message in messages
+        if message.get("role") == "system"
+        for block in blocks_of(message.get("content"))
+        if block["type"] == "tool_addition" and isinstance((tool := block.get("tool") or {}).get("definition"), dict)
+    ]
+
+
+def removed_tools(messages: Iterable[Message]) -> set[str]:
+    """Names the client took away in mid-conversation and has not added again since."""
+    gone: set[str] = set()
+    for message in messages:
+        for block in blocks_of(message.get("content")) if message.get("role") == "system" else ():
+            name = tool_changed(block)
+            if block["type"] == "tool_removal" and name:
+                gone.add(name)
+            elif block["type"] == "tool_addition" and name:
+                gone.discard(name)
+    return gone
+
+
+def tool_changed(block: Block) -> str | None:
+    tool = block.get("tool") or {}
+    name = tool.get("name") or (tool.get("definition") or {}).get("name")
+    return name if isinstance(name, str) else None
+
+
+def is_reference(part: Block) -> bool:
+    return bool(part["type"] == "tool_reference")
+
+
+def search_calls(messages: Iterable[Message]) -> set[str]:
+    return {
+        short(block["id"])
+        for message in messages
+        for block in blocks_of(message.get("content"))
+        if block["type"] == "tool_use" and block["name"] == SEARCH_TOOL
+    }
+
+
+class Conversation:
+    """One pass over the messages; `items` is the result, `notes` what became of what could not simply be sent."""
+
+    def __init__(self, table: ToolTable, identity: Identity | None, *, media_in_outputs: bool = True):
+        self.items: list[Item] = []
+        self.notes: list[tuple[str, str]] = []
+        self.media_bytes = 0
+        self._table = table
+        self._identity = identity
+        self._media_in_outputs = media_in_outputs
+        self._late_blobs: dict[str, str] = {}
+        self._searches: set[str] = set()  # call ids of ToolSearch
+        self._replayed: set[str] = set()  # ids of reasoning items: the upstream refuses one twice
+
+    def read(self, messages: Sequence[Message]) -> list[Item]:
+        signatures = (block.get("data") for message in messages for block in blocks_of(message.get("content")))
+        self._late_blobs = reasoning.gather(signatures)
+        if self._table.searching:
+            self._searches = search_calls(messages)
+        last_user = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=-1)
+        for at, message in enumerate(messages):
+            if message["role"] == "system":
+                self._system(message, answered=at < last_user)
+            elif message["role"] == "assistant":
+                self._assistant(message)
+            else:
+                self._user(message)
+        self.items = list(self._leading_somewhere(self._paired(self.items)))
+        return self.items
+
+    # One message.
+
+    def _system(self, message: Message, *, answered: bool) -> None:
+        if message.get("clear_at") == "next_user_message" and answered:
+            self.notes.append(("messages.system", "left out: shown only until the next user message"))
+            return
+        texts = [block["text"] for block in blocks_of(message.get("content")) if block.get("text")]
+        parts = [openai.input_text(true_identity(text, self._identity)) for text in texts]
+        if parts:
+            self.items.append(openai.message("developer", parts))
+
+    def _user(self, message: Message) -> None:
+        blocks = blocks_of(message["content"])
+        results = [block for block in blocks if block["type"] == "tool_result"]
+        followers = [part for block in results for part in self._result(block)]
+        said = [part for block in blocks if block["type"] != "tool_result" for part in self._parts(block)]
+        if parts := [*followers, *said]:
+            self.items.append(openai.message("user", parts))
+
+    def _assistant(self, message: Message) -> None:
+        for block in blocks_of(message["content"]):
+            make = ASSISTANT.get(block["type"])
+            if make:
+                make(self, block)
+            elif block["type"].endswith("_tool_result"):
+                self.items.append(openai.assistant_message(content.server_result_text(block)))
+            else:
+                self._unknown(block)
+
+    def _parts(self, block: Block) -> list[openai.Part]:
+        parts = parts_of(block)
+        if parts is None:
+            self._unknown(block)
+            return []
+        self.media_bytes += content.media_bytes(parts)
+        return parts
+
+    def _unknown(self, block: Block) -> None:
+        self.notes.append((f"messages.{block['type']}", "dropped: a block with no counterpart upstream"))
+
+    # Blocks of the assistant's.
+
+    def _text(self, block: Block) -> None:
+        if block["text"]:
+            self.items.append(openai.assistant_message(block["text"]))
+
+    def _thinking(self, block: Block) -> None:
+        signature = block.get("data") if block["type"] == "redacted_thinking" else block.get("signature")
+        item = reasoning.replay(signature, self._late_blobs)
+        if item is None:
+            if not (reasoning.read(signature) or {}).get("late"):
+                self.notes.append((f"messages.{block['type']}", "dropped: not signed by this proxy"))
+        elif item["id"] not in self._replayed:
+            self._replayed.add(item["id"])
+            self.items.append(item)
+
+    def _tool_use(self, block: Block) -> None:
+        call_id = short(block["id"])
+        if call_id in self._searches:
+            self.items.append(openai.tool_search_call(call_id, block["input"]))
+        else:
+            self.items.append(openai.function_call(call_id, short(block["name"]), dumps(block["input"])))
+
+    def _server_tool_use(self, block: Block) -> None:
+        self.items.append(openai.assistant_message(content.server_call_text(block)))
+
+    # A tool's result.
+
+    def _result(self, block: Block) -> list[openai.Part]:
+        """Append the result's item; gives back the parts that must follow in a user message instead."""
+        call_id = short(block["tool_use_id"])
+        blocks = blocks_of(block.get("content"))
+        names = [part["tool_name"] for part in blocks if is_reference(part)]
+        parts = [part for inner in blocks if not is_reference(inner) for part in self._parts(inner)]
+        if call_id in self._searches:
+            tools = [self._table.found[name] for name in names if name in self._table.found]
+            self.items.append(openai.tool_search_output(call_id, tools))
+            return parts
+        if names:
+            parts.append(openai.input_text("These tools can be called now: " + ", ".join(map(short, names))))
+        if block.get("is_error"):
+            parts = mark_error(parts)
+        followers = []
+        if not self._media_in_outputs:
+            followers = [part for part in parts if part["type"] != "input_text"]
+            parts = [part for part in parts if part["type"] == "input_text"]
+            if followers:
+                parts.append(openai.input_text("[what this tool returned is shown in the next message]"))
+        self.items.append(openai.function_call_output(call_id, content.plain_output(parts) or NO_OUTPUT))
+        return followers
+
+    # Repairs, each over all items.
+
+    def _paired(self, items: list[Item]) -> Iterator[Item]:
+        """Every call followed by exactly one output, every output preceded by its call."""
+        calls, outputs = first_places(items, CALLS), first_places(items, OUTPUTS)
+        for at, item in enumerate(items):
+            call_id = item.get("call_id", "")
+            if item["type"] in CALLS:
+                if calls[call_id] != at:
+                    self.notes.append(("messages.tool_use", f"dropped: a second call with the id {call_id}"))
+                    continue
+                yield item
+                if call_id not in outputs:
+                    self.notes.append(("messages.tool_use", f"repaired: no result for {call_id}"))
+                    yield missing_output(item)
+                elif outputs[call_id] < at:
+                    yield items[outputs[call_id]]
+            elif item["type"] not in OUTPUTS:
+                yield item
+            elif call_id not in calls or outputs[call_id] != at:
+                self.notes.append(("messages.tool_result", f"repaired: no call for {call_id}"))
+                yield orphan(item)
+            elif calls[call_id] < at:
+                yield item
+
+    def _leading_somewhere(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Reasoning only where what it led to follows: 400 "without its required following item" otherwise."""
+        waiting: list[Item] = []
+        for item in items:
+            if item["type"] == "reasoning":
+                waiting.append(item)
+                continue
+            if waiting and (item["type"] in CALLS or item.get("role") == "assistant"):
+                yield from waiting
+            elif waiting:
+                self.notes.append(("messages.thinking", "dropped: nothing it led to follows"))
+            waiting = []
+            yield item
+        if waiting:
+            self.notes.append(("messages.thinking", "dropped: nothing it led to follows"))
+
+
+def first_places(items: list[Item], kinds: Iterable[str]) -> dict[str, int]:
+    """call_id → where the first item of those kinds with it stands."""
+    places: dict[str, int] = {}
+    for at, item in enumerate(items):
+        if item["type"] in kinds:
+            places.setdefault(item["call_id"], at)
+    return places
+
+
+def mark_error(parts: list[openai.Part]) -> list[openai.Part]:
+    """The upstream has no `is_error`: it is said in front, where the text does not say so itself."""
+    text = next((part["text"] for part in parts if part["type"] == "input_text"), "")
+    if text.lstrip().lower().startswith(("error", "<tool_use_error>")):
+        return parts
+    return [openai.input_text("Error:"), *parts]
+
+
+def missing_output(call: Item) -> Item:
+    if call["type"] == "tool_search_call":
+        return openai.tool_search_output(call["call_id"], [])
+    return openai.function_call_output(call["call_id"], NO_RESULT)
+
+
+def orphan(output: Item) -> Item:
+    """A result whose call is not in the conversation, as what the user says."""
+    result = output.get("output") or NO_OUTPUT
+    parts = [openai.input_text(result)] if isinstance(result, str) else result
+    return openai.message("user", [openai.input_text("[result of an earlier tool call]"), *parts])
+
+
+ASSISTANT: dict[str, Callable[[Conversation, Block], None]] = {
+    "text": Conversation._text,
+    "thinking": Conversation._thinking,
+    "redacted_thinking": Conversation._thinking,
+    "tool_use": Conversation._tool_use,
+    "server_tool_use": Conversation._server_tool_use,
+}

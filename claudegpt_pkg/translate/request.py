@@ -1,0 +1,227 @@
+"""A Messages request → a Responses request. Pure: the same request and target give the same bytes.
+
+The body's order is part of the design: what stays the same from turn to turn stands in front (instructions, tools,
+parameters) and `input` last, so that turn n's bytes are a prefix of turn n+1's up to the new items and the upstream's
+prompt cache hits. What became of each field of the request is in `Translation.notes` (docs/translation.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import openai
+from .content import blocks_of
+from .conversation import Conversation, added_tools, references, removed_tools
+from .prompt import Identity, instructions
+from .tools import ToolRules, ToolTable, parallel_calls, tool_choice, tool_table
+
+Request = Mapping[str, Any]
+Note = tuple[str, str]  # a field of the request, and what became of it
+
+INCLUDE = ["reasoning.encrypted_content"]
+INCLUDE_SOURCES = "web_search_call.action.sources"
+BYTES_PER_TOKEN = 4  # of English and code, near enough for the estimate that opens a stream
+MEDIA_TOKENS = 1_000  # of one image or page, likewise
+
+# Fields that have no counterpart upstream: why nothing is lost by leaving them out, or what is.
+DROPPED = {
+    "cache_control": "dropped: the upstream caches by prefix on its own",
+    "context_management": "dropped: nothing is cleared, all reasoning is replayed",
+    "container": "dropped: Anthropic's code execution",
+    "mcp_servers": "dropped: Anthropic's own MCP connector",
+    "top_k": "dropped: the upstream has no such parameter",
+    "metadata": "used for the cache key only",
+    "inference_geo": "dropped: Anthropic's own routing",
+    "diagnostics": "dropped: Anthropic's own diagnostics",
+    "fallbacks": "dropped: Anthropic's own models",
+    "safeguards": "dropped: the check runs on Anthropic's servers; the client refuses what it would have checked",
+}
+SERVICE_TIERS = {"standard_only": "default"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the request is translated for: a model on a backend, under the user's settings."""
+
+    model: str
+    effort: str
+    cache_key: str
+    summary: str | None = "auto"  # of the reasoning; None where the backend refuses it
+    identity: Identity | None = None
+    tools: ToolRules = field(default_factory=ToolRules)
+    instructions: bool = True  # else the system prompt is a first developer message
+    least_output_tokens: int | None = 16  # None: the backend refuses max_output_tokens
+    media_in_outputs: bool = True
+    obfuscation_option: bool = True
+
+
+@dataclass(frozen=True)
+class Translation:
+    """The request to send, and what the answer's translation needs to know."""
+
+    body: dict[str, Any]
+    table: ToolTable
+    stop_sequences: tuple[str, ...]
+    show_thinking: bool
+    media: tuple[int, int]  # count of images and files, and their bytes in the body
+    notes: tuple[Note, ...]
+
+    def estimated_tokens(self, body_bytes: int) -> int:
+        """Input tokens, near enough to open a stream with; the truth comes with its end."""
+        count, size = self.media
+        return max(1, (body_bytes - size) // BYTES_PER_TOKEN + count * MEDIA_TOKENS)
+
+
+def translate(request: Request, target: Target) -> Translation:
+    """Translate one valid Messages request (validate.check_request). Raises InvalidRequest for what cannot be."""
+    messages = request["messages"]
+    table = request_tools(request, target.tools)
+    conversation = Conversation(table, target.identity, media_in_outputs=target.media_in_outputs)
+    items = conversation.read(messages)
+    system = instructions(request.get("system"), target.identity)
+    body: dict[str, Any] = {"model": target.model}
+    if system and target.instructions:
+        body["instructions"] = system
+    elif system:
+        items = [openai.message("developer", [openai.input_text(system)]), *items]
+    body |= tool_fields(request, table, target.tools)
+    body |= output_fields(request, target)
+    notes = [*table.notes, *conversation.notes, *parameter_notes(request, target)]
+    media = [part for item in items for part in media_parts(item)]
+    return Translation(
+        body={**body, **fixed_fields(target, table), "input": items},
+        table=table,
+        stop_sequences=tuple(text for text in request.get("stop_sequences") or () if text),
+        show_thinking=wants_thinking(request),
+        media=(len(media), conversation.media_bytes),
+        notes=tuple(notes),
+    )
+
+
+def request_tools(request: Request, rules: ToolRules) -> ToolTable:
+    messages = request["messages"]
+    gone = removed_tools(messages)
+    declared = [tool for tool in request.get("tools") or () if tool.get("name") not in gone]
+    names = {tool.get("name") for tool in declared}
+    declared += [tool for tool in added_tools(messages) if tool.get("name") not in names | gone]
+    return tool_table(declared, references(messages), rules)
+
+
+def tool_fields(request: Request, table: ToolTable, rules: ToolRules) -> dict[str, Any]:
+    if not table.declared:
+        return {}  # an empty list is refused
+    fields: dict[str, Any] = {"tools": table.declared}
+    if choice := tool_choice(request.get("tool_choice"), table):
+        fields["tool_choice"] = choice
+    fields["parallel_tool_calls"] = parallel_calls(request.get("tool_choice"), table, rules)
+    return fields
+
+
+def output_fields(request: Request, target: Target) -> dict[str, Any]:
+    """What the request says about the answer: effort, format, length, sampling, service tier."""
+    reasoning: dict[str, Any] = {"effort": target.effort}
+    if target.summary and target.effort != "none":
+        reasoning["summary"] = target.summary
+    fields: dict[str, Any] = {"reasoning": reasoning}
+    if output_format := (request.get("output_config") or {}).get("format") or request.get("output_format"):
+        fields["text"] = {"format": json_format(output_format)}
+    if target.least_output_tokens is not None and request.get("max_tokens"):
+        fields["max_output_tokens"] = max(request["max_tokens"], target.least_output_tokens)
+    if target.effort == "none":  # reasoning models refuse these otherwise
+        fields |= {key: request[key] for key in ("temperature", "top_p") if request.get(key) is not None}
+    if request.get("speed") == "fast":
+        fields["service_tier"] = "priority"
+    elif tier := SERVICE_TIERS.get(request.get("service_tier") or ""):
+        fields["service_tier"] = tier
+    return fields
+
+
+def fixed_fields(target: Target, table: ToolTable) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "include": [*INCLUDE, INCLUDE_SOURCES] if table.web_search else INCLUDE,
+        "prompt_cache_key": target.cache_key,
+        "store": False,
+        "stream": True,
+    }
+    if target.obfuscation_option:
+        fields["stream_options"] = {"include_obfuscation": False}  # filler in every delta otherwise
+    return fields
+
+
+def json_format(output_format: Mapping[str, Any]) -> dict[str, Any]:
+    schema = output_format.get("schema") or {"type": "object"}
+    return openai.json_schema_format("answer", schema, strict=is_strict(schema))
+
+
+def is_strict(schema: Any) -> bool:
+    """Whether a schema qualifies for strict output: every object closed, every property required, no exotic keys."""
+    if isinstance(schema, list):
+        return all(map(is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    if schema.get("type") == "object" or "properties" in schema:
+        properties = schema.get("properties") or {}
+        if schema.get("additionalProperties") is not False or set(schema.get("required") or ()) != set(properties):
+            return False
+        if not all(map(is_strict, properties.values())):
+            return False
+    if any(key in schema for key in ("allOf", "oneOf", "not", "if", "patternProperties", "dependentRequired")):
+        return False
+    return all(is_strict(schema[key]) for key in ("items", "anyOf") if key in schema)
+
+
+def wants_thinking(request: Request) -> bool:
+    """Whether the answer may hold thinking blocks, which carry the reasoning into the next turn.
+
+    The haiku tier's subagents send an effort without `thinking` and need it all the same; a client that asked for
+    nothing of the kind (the title request, a plain SDK call) gets text only.
+    """
+    thinking = request.get("thinking") or {}
+    if thinking.get("type"):
+        return bool(thinking["type"] != "disabled")
+    return bool((request.get("output_config") or {}).get("effort") and request.get("tools"))
+
+
+def parameter_notes(request: Request, target: Target) -> list[Note]:
+    notes = [(key, why) for key, why in DROPPED.items() if request.get(key)]
+    if target.effort != "none":
+        why = "dropped: refused while the model reasons"
+        notes += [(key, why) for key in ("temperature", "top_p") if request.get(key) is not None]
+    if target.least_output_tokens is None:
+        notes.append(("max_tokens", "dropped: the backend has no such parameter"))
+    elif request.get("max_tokens", 0) < target.least_output_tokens:
+        notes.append(("max_tokens", f"raised to {target.least_output_tokens}, the backend's least"))
+    if request.get("stop_sequences"):
+        notes.append(("stop_sequences", "emulated: the answer is cut at the first match"))
+    return notes
+
+
+def media_parts(item: openai.Item) -> list[openai.Part]:
+    parts = item.get("content") if item["type"] == "message" else item.get("output")
+    return [part for part in parts if part["type"] != "input_text"] if isinstance(parts, list) else []
+
+
+def conversation_key(request: Request, *, session_id: str | None, agent_id: str | None) -> str:
+    """The prompt cache key, one per conversation and agent, at most 64 characters.
+
+    Subagents share their session's id; where the client does not name the agent (2.1.197) its system prompt does.
+    A client that names no session is known by its prompt and the first thing it said.
+    """
+    prompt = instructions(request.get("system"), None)
+    if session_id:
+        return f"{session_id[:47]}-{digest(agent_id or prompt)}"
+    user = (request.get("metadata") or {}).get("user_id") or ""
+    said = (
+        [block.get("text") or "" for block in blocks_of(request["messages"][0]["content"])]
+        if request["messages"]
+        else []
+    )
+    return f"claudegpt-{digest(user, prompt, *said)}"
+
+
+def digest(*texts: str) -> str:
+    whole = "\x00".join(texts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(whole).hexdigest()[:16]

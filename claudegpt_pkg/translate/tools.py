@@ -1,0 +1,219 @@
+"""The client's tools as the upstream takes them: names, schemas, which are declared, which may be chosen.
+
+Tools are built by allow-list: a field the client invents tomorrow never reaches the upstream (pains.md 6). Their order
+is part of the prompt cache's prefix, so tools that were found by search stand behind all others in the order they were
+found, wherever the client puts them (2.1.330 puts found built-in ones in the middle).
+
+Names longer than 64 characters or with odd ones are mapped by a rule, not by memory: the same name always becomes the
+same short name, and the way back is read from the same request's tools.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InvalidRequest
+from . import openai
+
+Schema = Mapping[str, Any]
+ToolParam = Mapping[str, Any]
+
+PLAIN_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+SEARCH_TOOL = "ToolSearch"  # the client's own, whose results are `tool_reference` blocks
+PLACEHOLDER = "DeferredToolPlaceholder"  # 2.1.330 declares it only to keep its API's deferral on
+# Tools that change things, by how people name them; `mcp__*` may do anything (pains.md 30).
+MUTATING = re.compile(
+    r"(?i)^mcp__|edit|write|delete|remove|bash|shell|exec|run|command|create|update|move|rename|patch|apply|insert|replace|kill|deploy|commit|push"
+)
+COMBINATORS = ("anyOf", "oneOf", "allOf")
+# 400 "schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level"
+REFUSED_AT_TOP = (*COMBINATORS, "enum", "not", "$schema")
+
+
+def short(name: str) -> str:
+    """A tool name or call id as the upstream takes it: itself, or a readable head and a digest of the whole."""
+    if PLAIN_NAME.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[: openai.MAX_NAME - 11] + "_" + digest
+
+
+@dataclass(frozen=True)
+class ToolRules:
+    """What the settings and the backend say about tools."""
+
+    drop: frozenset[str] = frozenset()
+    block_mcp: bool = False
+    tool_search: bool = False  # the backend knows client-side tool_search
+    web_search: bool = True
+    parallel: str = "on"  # on, off, or auto: off where a tool could change things
+
+
+@dataclass(frozen=True)
+class ToolTable:
+    """The tools of one request: what to declare, and what an answer's names mean."""
+
+    declared: list[openai.Tool] = field(default_factory=list)
+    found: Mapping[str, openai.Tool] = field(default_factory=dict)  # by the client's name, for tool_search_output
+    originals: Mapping[str, str] = field(default_factory=dict)  # upstream's name → the client's, where they differ
+    schemas: Mapping[str, Schema] = field(default_factory=dict)  # by the client's name
+    searching: bool = False  # ToolSearch is declared as the backend's own tool_search
+    web_search: str | None = None  # what the client calls the hosted search
+    notes: tuple[tuple[str, str], ...] = ()  # field → what became of it
+
+    def original(self, name: str) -> str:
+        return self.originals.get(name, name)
+
+
+def tool_table(tools: Iterable[ToolParam], referenced: Iterable[str], rules: ToolRules) -> ToolTable:
+    """Sort and build a request's tools. `referenced`: names found by search so far, in the order they were found.
+
+    Raises InvalidRequest for a server tool that nothing here can stand in for, or a tool without a name.
+    """
+    notes: list[tuple[str, str]] = []
+    order = {name: position for position, name in enumerate(dict.fromkeys(referenced))}
+    plain: list[ToolParam] = []
+    found: list[ToolParam] = []
+    web_search: ToolParam | None = None
+    for tool in tools:
+        name = named(tool)
+        if name in rules.drop or (rules.block_mcp and name.startswith("mcp__")):
+            notes.append((f"tools.{name}", "dropped: the settings leave it out"))
+        elif is_web_search(tool):
+            web_search = tool
+        elif name in order:
+            found.append(tool)
+        elif tool.get("defer_loading"):
+            notes.append((f"tools.{name}", "withheld until it is found by search"))
+        else:
+            plain.append(tool)
+    found.sort(key=lambda tool: order[tool["name"]])
+    searching = rules.tool_search and any(tool["name"] == SEARCH_TOOL for tool in plain)
+    declared = [declare(tool, searching) for tool in (plain if searching else [*plain, *found])]
+    if web_search and rules.web_search:
+        declared.append(search_tool(web_search, notes))
+    known = [*plain, *found]
+    return ToolTable(
+        declared=declared,
+        found={tool["name"]: function_tool(tool) for tool in found} if searching else {},
+        originals={short(tool["name"]): tool["name"] for tool in known if short(tool["name"]) != tool["name"]},
+        schemas={tool["name"]: tool.get("input_schema") or {} for tool in known},
+        searching=searching,
+        web_search=web_search["name"] if web_search and rules.web_search else None,
+        notes=tuple(notes),
+    )
+
+
+def named(tool: ToolParam) -> str:
+    """The tool's name; raises InvalidRequest where it has none, or is a server tool we cannot stand in for."""
+    name, kind = tool.get("name"), tool.get("type") or "custom"
+    if not isinstance(name, str) or not name:
+        raise InvalidRequest("tools: every tool needs a name.")
+    if kind != "custom" and not is_web_search(tool):
+        raise InvalidRequest(f"tools.{name}: Anthropic's own tool {kind} has no counterpart on this backend.")
+    return name
+
+
+def is_web_search(tool: ToolParam) -> bool:
+    return str(tool.get("type") or "").startswith("web_search_")
+
+
+def declare(tool: ToolParam, searching: bool) -> openai.Tool:
+    if searching and tool["name"] == SEARCH_TOOL:
+        return openai.tool_search_tool(tool.get("description") or "", parameters(tool.get("input_schema") or {}))
+    return function_tool(tool)
+
+
+def function_tool(tool: ToolParam) -> openai.Tool:
+    description = tool.get("description") or ""
+    return openai.function_tool(short(tool["name"]), description, parameters(tool.get("input_schema") or {}))
+
+
+def search_tool(tool: ToolParam, notes: list[tuple[str, str]]) -> openai.Tool:
+    if tool.get("blocked_domains"):
+        notes.append(("tools.web_search.blocked_domains", "dropped: the upstream's search can only allow domains"))
+    if tool.get("max_uses"):
+        notes.append(("tools.web_search.max_uses", "dropped: the upstream has no such limit"))
+    location = tool.get("user_location")
+    return openai.web_search_tool(allowed_domains=tool.get("allowed_domains") or (), location=location)
+
+
+# Schemas: as given, but for what the upstream would refuse.
+
+
+def parameters(schema: Schema) -> Schema:
+    """A tool's input schema as function parameters; the very same object where nothing needs to change."""
+    if any(key in schema for key in REFUSED_AT_TOP) or schema.get("type") != "object" or "properties" not in schema:
+        schema = as_object(schema)
+    whole: Schema = with_items(schema)
+    return whole
+
+
+def as_object(schema: Schema) -> Schema:
+    """An object schema that accepts at least what `schema` accepts, without what is refused at the top."""
+    properties = dict(schema.get("properties") or {})
+    required = list(schema.get("required") or ())
+    for combinator in COMBINATORS:
+        variants = [variant for variant in schema.get(combinator) or () if isinstance(variant, dict)]
+        for variant in variants:
+            properties = {**(variant.get("properties") or {}), **properties}
+        needs = [set(variant.get("required") or ()) for variant in variants]
+        if needs:
+            common = set.union(*needs) if combinator == "allOf" else set.intersection(*needs)
+            required += [name for name in properties if name in common and name not in required]
+    kept = {key: value for key, value in schema.items() if key not in REFUSED_AT_TOP}
+    kept |= {"type": "object", "properties": properties}
+    if required:
+        kept["required"] = required
+    return kept
+
+
+def with_items(schema: Any) -> Any:
+    """`schema` with `items` wherever an array lacks it: 400 "array schema missing items" otherwise."""
+    if isinstance(schema, list):
+        changed = [with_items(part) for part in schema]
+        return changed if any(new is not old for new, old in zip(changed, schema, strict=True)) else schema
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: with_items(value) if isinstance(value, dict | list) else value for key, value in schema.items()}
+    if schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema:
+        result["items"] = {}
+    elif all(result[key] is schema[key] for key in schema):
+        return schema
+    return result
+
+
+# Choice.
+
+
+def tool_choice(choice: Mapping[str, Any] | None, table: ToolTable) -> Any:
+    """The request's `tool_choice` in the upstream's words; None where there is nothing to say.
+
+    Raises InvalidRequest for a kind or a tool that does not exist.
+    """
+    if not table.declared or not choice:
+        return None
+    kind = choice.get("type")
+    if kind in ("auto", "none"):
+        return kind
+    if kind == "any":
+        return "required"
+    if kind != "tool":
+        raise InvalidRequest(f"tool_choice.type: {kind!r} is not one of auto, any, tool, none.")
+    name = choice.get("name")
+    if name == table.web_search and name is not None:
+        return openai.web_search_choice()
+    if not isinstance(name, str) or name not in table.schemas:
+        raise InvalidRequest(f"tool_choice.name: there is no tool named {name!r} in tools.")
+    return openai.function_choice(short(name))
+
+
+def parallel_calls(choice: Mapping[str, Any] | None, table: ToolTable, rules: ToolRules) -> bool:
+    """Whether the model may call several tools at once."""
+    if rules.parallel == "off" or (choice or {}).get("disable_parallel_tool_use"):
+        return False
+    return rules.parallel == "on" or not any(MUTATING.search(name) for name in table.schemas)

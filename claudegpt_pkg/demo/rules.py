@@ -1,0 +1,468 @@
+"""What a Responses server refuses, and in which words: backends.md §1 and §4 as tables and small functions.
+
+    check(body)   → the first refusal, or None for a request that may be answered
+
+Shapes are checked first (REQUEST, below), so that the rules after them may rely on them; each rule is a function from
+the request to the refusals it finds. The order is that of RULES, at the end.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from . import WINDOW
+from .prefix import prompt, tokens
+from .seal import unseal
+from .shapes import (
+    Check,
+    Refusal,
+    anything,
+    boolean,
+    by_type,
+    integer,
+    item_id,
+    list_of,
+    mapping,
+    missing,
+    number,
+    one_of,
+    optional,
+    shape,
+    short_text,
+    text,
+    text_or,
+)
+
+Body = Mapping[str, Any]
+Rule = Callable[[Body], Iterator[Refusal]]
+
+NAME = short_text(64, "[a-zA-Z0-9_-]+")
+CALL_ID = short_text(64)
+STATUS = optional(one_of("in_progress", "completed", "incomplete"))
+EFFORTS = one_of("none", "minimal", "low", "medium", "high", "xhigh", "max")
+SUMMARIES = one_of("auto", "concise", "detailed")
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+REFUSED_AT_TOP = ("oneOf", "anyOf", "allOf", "enum", "not")
+DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,", re.ASCII)
+
+
+def image_url(path: str, value: Any) -> Iterator[Refusal]:
+    yield from text(path, value)
+    if not isinstance(value, str) or re.match(r"https?://", value):
+        return
+    if problem := data_url_problem(value, IMAGE_TYPES):
+        yield Refusal(
+            f"Invalid '{path}'. Expected a base64-encoded data URL with an image MIME type "
+            f"(e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU='), but got {problem}.",
+            path,
+            "invalid_value",
+        )
+
+
+def file_data(path: str, value: Any) -> Iterator[Refusal]:
+    yield from text(path, value)
+    if isinstance(value, str) and (problem := data_url_problem(value)):
+        yield Refusal(
+            f"Invalid '{path}'. Expected a base64-encoded data URL, but got {problem}.", path, "invalid_value"
+        )
+
+
+def data_url_problem(value: str, types: tuple[str, ...] = ()) -> str | None:
+    match = DATA_URL.match(value)
+    if not match:
+        return "a value without the 'data:' prefix" if not value.startswith("data:") else "one without base64 data"
+    if types and match[1] not in types:
+        return f"unsupported MIME type '{match[1]}'"
+    try:
+        data = base64.b64decode(value[match.end() :], validate=True)
+    except binascii.Error:
+        return "invalid base64-encoded data"
+    return None if data else "empty base64-encoded data"
+
+
+# Parts.
+
+INPUT_PARTS: dict[str, Check] = {
+    "input_text": shape({"text": text}),
+    "input_image": shape(
+        {},
+        {
+            "image_url": image_url,
+            "detail": optional(one_of("auto", "low", "high", "original")),
+            "file_id": optional(text),
+        },
+    ),
+    "input_file": shape(
+        {},
+        {
+            "file_data": file_data,
+            "filename": text,
+            "file_url": text,
+            "file_id": optional(text),
+            "detail": one_of("auto", "low", "high"),
+        },
+    ),
+}
+OUTPUT_PARTS: dict[str, Check] = {
+    "output_text": shape({"text": text}, {"annotations": list_of(mapping), "logprobs": list_of(mapping)}),
+    "refusal": shape({"refusal": text}),
+}
+INPUT_CONTENT = text_or(list_of(by_type(INPUT_PARTS)))
+CONTENT: dict[str, Check] = {
+    "user": INPUT_CONTENT,
+    "developer": INPUT_CONTENT,
+    "system": INPUT_CONTENT,
+    "assistant": text_or(list_of(by_type(OUTPUT_PARTS))),
+}
+
+
+def message(path: str, value: Any) -> Iterator[Refusal]:
+    content = CONTENT.get(value.get("role"), INPUT_CONTENT)
+    yield from shape(
+        {"role": one_of(*CONTENT), "content": content},
+        {
+            "id": item_id("msg"),
+            "status": STATUS,
+            "phase": optional(one_of("commentary", "final_answer")),
+        },
+    )(path, value)
+
+
+# Items, tools and the other nested parameters.
+
+ITEMS: dict[str, Check] = {
+    "message": message,
+    "function_call": shape(
+        {"call_id": CALL_ID, "name": NAME, "arguments": text},
+        {"id": item_id("fc"), "status": STATUS},
+    ),
+    "function_call_output": shape(
+        {"call_id": CALL_ID, "output": INPUT_CONTENT},
+        {"id": optional(item_id("fc")), "status": STATUS},
+    ),
+    "reasoning": shape(
+        {"id": item_id("rs"), "summary": list_of(by_type({"summary_text": shape({"text": text})}))},
+        {
+            "encrypted_content": optional(text),
+            "content": optional(list_of(by_type({"reasoning_text": shape({"text": text})}))),
+            "status": STATUS,
+        },
+    ),
+    "web_search_call": shape({"id": item_id("ws"), "status": text}, {"action": mapping}),
+    "item_reference": shape({"id": short_text(64)}),
+}
+
+
+def parameters(path: str, value: Any) -> Iterator[Refusal]:
+    yield from mapping(path, value)
+    if isinstance(value, dict) and (problem := schema_problem(value)):
+        yield Refusal(f"Invalid schema for function: {problem}.", path, "invalid_function_parameters")
+
+
+def schema_problem(schema: Mapping[str, Any]) -> str | None:
+    if schema.get("type") != "object":
+        return f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{schema.get('type')}\"'"
+    if any(key in schema for key in REFUSED_AT_TOP):
+        return "schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level"
+    return "array schema missing items" if lacks_items(schema) else None
+
+
+def lacks_items(schema: Any) -> bool:
+    if isinstance(schema, list):
+        return any(lacks_items(part) for part in schema)
+    if not isinstance(schema, dict):
+        return False
+    if schema.get("type") == "array" and not ("items" in schema or "prefixItems" in schema):
+        return True
+    return any(lacks_items(part) for part in schema.values())
+
+
+TOOLS: dict[str, Check] = {
+    "function": shape(
+        {"name": NAME},
+        {
+            "description": optional(text),
+            "parameters": optional(parameters),
+            "strict": optional(boolean),
+            "defer_loading": boolean,
+        },
+    ),
+    "web_search": shape(
+        {},
+        {
+            "filters": optional(shape({}, {"allowed_domains": optional(list_of(text))})),
+            "search_context_size": one_of("low", "medium", "high"),
+            "user_location": optional(mapping),
+            "external_web_access": boolean,
+        },
+    ),
+}
+CHOICES: dict[str, Check] = {
+    "function": shape({"name": NAME}),
+    "web_search": shape({}),
+    "allowed_tools": shape({"mode": one_of("auto", "required"), "tools": list_of(mapping)}),
+}
+FORMATS: dict[str, Check] = {
+    "text": shape({}),
+    "json_object": shape({}),
+    "json_schema": shape({"name": NAME, "schema": mapping}, {"strict": optional(boolean), "description": text}),
+}
+
+
+def tool_choice(path: str, value: Any) -> Iterator[Refusal]:
+    check = one_of("none", "auto", "required") if isinstance(value, str) else by_type(CHOICES)
+    yield from check(path, value)
+
+
+PARAMETERS: dict[str, Check] = {
+    "background": boolean,
+    "include": list_of(
+        one_of(
+            "reasoning.encrypted_content",
+            "web_search_call.action.sources",
+            "web_search_call.results",
+            "file_search_call.results",
+            "message.input_image.image_url",
+            "message.output_text.logprobs",
+            "computer_call_output.output.image_url",
+            "code_interpreter_call.outputs",
+        )
+    ),
+    "input": text_or(list_of(by_type(ITEMS, default="message"))),
+    "instructions": text,
+    "max_output_tokens": integer(16),
+    "max_tool_calls": integer(1),
+    "metadata": mapping,
+    "model": text,
+    "parallel_tool_calls": boolean,
+    "previous_response_id": text,
+    "prompt_cache_key": short_text(64),
+    "prompt_cache_retention": one_of("in_memory", "24h"),
+    "reasoning": shape({}, {"effort": optional(EFFORTS), "summary": optional(SUMMARIES), "context": optional(text)}),
+    "safety_identifier": text,
+    "service_tier": one_of("auto", "default", "flex", "scale", "priority"),
+    "store": boolean,
+    "stream": boolean,
+    "stream_options": shape({}, {"include_obfuscation": boolean}),
+    "temperature": number(0, 2),
+    "text": shape({}, {"format": by_type(FORMATS), "verbosity": optional(one_of("low", "medium", "high"))}),
+    "tool_choice": tool_choice,
+    "tools": list_of(by_type(TOOLS)),
+    "top_logprobs": integer(0),
+    "top_p": number(0, 1),
+    "truncation": one_of("auto", "disabled"),
+    "user": text,
+}
+REQUEST = shape({}, {name: anything if name == "model" else optional(check) for name, check in PARAMETERS.items()})
+
+
+# Rules.
+
+
+def check(body: Any) -> Refusal | None:
+    """The first reason to refuse the request, or None."""
+    return next(chain.from_iterable(rule(body) for rule in RULES), None)
+
+
+def is_an_object(body: Any) -> Iterator[Refusal]:
+    if not isinstance(body, dict):
+        yield Refusal("We could not parse the JSON body of your request: it is not an object.")
+
+
+def has_model_and_input(body: Body) -> Iterator[Refusal]:
+    if not body.get("model"):
+        yield missing("model")
+    if not body.get("input"):  # nothing, null, "" or []
+        yield missing("input")
+
+
+def has_known_shapes(body: Body) -> Iterator[Refusal]:
+    yield from REQUEST("", body)
+    yield from text("model", body["model"])
+
+
+def names_a_known_model(body: Body) -> Iterator[Refusal]:
+    """The demo plays any GPT, so that `--model gpt-…` works in it as elsewhere."""
+    if not body["model"].startswith("gpt-"):
+        message = f"The model '{body['model']}' does not exist or you do not have access to it."
+        yield Refusal(message, "model", "model_not_found", status=404)
+
+
+def keeps_nothing(body: Body) -> Iterator[Refusal]:
+    if previous := body.get("previous_response_id"):
+        message = f"Previous response with id '{previous}' not found."
+        yield Refusal(message, "previous_response_id", "previous_response_not_found")
+    for item in items(body, "item_reference"):
+        yield not_stored(item["id"])
+
+
+def allows_sampling_only_without_reasoning(body: Body) -> Iterator[Refusal]:
+    if effort(body) == "none":
+        return
+    for name in ("temperature", "top_p"):
+        if body.get(name) is not None:
+            message = f"Unsupported parameter: '{name}' is not supported with this model."
+            yield Refusal(message, name, "unsupported_parameter")
+
+
+def has_stream_options_only_when_streaming(body: Body) -> Iterator[Refusal]:
+    if body.get("stream_options") is not None and not body.get("stream"):
+        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+        yield Refusal(message, "stream_options", "invalid_value")
+
+
+def chooses_a_declared_tool(body: Body) -> Iterator[Refusal]:
+    choice, tools = body.get("tool_choice"), body.get("tools") or []
+    if choice == "required" and not tools:
+        message = "Tool choice 'required' must be specified with 'tools' parameter."
+        yield Refusal(message, "tool_choice", "invalid_value")
+    if not isinstance(choice, dict):
+        return
+    wanted = choice["tools"] if choice["type"] == "allowed_tools" else [choice]
+    for tool in wanted:
+        if not any(same_tool(tool, declared) for declared in tools):
+            message = f"Tool choice '{tool.get('type')}' not found in 'tools' parameter."
+            yield Refusal(message, "tool_choice", "invalid_value")
+
+
+def has_complete_strict_schemas(body: Body) -> Iterator[Refusal]:
+    for at, tool in enumerate(body.get("tools") or []):
+        if tool.get("strict") and (problem := strict_problem(tool.get("parameters") or {})):
+            yield Refusal(
+                f"Invalid schema for function '{tool['name']}': In context=(), {problem}.",
+                f"tools[{at}].parameters",
+                "invalid_function_parameters",
+            )
+    wanted = (body.get("text") or {}).get("format") or {}
+    if wanted.get("strict") and (problem := strict_problem(wanted["schema"])):
+        yield Refusal(
+            f"Invalid schema for response_format '{wanted['name']}': In context=(), {problem}.",
+            "text.format.schema",
+            "invalid_json_schema",
+        )
+
+
+def strict_problem(schema: Mapping[str, Any]) -> str | None:
+    if schema.get("additionalProperties") is not False:
+        return "'additionalProperties' is required to be supplied and to be false"
+    absent = [name for name in schema.get("properties") or {} if name not in (schema.get("required") or [])]
+    if absent:
+        return (
+            "'required' is required to be supplied and to be an array including every key in properties. "
+            f"Missing '{absent[0]}'"
+        )
+    return None
+
+
+def pairs_calls_with_outputs(body: Body) -> Iterator[Refusal]:
+    called = [item["call_id"] for item in items(body, "function_call")]
+    answered = {item["call_id"] for item in items(body, "function_call_output")}
+    for call_id in called:
+        if call_id not in answered:
+            yield Refusal(f"No tool output found for function call {call_id}.", "input")
+    seen: set[str] = set()
+    for item in items(body, "function_call", "function_call_output"):
+        if item["type"] == "function_call":
+            seen.add(item["call_id"])
+        elif item["call_id"] not in seen:
+            yield Refusal(f"No tool call found for function call output with call_id {item['call_id']}.", "input")
+
+
+def repeats_no_item(body: Body) -> Iterator[Refusal]:
+    seen: set[str] = set()
+    for item in items(body):
+        if item.get("id") in seen:
+            message = (
+                f"Duplicate item found with id {item['id']}. Remove duplicate items from your input and try again."
+            )
+            yield Refusal(message, "input")
+        if item.get("id"):
+            seen.add(item["id"])
+
+
+def follows_reasoning_with_its_item(body: Body) -> Iterator[Refusal]:
+    given = items(body)
+    for item, after in zip(given, [*given[1:], None], strict=True):
+        if item.get("type") == "reasoning" and not (after and led_to(after)):
+            message = f"Item '{item['id']}' of type 'reasoning' was provided without its required following item."
+            yield Refusal(message, "input")
+
+
+def led_to(item: Mapping[str, Any]) -> bool:
+    """Whether `item` is one that a model puts after its reasoning."""
+    if item.get("type", "message") == "message":
+        return bool(item["role"] == "assistant")
+    return item["type"] in ("reasoning", "function_call", "web_search_call")
+
+
+def brings_reasoning_back_whole(body: Body) -> Iterator[Refusal]:
+    for item in items(body, "reasoning"):
+        token = item.get("encrypted_content")
+        if not token:
+            yield not_stored(item["id"])
+            continue
+        state = unseal(token)
+        if state is None:
+            yield unverified(token, "Encrypted content could not be decrypted or parsed.")
+        elif state.get("item") != item["id"]:
+            yield unverified(token, "Encrypted content item_id did not match the target item id.")
+
+
+def not_stored(item: str) -> Refusal:
+    return Refusal(
+        f"Item with id '{item}' not found. Items are not persisted when `store` is set to false. "
+        "Try again with `store` set to true, or remove this item from your input.",
+        "input",
+        status=404,
+    )
+
+
+def unverified(token: str, reason: str) -> Refusal:
+    shown = f"{token[:4]}...{token[-4:]}"
+    message = f"The encrypted content {shown} could not be verified. Reason: {reason}"
+    return Refusal(message, code="invalid_encrypted_content")
+
+
+def fits_the_window(body: Body) -> Iterator[Refusal]:
+    if body.get("truncation") != "auto" and tokens(prompt(body)) > WINDOW:
+        message = "Your input exceeds the context window of this model. Please adjust your input and try again."
+        yield Refusal(message, "input", "context_length_exceeded")
+
+
+def items(body: Body, *kinds: str) -> list[dict[str, Any]]:
+    """The input's items, or those of these types."""
+    given = body["input"]
+    if isinstance(given, str):
+        return []
+    return [item for item in given if not kinds or item.get("type") in kinds]
+
+
+def effort(body: Body) -> str:
+    return (body.get("reasoning") or {}).get("effort") or "medium"
+
+
+def same_tool(chosen: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
+    return chosen.get("type") == declared["type"] and chosen.get("name") == declared.get("name")
+
+
+RULES: tuple[Rule, ...] = (
+    is_an_object,
+    has_model_and_input,
+    has_known_shapes,
+    names_a_known_model,
+    keeps_nothing,
+    allows_sampling_only_without_reasoning,
+    has_stream_options_only_when_streaming,
+    chooses_a_declared_tool,
+    has_complete_strict_schemas,
+    repeats_no_item,
+    pairs_calls_with_outputs,
+    follows_reasoning_with_its_item,
+    brings_reasoning_back_whole,
+    fits_the_window,
+)

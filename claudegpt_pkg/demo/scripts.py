@@ -1,0 +1,235 @@
+"""The smaller scripts: one for each kind of prompt that needs no tour."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .conversation import Conversation
+from .folder import fenced, first_lines, join, paths_in
+from .moves import Call, Move, Script, sampled, use
+from .report import ABILITIES, DEMO, NEXT, QUOTED_LINES, REAL, Findings, plain, report
+from .sample import QUOTED
+from .tour import look, read
+
+
+def read_file(talk: Conversation) -> Script:
+    findings = Findings(talk.folder)
+    yield from read(talk, findings, paths_in(talk.prompt)[:2])
+    return Move("**Answering**\n\nI show what came back.", report(REAL, findings))
+
+
+CONTENT = re.compile(
+    r"\b(?:contain(?:s|ing)?|with(?: the)?(?: text| content| contents)?|saying|says)\b[:\s]+(.+)", re.S
+)
+
+
+def create_file(talk: Conversation) -> Script:
+    """Write the file the prompt names, unless there is one already."""
+    findings = Findings(talk.folder)
+    name = paths_in(talk.prompt)[0]
+    if not talk.planning:
+        yield from look(talk, findings, f"{name.rpartition('/')[0]}/" if "/" in name else None)
+    findings.sections.clear()
+    content = content_in(talk.prompt)
+    call = use(talk, "Write", file_path=join(findings.folder, name), content=content)
+    if name.rpartition("/")[2] in findings.names:
+        findings.sections.append(f"`{name}` is there already, and I replace nothing.")
+    elif talk.planning or call is None:
+        findings.sections.append(
+            f"I cannot write `{name}`: " + ("plan mode is on." if call else "there is no Write tool.")
+        )
+    else:
+        think = f"**Writing a file**\n\n`{name}` is not there yet; I write what the user asked for."
+        (result,) = yield Move(think, "", (call,))
+        if result.failed:
+            findings.failed(result)
+        else:
+            findings.sections.append(f"I wrote **`{name}`**:\n\n{fenced(first_lines(content, QUOTED_LINES))}")
+    return Move("**Answering**\n\nI say what became of it.", report(REAL, findings))
+
+
+def content_in(prompt: str) -> str:
+    """What the prompt says should stand in the file."""
+    match = CONTENT.search(prompt)
+    said = match[1].strip() if match else ""
+    quote = QUOTED.search(said or prompt)
+    text = quote[1] if quote else said or "Written by the claudegpt demo."
+    return text.rstrip("\n") + "\n"
+
+
+RUN = re.compile(r"\s*(?:please )?(?:run|execute)\b(?: the)?(?: command)?[:\s]*(.+)", re.IGNORECASE | re.DOTALL)
+HARMLESS = re.compile(
+    r"(?:ls|echo|cat|head|tail|wc|whoami|uname|pwd)(?: [\w ./:=,@%+'\"-]*)?|date|git (?:status|log|diff)"
+)
+
+
+def command_in(prompt: str) -> str | None:
+    """The command that a "run …" prompt means."""
+    match = RUN.fullmatch(prompt)
+    if not match:
+        return None
+    quote = re.search(r"`([^`\n]+)`", match[1])
+    return (quote[1] if quote else match[1]).strip()
+
+
+def run_command(talk: Conversation) -> Script:
+    findings = Findings(talk.folder)
+    command = command_in(talk.prompt) or ""
+    call = use(talk, "Bash", command=command, description="Run the command the user asked for")
+    if not HARMLESS.fullmatch(command):
+        findings.sections.append("I only run a few harmless commands, such as `ls`, `cat`, `wc` or `git status`.")
+    elif call is None:
+        findings.sections.append("There is no Bash tool to run it with.")
+    else:
+        (result,) = yield Move(f"**Running a command**\n\nThe user asked for `{command}`.", "", (call,))
+        if result.failed:
+            findings.failed(result)
+        else:
+            findings.sections.append(f"`{command}` printed:\n\n{fenced(first_lines(result.text, 40))}")
+    return Move("**Answering**\n\nI show what came back.", report(REAL, findings))
+
+
+def use_named_tool(talk: Conversation) -> Script:
+    """Call the tool the prompt is about, with arguments made from its words; then say what came back."""
+    name = named_tool(talk)
+    findings = Findings(talk.folder)
+    if name:
+        call = Call(name, sampled(talk, name))
+        (result,) = yield Move(f"**Using a tool**\n\n`{name}` seems to be what this is about.", "", (call,))
+        if result.failed:
+            findings.failed(result)
+        else:
+            answer = " and ".join(
+                [*([fenced(first_lines(result.text, 40))] if result.text else []), *result.attachments]
+            )
+            findings.sections.append(f"`{name}` returned:\n\n{answer or 'nothing'}")
+    return Move("**Answering**\n\nI show what came back.", report(REAL, findings))
+
+
+RISKY = re.compile(r"delete|remove|drop|kill|send|publish|deploy|write|update|create|push|merge|pay|buy|post", re.I)
+CLAUDE_CODES_OWN = ("Bash", "Read", "Agent", "Task")
+
+
+def named_tool(talk: Conversation) -> str | None:
+    """A harmless-looking tool, not one of Claude Code's own, whose every word is in the prompt or one is by itself."""
+    own = any(name in talk.tools for name in CLAUDE_CODES_OWN)
+    said = set(re.findall(r"[a-z]+", talk.prompt.lower()))
+    for name in talk.tools:
+        if (own and not name.startswith("mcp__")) or RISKY.search(name):
+            continue
+        words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}", name.rpartition("__")[2])}
+        if words - FILLERS and words - FILLERS <= said:
+            return name
+    return None
+
+
+FILLERS = {
+    "get",
+    "the",
+    "fetch",
+    "find",
+    "lookup",
+    "look",
+    "up",
+    "read",
+    "list",
+    "show",
+    "tool",
+    "query",
+    "search",
+    "run",
+}
+
+
+def echo(talk: Conversation) -> Script:
+    yield from ()
+    return Move(
+        "**Repeating**\n\nThe user told me what to say.", f"{told_to_say(talk.prompt)}\n\n*(the claudegpt demo)*"
+    )
+
+
+SAY = re.compile(
+    r"(?:please )?(?:just )?(?:say|reply|respond|answer|output|print|repeat)\b(?: back)?"
+    r"(?:\s+(?:with|only|just|exactly|the (?:single |exact )?words?|the text|this))*[:\s]+(?P<words>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+NOT_LITERAL = re.compile(
+    r"(?:what|who|how|why|where|when|which|whether|if|me|us|to|in|about|my|your|the) ", re.IGNORECASE
+)
+
+
+def told_to_say(prompt: str) -> str | None:
+    """The words of "say …", where they are meant literally."""
+    match = SAY.fullmatch(prompt) if len(prompt) < 200 else None
+    if not match or NOT_LITERAL.match(match["words"]):
+        return None
+    return match["words"].strip().strip("\"'`.“”") or None
+
+
+def greet(talk: Conversation) -> Script:
+    yield from ()
+    return Move(
+        "**Greeting**\n\nA friendly word, and what can be done here.", f"Hello! {DEMO} You can\n\n{ABILITIES}\n\n{NEXT}"
+    )
+
+
+def recall(talk: Conversation) -> Script:
+    """What the user said before: the conversation itself is all the memory there is."""
+    yield from ()
+    said = "\n".join(f"{number}. {plain(words)}" for number, words in enumerate(talk.earlier[-20:], 1))
+    used = ", ".join(f"`{name}`" for name in dict.fromkeys(talk.calls_before)) or "none"
+    before = f"Before this you said:\n\n{said}" if said else "Before this you have said nothing."
+    return Move(
+        "**Remembering**\n\nI read the conversation again.", f"{before}\n\nTools used so far: {used}.\n\n{DEMO}"
+    )
+
+
+def chat(talk: Conversation) -> Script:
+    yield from ()
+    brought = f"Your message brings {' and '.join(talk.attachments)}. " if talk.attachments else ""
+    say = f"{brought}{DEMO} So I cannot really answer that, but you can\n\n{ABILITIES}\n\n{NEXT}"
+    return Move("**Answering**\n\nNothing here needs a tool, and a script knows no answer to it.", say)
+
+
+def summarise(talk: Conversation) -> Script:
+    """The summary Claude Code asks for when it compacts a conversation."""
+    yield from ()
+    said = "\n".join(f"   - {plain(words)}" for words in talk.earlier[-40:]) or "   - nothing yet"
+    used = ", ".join(dict.fromkeys(talk.calls_before)) or "none"
+    return Move(
+        say="<analysis>\nThis is a conversation with the claudegpt demo, a script without a GPT.\n</analysis>\n\n"
+        f"<summary>\n1. Primary Request and Intent: the user said, in order:\n{said}\n"
+        f"2. Tools used: {used}; {len(talk.calls_before)} calls in all.\n"
+        "3. Pending Tasks: none.\n4. Current Work: answering as the demo does.\n</summary>"
+    )
+
+
+def suggest(talk: Conversation) -> Script:
+    """What the user might type next, for Claude Code's input line."""
+    yield from ()
+    asked = any("in this folder" in words.lower() for words in talk.earlier)
+    return Move(say="run `git status`" if asked else "what is in this folder?")
+
+
+def judge(talk: Conversation) -> Script:
+    """Auto mode of older clients asks whether an action is safe: a script cannot know, so the answer is to block."""
+    yield from ()
+    return Move(say="<block>yes</block><reason>The claudegpt demo is a script and cannot judge an action.</reason>")
+
+
+# What a `tool_choice` demands.
+
+
+def forced_call(talk: Conversation) -> Call | None:
+    """The call a `tool_choice` demands: harmless where it is a tool we know."""
+    name = talk.choice if talk.choice in talk.tools else named_tool(talk) or next(iter(talk.tools), None)
+    if name is None:
+        return None
+    return use(talk, name, **HARMLESS_ARGUMENTS.get(name, {})) or Call(name, sampled(talk, name))
+
+
+HARMLESS_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "Bash": {"command": "ls -Ap", "description": "List what is in this folder"},
+    "Glob": {"pattern": "*"},
+}

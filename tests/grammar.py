@@ -9,8 +9,8 @@
     folded(events)                       the content blocks as a client ends up with them
 
 A delta belongs to the open block's kind; a thinking block ends with its one signature; a tool's input is one JSON
-object once it is whole. Each event is also held against the `anthropic` package's own types, and a key those types do
-not have is a fault, because another client may refuse it.
+object (only max_tokens may cut it off). Each event is also held against the `anthropic` package's own types, and a key
+those types do not have is a fault, because another client may refuse it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ DELTAS: dict[str, frozenset[str]] = {
 }
 STREAM_EVENT: TypeAdapter[Any] = TypeAdapter(BetaRawMessageStreamEvent)
 MESSAGE: TypeAdapter[BetaMessage] = TypeAdapter(BetaMessage)
+BROKEN_INPUT = "a tool's input is a JSON object, unless max_tokens cut it off"
 # The documented ones. The package's own list lacks request_too_large.
 ERROR_TYPES = frozenset(
     {
@@ -136,6 +137,7 @@ class _Reader:
         self.ended = False
         self._blocks: list[str] = []
         self._open: _Block | None = None
+        self._broken = False  # the last block is a call whose arguments stop in the middle
         self._stopping = False
 
     def receive(self, event: Event) -> None:
@@ -163,6 +165,7 @@ class _Reader:
 
     def _content_block_start(self, event: Event) -> None:
         assert self._open is None, "a block opens inside another"
+        assert not self._broken, BROKEN_INPUT
         assert event["index"] == len(self._blocks), f"block {event['index']} opens, {len(self._blocks)} is next"
         self._open = _Block(event["content_block"])
         self._blocks.append(self._open.kind)
@@ -171,7 +174,7 @@ class _Reader:
         self._current(event).receive(event["delta"])
 
     def _content_block_stop(self, event: Event) -> None:
-        self._current(event).close()
+        self._broken = not self._current(event).close()
         self._open = None
 
     def _current(self, event: Event) -> _Block:
@@ -184,6 +187,7 @@ class _Reader:
         self._stopping = True
         reason = event["delta"]["stop_reason"]
         assert reason, "message_delta carries the stop_reason"
+        assert not self._broken or reason == "max_tokens", BROKEN_INPUT
         _stop_reason_fits(reason, self._blocks)
         assert event["usage"]["output_tokens"] >= 0
 
@@ -211,10 +215,13 @@ class _Block:
         self._signed = delta["type"] == "signature_delta"
         self._input += delta.get("partial_json", "")
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """Whether the block is whole; a call cut off by the token limit may not be."""
         assert self._signed or self.kind != "thinking", "a thinking block closes without its signature"
-        if self._input:
-            assert isinstance(json.loads(self._input), dict), "a tool's input is a JSON object"
+        try:
+            return isinstance(json.loads(self._input or "{}"), dict)
+        except ValueError:
+            return False
 
 
 def _stop_reason_fits(reason: str, blocks: Sequence[str]) -> None:
@@ -242,9 +249,17 @@ def _fits(shape: TypeAdapter[Any], value: dict[str, Any]) -> None:
     try:
         parsed = shape.validate_python(value, strict=True)
     except ValidationError as fault:
-        raise AssertionError(f"not of Anthropic's shape: {fault}") from None
+        raise AssertionError(f"not of Anthropic's shape: {_reasons(fault)}") from None
     unknown = _unknown(parsed)
     assert not unknown, f"keys Anthropic's types do not have: {unknown}"
+
+
+def _reasons(fault: ValidationError) -> str:
+    """What is wrong, without what is only wrong of the alternatives that `type` rules out."""
+    reasons = [(error["loc"], error["msg"]) for error in fault.errors()]
+    others = [where[:-1] for where, reason in reasons if where[-1:] == ("type",) and reason.startswith("Input should")]
+    kept = [one for one in reasons if not any(one[0][: len(other)] == other for other in others)]
+    return "; ".join(f"{'.'.join(map(str, where))}: {reason}" for where, reason in kept or reasons[:1])
 
 
 def _unknown(value: object, where: str = "") -> list[str]:

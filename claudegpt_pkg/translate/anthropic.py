@@ -125,7 +125,7 @@ def usage(
         "output_tokens": output_tokens,
     }
     if searches:
-        counts["server_tool_use"] = {"web_search_requests": searches}
+        counts["server_tool_use"] = {"web_search_requests": searches, "web_fetch_requests": 0}
     return counts
 
 

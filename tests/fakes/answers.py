@@ -190,7 +190,7 @@ def refusal(words: str) -> Item:
 
 
 def reasoning(*summary: str, raw: str = "", encrypted: str | None = None) -> Item:
-    """A reasoning item: summary parts (none is usual), or `raw` reasoning as open models stream it, and the blob."""
+    """A reasoning item: summary parts (none is usual) and the blob; or `raw` reasoning, as open models stream it."""
     item_id = new_id("rs")
     blob = encrypted or f"gAAAAA{secrets.token_urlsafe(120)}"
     between: list[Draft] = []
@@ -204,6 +204,8 @@ def reasoning(*summary: str, raw: str = "", encrypted: str | None = None) -> Ite
     done: dict[str, Any] = {**item, "summary": [_summary_text(part) for part in summary], "encrypted_content": blob}
     if raw:
         done["content"] = [{"type": "reasoning_text", "text": raw}]
+        del done["encrypted_content"]
+        return Item(item, done, tuple(between))
     # the announced blob is not the final one: only `done` may be replayed
     return Item({**item, "encrypted_content": f"gAAAAA{secrets.token_urlsafe(30)}"}, done, tuple(between))
 

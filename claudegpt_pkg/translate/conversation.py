@@ -83,7 +83,14 @@ def search_calls(messages: Iterable[Message]) -> set[str]:
 class Conversation:
     """One pass over the messages; `items` is the result, `notes` what became of what could not simply be sent."""
 
-    def __init__(self, table: ToolTable, identity: Identity | None, *, media_in_outputs: bool = True):
+    def __init__(
+        self,
+        table: ToolTable,
+        identity: Identity | None,
+        *,
+        media_in_outputs: bool = True,
+        refused_reasoning: Iterable[str] = (),
+    ):
         self.items: list[Item] = []
         self.notes: list[tuple[str, str]] = []
         self.media_bytes = 0
@@ -92,7 +99,7 @@ class Conversation:
         self._media_in_outputs = media_in_outputs
         self._late_blobs: dict[str, str] = {}
         self._searches: set[str] = set()  # call ids of ToolSearch
-        self._replayed: set[str] = set()  # ids of reasoning items: the upstream refuses one twice
+        self._replayed = set(refused_reasoning)  # ids not to send (again): the upstream refuses an item twice
 
     def read(self, messages: Sequence[Message]) -> list[Item]:
         signatures = (block.get("data") for message in messages for block in blocks_of(message.get("content")))

@@ -56,6 +56,7 @@ class Target:
     least_output_tokens: int | None = 16  # None: the backend refuses max_output_tokens
     media_in_outputs: bool = True
     obfuscation_option: bool = True
+    refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob the backend could not read
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def translate(request: Request, target: Target) -> Translation:
     """Translate one valid Messages request (validate.check_request). Raises InvalidRequest for what cannot be."""
     messages = request["messages"]
     table = request_tools(request, target.tools)
-    conversation = Conversation(table, target.identity, media_in_outputs=target.media_in_outputs)
+    conversation = Conversation(
+        table, target.identity, media_in_outputs=target.media_in_outputs, refused_reasoning=target.refused_reasoning
+    )
     items = conversation.read(messages)
     system = instructions(request.get("system"), target.identity)
     body: dict[str, Any] = {"model": target.model}

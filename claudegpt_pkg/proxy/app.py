@@ -1,0 +1,147 @@
+"""The proxy as an ASGI app: routes, one HTTP client for its lifetime, the local door, and the boundary where every
+error becomes an Anthropic error body or, in a stream already begun, an `error` event.
+
+The door (design.md §4): a token on every route but /health; a `Host` that is not loopback, or any `Origin`, is refused,
+so that neither another user's process nor a web page can spend this user's plan.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..errors import ClaudegptError, Forbidden, NotLoggedIn
+from ..providers.base import Provider
+from ..settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings
+from ..trace import Traces
+from ..translate import anthropic
+from ..translate.sse import encode
+from .routes import CountTokens, Messages, Models, error_response, health, not_found
+from .turn import Proxy, Rules
+from .upstream import new_client
+
+OPEN_PATHS = ("/health",)
+
+
+def create_app(settings: Settings, provider: Provider, *, token: Secret) -> Starlette:
+    """The proxy for one account. Raises BadSetting for a setting that cannot be used."""
+    traces = Traces(settings.trace_dir, settings[TRACE_MAX_MB] << 20) if settings[TRACE] else None
+    client = new_client()
+    proxy = Proxy(provider, Rules.of(settings), client, traces)
+    models = Models(proxy)
+    limit = settings[JSON_LIMIT]
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with client:
+            yield
+
+    app = Starlette(
+        routes=[
+            Route("/v1/messages", Messages(proxy, limit), methods=["POST"]),
+            Route("/v1/messages/count_tokens", CountTokens(proxy, limit), methods=["POST"]),
+            Route("/v1/models", models.list),
+            Route("/v1/models/{model_id:path}", models.one),
+            Route("/health", health),
+            Route("/", health),
+        ],
+        middleware=[
+            Middleware(ErrorBoundary),
+            Middleware(LocalDoor, token=token, any_host=not is_loopback(settings[HOST])),
+        ],
+        exception_handlers={HTTPException: not_found},
+        lifespan=lifespan,
+    )
+    app.state.proxy = proxy
+    return app
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name, with or without brackets, is this machine's own."""
+    name = host.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass
+class LocalDoor:
+    """Lets in only who knows the token, from this machine, and not from a web page."""
+
+    app: ASGIApp
+    token: Secret
+    any_host: bool = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._check(Headers(scope=scope), scope["path"])
+        await self.app(scope, receive, send)
+
+    def _check(self, headers: Headers, path: str) -> None:
+        if "origin" in headers:
+            raise Forbidden("Web pages may not use this proxy.")
+        if not self.any_host and not is_loopback(host_name(headers.get("host", ""))):
+            raise Forbidden("This proxy answers to loopback names only.")
+        if path not in OPEN_PATHS and not self._knows_token(headers):
+            raise NotLoggedIn("This proxy needs its token.", "Use the one that claudegpt exported or printed.")
+
+    def _knows_token(self, headers: Headers) -> bool:
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        offered = [headers.get("x-api-key", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
+        expected = self.token.reveal().encode()
+        matches = [hmac.compare_digest(each.encode(), expected) for each in offered]  # all, whichever is right
+        return any(matches)
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header: without its port, an IPv6 address without its brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+@dataclass
+class ErrorBoundary:
+    """Every error ends here: as a status and an error body, or as an `error` event if the stream has begun."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except ClaudegptError as error:
+            await tell(error, begun, scope, receive, send)
+        except Exception as bug:  # noqa: BLE001  the boundary: a bug must end as an error, never as a cut stream
+            failure = ClaudegptError(f"claudegpt itself failed: {type(bug).__name__}: {bug}.")
+            await tell(failure, begun, scope, receive, send)
+
+
+async def tell(error: ClaudegptError, begun: bool, scope: Scope, receive: Receive, send: Send) -> None:
+    if not begun:
+        await error_response(error)(scope, receive, send)
+        return
+    event = encode(anthropic.error(error.kind, str(error)))
+    await send({"type": "http.response.body", "body": event, "more_body": False})

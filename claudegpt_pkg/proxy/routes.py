@@ -1,0 +1,243 @@
+"""The proxy's routes: HTTP in, one call, HTTP out. Each is an ASGI app of its own, so that nothing stands between a
+streamed event and the socket.
+
+The status of a streamed answer is known before its first byte: the handshake waits for the first real event, at most
+HOLD seconds after the upstream accepted the request; a failure until then is an HTTP status, later an `error` event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
+from ..models import TIERS, choose
+from ..translate import anthropic
+from ..translate.jsontext import loads
+from ..translate.message import fold
+from ..translate.sse import Event, encode
+from ..translate.tokens import count_tokens
+from ..translate.validate import check_request
+from .turn import Ask, Collector, Proxy, Turn, plan, translated
+
+HOLD = 3.0  # seconds the handshake waits for the first real event
+PING = 10.0  # seconds of silence after which the client hears a ping
+
+STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+]
+
+
+class Messages:
+    """POST /v1/messages"""
+
+    def __init__(self, proxy: Proxy, limit: int):
+        self._proxy = proxy
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ask = await read_ask(Request(scope, receive), self._limit)
+        turn = Turn(ask, self._proxy)
+        if ask.request.get("stream"):
+            await while_connected(receive, stream_answer(turn, send))
+        else:
+            await while_connected(receive, whole_answer(turn, scope, receive, send))
+
+
+async def stream_answer(turn: Turn, send: Send) -> None:
+    with StreamSink(send, turn.id) as sink:
+        await turn.run(sink)
+    await sink.end()
+
+
+async def whole_answer(turn: Turn, scope: Scope, receive: Receive, send: Send) -> None:
+    sink = Collector()
+    await turn.run(sink)
+    response = Response(orjson.dumps(fold(sink.events)), media_type="application/json")
+    response.headers["request-id"] = turn.id
+    await response(scope, receive, send)
+
+
+class StreamSink:
+    """Events to the client as server-sent events, with the handshake held back and pings in long silences."""
+
+    def __init__(self, send: Send, request_id: str):
+        self._send = send
+        self._request_id = request_id
+        self._begun = False
+        self._quiet_since = 0.0
+        self._handshake: Callable[[], list[Event]] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> StreamSink:
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def accepted(self, start: Callable[[], list[Event]]) -> None:
+        self._handshake = start
+        if self._timer is None:
+            self._timer = self._loop.call_later(HOLD, self._keep_patient)
+
+    async def emit(self, events: list[Event]) -> None:
+        await self._write(b"".join(map(encode, events)))
+
+    async def end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _write(self, data: bytes) -> None:
+        self._quiet_since = self._loop.time()
+        if not self._begun:
+            self._begun = True
+            headers = [*STREAM_HEADERS, (b"request-id", self._request_id.encode())]
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    def _keep_patient(self) -> None:
+        """The hold is over, or some time has passed: say something if nothing was said."""
+        silent = self._loop.time() - self._quiet_since
+        wait = PING
+        if not self._begun and self._handshake:
+            self._spawn(self.emit([*self._handshake(), anthropic.ping()]))
+        elif silent >= PING:
+            self._spawn(self.emit([anthropic.ping()]))
+        else:
+            wait = PING - silent
+        self._timer = self._loop.call_later(wait, self._keep_patient)
+
+    def _spawn(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def while_connected(receive: Receive, work: Awaitable[None]) -> None:
+    """Await `work`, but give it up the moment the client goes away: an interrupted answer must not cost on."""
+    doing = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(disconnected(receive))
+    try:
+        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            doing.cancel()
+            await asyncio.wait({doing})
+            return
+        doing.result()
+    finally:
+        leaving.cancel()
+        if not doing.done():
+            doing.cancel()
+
+
+async def disconnected(receive: Receive) -> None:
+    message: Message = {"type": ""}
+    while message["type"] != "http.disconnect":
+        message = await receive()
+
+
+class CountTokens:
+    """POST /v1/messages/count_tokens: exact, by tokenizer, over the translated request."""
+
+    def __init__(self, proxy: Proxy, limit: int):
+        self._proxy = proxy
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ask = await read_ask(Request(scope, receive), self._limit, counting=True)
+        _, body = translated(ask, self._proxy, plan(ask, self._proxy))
+        tokens = await asyncio.to_thread(count_tokens, body)
+        await JSONResponse({"input_tokens": tokens})(scope, receive, send)
+
+
+class Models:
+    """GET /v1/models and /v1/models/{id}, in Anthropic's shape: the tiers' models, then the account's others."""
+
+    def __init__(self, proxy: Proxy):
+        self._proxy = proxy
+
+    async def list(self, request: Request) -> Response:
+        provider = self._proxy.provider
+        ids = dict.fromkeys([*(provider.tiers.model(tier) for tier in TIERS), *provider.models])
+        return JSONResponse(anthropic.model_list([self._info(model_id) for model_id in ids]))
+
+    async def one(self, request: Request) -> Response:
+        """Any name that a request may carry is a model here: it says by which one it is served."""
+        asked = request.path_params["model_id"]
+        choice = choose(asked, self._proxy.provider.tiers, self._proxy.rules.passthrough)
+        name = self._proxy.provider.model(choice.model).name
+        return JSONResponse(anthropic.model_info(asked, name))
+
+    def _info(self, model_id: str) -> dict[str, Any]:
+        return anthropic.model_info(model_id, self._proxy.provider.model(model_id).name)
+
+
+async def health(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def read_ask(request: Request, limit: int, *, counting: bool = False) -> Ask:
+    """The request as a turn needs it. Raises RequestTooLarge, or InvalidRequest naming what is wrong with it."""
+    body = await read_body(request, limit)
+    try:
+        content = loads(body)
+    except ValueError as problem:
+        raise InvalidRequest(f"The request body is not JSON: {problem}.") from None
+    message = check_request(content, counting=counting)
+    headers = request.headers
+    return Ask(
+        request=message,
+        body=body,
+        session_id=headers.get("x-claude-code-session-id") or session_of(message),
+        agent_id=headers.get("x-claude-code-agent-id"),
+        user_agent=headers.get("user-agent", ""),
+    )
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    too_large = RequestTooLarge(f"The request is larger than {limit >> 20} MB.", "Raise PROXY_JSON_LIMIT.")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise too_large
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def session_of(message: Mapping[str, Any]) -> str | None:
+    """The session id that Claude Code also writes into metadata.user_id, as JSON in a string."""
+    try:
+        user = loads((message.get("metadata") or {}).get("user_id") or "")
+    except (ValueError, TypeError):
+        return None
+    session = user.get("session_id") if isinstance(user, dict) else None
+    return session if isinstance(session, str) else None
+
+
+async def not_found(request: Request, error: Exception) -> Response:
+    return error_response(NotFound(f"There is no {request.method} {request.url.path} here."))
+
+
+def error_response(error: ClaudegptError) -> Response:
+    """An error as the client reads it; `x-should-retry` and `retry-after` steer its own retries."""
+    headers = {}
+    if error.retry is not None:
+        headers["x-should-retry"] = "true" if error.retry else "false"
+    if error.retry_after is not None:
+        headers["retry-after"] = str(max(1, round(error.retry_after)))
+    return JSONResponse(anthropic.error(error.kind, str(error)), status_code=error.status, headers=headers)

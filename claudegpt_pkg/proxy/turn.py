@@ -1,0 +1,300 @@
+"""One turn: translate the request, send it, translate the answer back as it streams.
+
+In time: the request is planned (which model, how much effort, which tools), translated and sent. Until the first real
+event nothing has happened for the client, so what may succeed in a moment is tried again, and what the backend was
+seen not to take is left out and sent again at once. After it, a failure is told, never repeated (backends.md §5).
+
+Nothing here outlives the turn but `lessons`, which only save a refused request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import httpx
+import orjson
+
+from ..errors import ClaudegptError, UpstreamFailed
+from ..models import Choice, Tier, choose
+from ..providers.base import Provider
+from ..settings import (
+    BLOCK_MCP,
+    DROP_TOOLS,
+    EFFORT,
+    FIRST_EVENT_TIMEOUT,
+    IDENTITY,
+    IDLE_TIMEOUT,
+    PARALLEL_TOOLS,
+    PASSTHROUGH,
+    REASONING_HAIKU,
+    REASONING_OPUS,
+    REASONING_SONNET,
+    TOOLS_REASONING,
+    Settings,
+)
+from ..trace import Traces, raw
+from ..translate.effort import EffortRules, resolve
+from ..translate.message import fold
+from ..translate.prompt import Identity
+from ..translate.request import Target, Translation, conversation_key, translate
+from ..translate.sse import Event
+from ..translate.stream import MessageStream, Reply, ResponseFailed
+from ..translate.tools import ToolRules
+from .failures import Lessons, Report, lesson, may_retry, ours
+from .upstream import Limits, Refused, open_stream
+
+ATTEMPTS = 4
+FIRST_DELAY = 0.5  # seconds; doubled each time, with jitter
+CLAUDE_CODE = "claude-cli/"  # how its user agent begins
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The user's settings, as far as a turn needs them."""
+
+    passthrough: bool | None
+    identity: bool
+    tools: ToolRules
+    effort: Mapping[Tier | None, EffortRules]
+    limits: Limits
+
+    @classmethod
+    def of(cls, settings: Settings) -> Rules:
+        general, with_tools = settings[EFFORT], settings[TOOLS_REASONING]
+        dropped: tuple[str, ...] = settings[DROP_TOOLS]
+        rules = EffortRules(default=general, most_with_tools=with_tools)
+        return cls(
+            passthrough=settings[PASSTHROUGH],
+            identity=settings[IDENTITY],
+            tools=ToolRules(
+                drop=frozenset(dropped),
+                block_mcp=settings[BLOCK_MCP],
+                parallel=settings[PARALLEL_TOOLS],
+            ),
+            effort={
+                None: rules,
+                "opus": replace(rules, default=settings[REASONING_OPUS] or general),
+                "sonnet": replace(rules, default=settings[REASONING_SONNET] or general),
+                "haiku": replace(rules, most=settings[REASONING_HAIKU]),
+            },
+            limits=Limits(settings[FIRST_EVENT_TIMEOUT], settings[IDLE_TIMEOUT]),
+        )
+
+
+@dataclass
+class Proxy:
+    """What all turns share: the account, the rules, one HTTP client, and what the backend was seen not to take."""
+
+    provider: Provider
+    rules: Rules
+    client: httpx.AsyncClient
+    traces: Traces | None = None
+    lessons: dict[str, Lessons] = field(default_factory=dict)  # by model
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A valid Messages request, its bytes, and what its headers say."""
+
+    request: dict[str, Any]
+    body: bytes = b"{}"
+    session_id: str | None = None
+    agent_id: str | None = None
+    user_agent: str = ""
+
+
+class Sink(Protocol):
+    """Where an answer goes."""
+
+    def accepted(self, start: Callable[[], list[Event]]) -> None:
+        """The upstream has said 200; `start` gives the handshake, should the client have to wait for more."""
+
+    async def emit(self, events: list[Event]) -> None: ...
+
+
+class Collector:
+    """The sink of `stream: false`: keeps the events to be folded."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def accepted(self, start: Callable[[], list[Event]]) -> None:
+        return
+
+    async def emit(self, events: list[Event]) -> None:
+        self.events += events
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a request is to become: which model on which tier, and the target of its translation."""
+
+    choice: Choice
+    target: Target
+    window: int
+    lessons: Lessons
+
+
+def plan(ask: Ask, proxy: Proxy) -> Plan:
+    """Decide everything that the request, the settings, the account and the lessons decide together."""
+    request, provider, rules = ask.request, proxy.provider, proxy.rules
+    choice = choose(request["model"], provider.tiers, rules.passthrough)
+    model, backend = provider.model(choice.model), provider.backend
+    known = proxy.lessons.get(choice.model) or Lessons()
+    levels = known.efforts or model.efforts
+    target = Target(
+        model=choice.model,
+        effort=resolve(request, suffix=choice.effort, rules=rules.effort[choice.tier], levels=levels),
+        cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
+        summary="auto" if known.summary else None,
+        identity=Identity(model.name, model.id) if rules.identity else None,
+        tools=tool_rules(rules.tools, ask, searching=backend.tool_search and known.tool_search),
+        instructions=backend.instructions,
+        least_output_tokens=backend.max_output_tokens,
+        media_in_outputs=known.media_in_outputs,
+        obfuscation_option=backend.obfuscation_option,
+        refused_reasoning=known.refused_reasoning,
+    )
+    return Plan(choice, target, model.window, known)
+
+
+def tool_rules(rules: ToolRules, ask: Ask, *, searching: bool) -> ToolRules:
+    """Claude Code runs mutating calls one after another by itself: `auto` is `on` for it."""
+    parallel = "on" if rules.parallel == "auto" and ask.user_agent.startswith(CLAUDE_CODE) else rules.parallel
+    return replace(rules, parallel=parallel, tool_search=searching)
+
+
+def translated(ask: Ask, proxy: Proxy, plan: Plan) -> tuple[Translation, dict[str, Any]]:
+    """The translation, and the body as this provider takes it."""
+    translation = translate(ask.request, plan.target)
+    body = proxy.provider.prepare(translation.body)
+    return translation, {key: value for key, value in body.items() if key not in plan.lessons.parameters}
+
+
+class Turn:
+    """One request on its way; `run` it once."""
+
+    def __init__(self, ask: Ask, proxy: Proxy):
+        self.id = uuid.uuid4().hex
+        self.began = time.time()
+        self._clock = time.perf_counter()
+        self._ask = ask
+        self._proxy = proxy
+        self._events: list[Event] = []
+        self._record: dict[str, Any] = {"id": self.id, "began": self.began}
+        self._marks: dict[str, float] = {}  # milliseconds since the turn began
+
+    async def run(self, sink: Sink) -> None:
+        """Answer into `sink`. Raises ClaudegptError when there is no answer, or only a part of one."""
+        try:
+            await self._until_answered(sink)
+        except ClaudegptError as error:
+            self._record["error"] = {"kind": error.kind, "status": error.status, "message": str(error)}
+            raise
+        except asyncio.CancelledError:
+            self._record["error"] = {"kind": "cancelled", "message": "the client went away"}
+            raise
+        finally:
+            self._keep_trace()
+
+    async def _until_answered(self, sink: Sink) -> None:
+        attempt, delay, begun = 1, FIRST_DELAY, False
+        while True:
+            stream = self._prepare(begun)
+            try:
+                return await self._attempt(stream, sink)
+            except (Refused, ResponseFailed) as problem:
+                report = problem.report if isinstance(problem, Refused) else Report.of_event(problem.error)
+                if not self._real and self._learn(report):
+                    continue
+                error = ours(report, tokens=self._tokens, window=self._plan.window)
+            except UpstreamFailed as problem:
+                error = problem
+            finally:
+                begun = stream.started
+            if self._real or attempt >= ATTEMPTS or not may_retry(error):
+                raise error
+            attempt += 1
+            await asyncio.sleep(max(delay * random.uniform(0.5, 1.0), error.retry_after or 0))
+            delay *= 2
+
+    def _prepare(self, begun: bool) -> MessageStream:
+        """Plan and translate; anew at each attempt, for what was learnt since the last."""
+        self._real = False
+        self._plan = plan(self._ask, self._proxy)
+        translation, self._sent = translated(self._ask, self._proxy, self._plan)
+        self._body = orjson.dumps(self._sent)
+        self._tokens = translation.estimated_tokens(len(self._body))
+        self._record |= {"tier": self._plan.choice.tier, "notes": translation.notes}
+        self._mark("translated")
+        reply = Reply(
+            message_id=f"msg_{self.id}",
+            model=self._ask.request["model"],
+            input_tokens=self._tokens,
+            table=translation.table,
+            stop_sequences=translation.stop_sequences,
+            show_thinking=translation.show_thinking,
+        )
+        stream = MessageStream(reply)
+        stream.started = begun
+        return stream
+
+    async def _attempt(self, stream: MessageStream, sink: Sink) -> None:
+        proxy, target = self._proxy, self._plan.target
+        async with open_stream(
+            proxy.client, proxy.provider, self._body, cache_key=target.cache_key, limits=proxy.rules.limits
+        ) as upstream:
+            self._mark("accepted")
+            sink.accepted(lambda: self._seen(stream.start()))
+            async for events in upstream:
+                ours: list[Event] = []
+                for event in events:
+                    ours += stream.receive(event)
+                if ours:
+                    if not self._real:
+                        self._real = True
+                        self._mark("first")
+                    await sink.emit(self._seen(ours))
+                if stream.done:
+                    break
+        stream.finish()
+        self._record["usage"] = stream.usage
+        self._mark("done")
+
+    def _seen(self, events: list[Event]) -> list[Event]:
+        self._events += events
+        return events
+
+    def _learn(self, report: Report) -> bool:
+        """Whether the refusal taught something, so that the request is worth sending again without it."""
+        learned = lesson(report, self._plan.lessons, self._sent)
+        if learned is None:
+            return False
+        self._proxy.lessons[self._plan.choice.model] = learned
+        self._record.setdefault("learned", []).append(report.message)
+        return True
+
+    def _mark(self, name: str) -> None:
+        self._marks[name] = round((time.perf_counter() - self._clock) * 1000, 2)
+
+    def _keep_trace(self) -> None:
+        traces = self._proxy.traces
+        if traces is None:
+            return
+        record = {
+            **self._record,
+            "milliseconds": self._marks,
+            "request": raw(self._ask.body),
+            "sent": raw(getattr(self, "_body", b"null")),
+        }
+        asyncio.get_running_loop().run_in_executor(None, write_trace, traces, self.id, record, self._events)
+
+
+def write_trace(traces: Traces, name: str, record: dict[str, Any], events: list[Event]) -> None:
+    traces.write(name, {**record, "answer": fold(events) if events else None})

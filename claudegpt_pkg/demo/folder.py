@@ -7,8 +7,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-MOST_NAMES = 400
+MOST_NAMES = 5000
 NOTE = "claudegpt-demo-note"
+# What the client's tools say instead of names.
+NO_NAMES = re.compile(
+    r"\((?:bash completed with )?no output\)|\(results are truncated|no files found|\[no output\]", re.I
+)
 # What a person would open first in a folder they do not know.
 FIRST_TO_READ = (r"readme", r"claude\.md|agents\.md", r"pyproject\.toml|package\.json|cargo\.toml|go\.mod|makefile")
 READABLE = re.compile(
@@ -26,8 +30,8 @@ ABBREVIATIONS = ("e.g", "i.e", "etc", "a.m", "p.m")
 
 def entries(listing: str) -> tuple[str, ...]:
     """The names in the output of `ls -Ap` or of Glob (which gives paths), folders with a slash at their end."""
-    lines = (line.strip() for line in listing.splitlines()[:MOST_NAMES])
-    names = (PurePosixPath(line).name + "/" * line.endswith("/") for line in lines if line and len(line) < 256)
+    lines = (line.strip() for line in listing.splitlines()[:MOST_NAMES] if not NO_NAMES.match(line))
+    names = (PurePosixPath(line).name + "/" * line.endswith("/") for line in lines if line and len(line) < 1024)
     return tuple(dict.fromkeys(name for name in names if name.isprintable()))
 
 

@@ -12,7 +12,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any
 
 from . import WINDOW
@@ -122,7 +122,8 @@ CONTENT: dict[str, Check] = {
 
 
 def message(path: str, value: Any) -> Iterator[Refusal]:
-    content = CONTENT.get(value.get("role"), INPUT_CONTENT)
+    role = value.get("role")
+    content = CONTENT.get(role, INPUT_CONTENT) if isinstance(role, str) else INPUT_CONTENT
     yield from shape(
         {"role": one_of(*CONTENT), "content": content},
         {
@@ -387,7 +388,7 @@ def repeats_no_item(body: Body) -> Iterator[Refusal]:
 
 def follows_reasoning_with_its_item(body: Body) -> Iterator[Refusal]:
     given = items(body)
-    for item, after in zip(given, [*given[1:], None], strict=True):
+    for item, after in zip_longest(given, given[1:]):
         if item.get("type") == "reasoning" and not (after and led_to(after)):
             message = f"Item '{item['id']}' of type 'reasoning' was provided without its required following item."
             yield Refusal(message, "input")

@@ -35,10 +35,8 @@ def create_file(talk: Conversation) -> Script:
     call = use(talk, "Write", file_path=join(findings.folder, name), content=content)
     if name.rpartition("/")[2] in findings.names:
         findings.sections.append(f"`{name}` is there already, and I replace nothing.")
-    elif talk.planning or call is None:
-        findings.sections.append(
-            f"I cannot write `{name}`: " + ("plan mode is on." if call else "there is no Write tool.")
-        )
+    elif call is None or talk.planning or not findings.looked:
+        findings.sections.append(f"I did not write `{name}`: {why_not_written(talk, call)}.")
     else:
         think = f"**Writing a file**\n\n`{name}` is not there yet; I write what the user asked for."
         (result,) = yield Move(think, "", (call,))
@@ -47,6 +45,12 @@ def create_file(talk: Conversation) -> Script:
         else:
             findings.sections.append(f"I wrote **`{name}`**:\n\n{fenced(first_lines(content, QUOTED_LINES))}")
     return Move("**Answering**\n\nI say what became of it.", report(REAL, findings))
+
+
+def why_not_written(talk: Conversation, call: Call | None) -> str:
+    if talk.planning:
+        return "plan mode is on"
+    return "I could not see whether it is there already" if call else "there is no Write tool"
 
 
 def content_in(prompt: str) -> str:

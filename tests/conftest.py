@@ -1,0 +1,47 @@
+"""What every test has: an empty home, an environment with nothing of the user's in it, a strict backend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.backend import FakeBackend
+from tests.real import clients
+
+KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SYSTEMROOT", clients.CACHE_VARIABLE)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees the real home, a setting, a credential or a proxy of the user's."""
+    before = dict(os.environ)
+    home = tmp_path_factory.mktemp("home")
+    os.environ[clients.CACHE_VARIABLE] = str(clients.cache(before))
+    for name in set(os.environ) - set(KEPT):
+        if not name.startswith("PYTEST"):
+            del os.environ[name]
+    os.environ |= {"HOME": str(home), "CLAUDEGPT_HOME": str(home / "claudegpt"), "NO_PROXY": "127.0.0.1,localhost"}
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of this test's own."""
+    where = tmp_path / "home"
+    where.mkdir()
+    monkeypatch.setenv("HOME", str(where))
+    monkeypatch.setenv("CLAUDEGPT_HOME", str(where / "claudegpt"))
+    return where
+
+
+@pytest.fixture
+def backend() -> Iterator[FakeBackend]:
+    """A strict OpenAI backend; the test fails if it was asked something it refused or did not expect."""
+    with FakeBackend("openai") as backend:
+        yield backend
+        backend.check()

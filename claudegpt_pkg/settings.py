@@ -7,21 +7,27 @@ cloned repo must not be able to redirect a key. An empty value counts as not set
     settings = load(flags={"CLAUDEGPT_PROVIDER": "demo"})
     settings[PROVIDER]          # typed, parsed; BadSetting if what the user wrote cannot be
     settings.source(PROVIDER)   # "flag", "environment", a file's path, or "default"
+    write_config(settings.dirs, {"CLAUDEGPT_PROVIDER": "openai"})
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
+from . import files
 from .errors import BadSetting
 
 T = TypeVar("T")
@@ -120,10 +126,19 @@ def web_url(value: str) -> str:
     return value.strip().rstrip("/")
 
 
+def account_url(value: str) -> str:
+    """An address that a login or a key may be sent to."""
+    parts = urlsplit(web_url(value))
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise ValueError("is an address that begins with https:// (http:// only on this machine)")
+    return parts.geturl()
+
+
 def path(value: str) -> Path:
     return Path(value).expanduser()
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROVIDERS = ("chatgpt", "codex", "openai", "azure", "demo")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 effort = one_of(*EFFORTS)
@@ -147,6 +162,51 @@ OPENAI_BASE_URL = Option(
 OPENAI_OPUS = Option("CLAUDEGPT_OPENAI_OPUS", text, NO_TEXT, "openai: the opus tier's model", "newest known")
 OPENAI_SONNET = Option("CLAUDEGPT_OPENAI_SONNET", text, NO_TEXT, "openai: the sonnet tier's model", "newest known")
 OPENAI_HAIKU = Option("CLAUDEGPT_OPENAI_HAIKU", text, NO_TEXT, "openai: the haiku tier's model", "newest known")
+CODEX_OPUS = Option("CLAUDEGPT_CODEX_OPUS", text, NO_TEXT, "chatgpt, codex: the opus tier's model", "newest it has")
+CODEX_SONNET = Option(
+    "CLAUDEGPT_CODEX_SONNET", text, NO_TEXT, "chatgpt, codex: the sonnet tier's model", "newest it has"
+)
+CODEX_HAIKU = Option("CLAUDEGPT_CODEX_HAIKU", text, NO_TEXT, "chatgpt, codex: the haiku tier's model", "newest it has")
+CODEX_AUTH = Option(
+    "CLAUDEGPT_CODEX_AUTH", path, NO_PATH, "codex: the Codex CLI's login", "`auth.json` in `CODEX_HOME`"
+)
+CODEX_HOME = Option("CODEX_HOME", path, NO_PATH, "codex: the Codex CLI's folder", "`~/.codex`")
+CODEX_BASE_URL = Option(
+    "CODEX_BASE_URL",
+    account_url,
+    "https://chatgpt.com/backend-api/codex",
+    "chatgpt, codex: where the ChatGPT backend is; https, or this machine",
+)
+CODEX_VERSION = Option(
+    "CLAUDEGPT_CODEX_VERSION",
+    text,
+    NO_TEXT,
+    "chatgpt, codex: a Codex CLI version to name as the newest we know, should a new model be withheld without one",
+)
+AUTH_URL = Option(
+    "CLAUDEGPT_AUTH_URL",
+    account_url,
+    "https://auth.openai.com",
+    "chatgpt, codex: where the login server is; https, or this machine",
+)
+AZURE_ENDPOINT = Option(
+    "AZURE_OPENAI_ENDPOINT", text, NO_TEXT, "azure: the resource's address, in any form the portal shows it"
+)
+AZURE_API_KEY = Option(
+    "AZURE_OPENAI_API_KEY", Secret, NO_SECRET, "azure: the resource's key", "Entra ID, with the extra", secret=True
+)
+AZURE_API_VERSION = Option(
+    "AZURE_OPENAI_RESPONSES_API_VERSION", text, NO_TEXT, "azure: an `api-version` to ask for, where one is needed"
+)
+AZURE_OPUS = Option(
+    "AZURE_OPENAI_CHAT_DEPLOYMENT_FULL", text, NO_TEXT, "azure: the opus tier's deployment", "the sonnet tier's"
+)
+AZURE_SONNET = Option(
+    "AZURE_OPENAI_CHAT_DEPLOYMENT", text, NO_TEXT, "azure: the sonnet tier's deployment", "the opus tier's"
+)
+AZURE_HAIKU = Option(
+    "AZURE_OPENAI_CHAT_DEPLOYMENT_NANO", text, NO_TEXT, "azure: the haiku tier's deployment", "the sonnet tier's"
+)
 DEFAULT_OPUS = Option("ANTHROPIC_DEFAULT_OPUS_MODEL", text, NO_TEXT, "if you export it, it is the opus tier's model")
 DEFAULT_SONNET = Option("ANTHROPIC_DEFAULT_SONNET_MODEL", text, NO_TEXT, "the same for the sonnet tier")
 DEFAULT_HAIKU = Option("ANTHROPIC_DEFAULT_HAIKU_MODEL", text, NO_TEXT, "the same for the haiku tier")
@@ -292,3 +352,63 @@ def read_env_file(file: Path) -> Layer:
         reason = getattr(problem, "strerror", None) or "not UTF-8 text"
         raise BadSetting(f"Cannot read {file}: {reason}.", "Correct its permissions or move it away.") from None
     return Layer(str(file), {name: value for name, value in values.items() if value is not None})
+
+
+def write_config(dirs: Dirs, changes: Mapping[str, str | None]) -> None:
+    """Change `config.env`: give each name its value, or take it out for None. Everything else stays as it stands.
+
+    Raises BadSetting when the file cannot be read or written, or a value cannot stand in it; it is then as it was.
+    """
+    for name, value in changes.items():
+        if value and not value.isprintable():
+            raise BadSetting(f"{name} cannot hold a line break or another control character.")
+    file = dirs.config_file
+    try:
+        file.parent.mkdir(parents=True, mode=files.PRIVATE_FOLDER, exist_ok=True)
+        with _turn(file.parent):
+            read_env_file(file)  # raises its own for one that is no text
+            files.write(file, _changed(file, changes))
+    except OSError as problem:
+        raise BadSetting(f"Cannot write {file}: {problem.strerror}.", "Set CLAUDEGPT_HOME to a folder.") from None
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """One writer at a time, across processes."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _changed(file: Path, changes: Mapping[str, str | None]) -> str:
+    left = dict(changes)
+    pieces = []
+    for binding in _bindings(file):
+        piece = binding.original.string
+        if binding.key and binding.key in changes:
+            value = left.pop(binding.key, None)
+            blank = piece[: len(piece) - len(piece.lstrip())]
+            piece = blank + (_assignment(binding.key, value) if value else "")
+        pieces.append(piece)
+    if pieces and pieces[-1] and not pieces[-1].endswith("\n"):
+        pieces.append("\n")
+    return "".join([*pieces, *(_assignment(name, value) for name, value in left.items() if value)])
+
+
+def _bindings(file: Path) -> list[Binding]:
+    """The file in pieces that put together are the file again: assignments, comments, blanks."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return list(parse_stream(lines))
+    except FileNotFoundError:
+        return []
+
+
+def _assignment(name: str, value: str) -> str:
+    if re.fullmatch(r"[\w@%+=:,./~-]*", value, re.ASCII):
+        return f"{name}={value}\n"
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{name}='{quoted}'\n"

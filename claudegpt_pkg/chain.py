@@ -1,0 +1,87 @@
+"""The chain from Claude Code to a model, put together from the settings: everything bound, nothing loaded yet.
+
+The proxy's app is imported and built where it is served, while Claude Code boots.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import BadSetting
+from .launcher import Site
+from .providers.base import Provider
+from .proxy.server import bind, url_of
+from .settings import HOST, PORT, PROVIDER, TOKEN, Secret, Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+LOOPBACK = ("localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """`sites[0]` is the proxy, at `url`; the others are what it needs."""
+
+    provider: Provider
+    url: str
+    token: Secret
+    sites: list[Site]
+
+
+def connect(settings: Settings) -> Chain:
+    """Bind what is to be served. Raises BadSetting, or what the provider raises."""
+    provider, sites = backend(settings)
+    host, token = settings[HOST], settings[TOKEN]
+    if token is None and not is_loopback(host):
+        raise BadSetting(f"{host} can be reached by others.", f"Set {TOKEN.name} to what they must present.")
+    token = token or Secret(secrets.token_urlsafe(32))
+    listener = bind(host, settings[PORT])
+
+    def proxy() -> Starlette:
+        from .proxy.app import create_app
+
+        return create_app(settings, provider, token=token)
+
+    return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites])
+
+
+def is_loopback(host: str) -> bool:
+    return host in LOOPBACK or host.startswith("127.")
+
+
+def backend(settings: Settings) -> tuple[Provider, list[Site]]:
+    """The provider that the settings name, and what has to be served for it."""
+    name = settings[PROVIDER]
+    if name is None:
+        raise BadSetting(
+            f"No {PROVIDER.name} is set.",
+            f"`claudegpt config set {PROVIDER.name} openai` (and OPENAI_API_KEY), or try it with `claudegpt demo`.",
+        )
+    if name not in PROVIDERS:
+        raise BadSetting(f"Provider {name} is not in this version.", f"It has {', '.join(PROVIDERS)}.")
+    return PROVIDERS[name](settings)
+
+
+def openai(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .providers.openai import openai
+
+    return openai(settings), []
+
+
+def demo(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .providers.demo import demo
+
+    def server() -> Starlette:
+        from .demo.server import create_app
+
+        return create_app()
+
+    listener = bind("127.0.0.1", 0)
+    return demo(url_of(listener)), [Site(server, listener)]
+
+
+PROVIDERS: dict[str, Callable[[Settings], tuple[Provider, list[Site]]]] = {"openai": openai, "demo": demo}

@@ -1,0 +1,118 @@
+"""`claudegpt`: take the command line apart, load the settings, call one function, pick the exit status.
+
+What the user sees of an error is decided here and nowhere else: one line, and the status of its class; a bug of ours is
+one line too, with its traceback where CLAUDEGPT_DEBUG is set. Everything that costs time to import is imported late:
+the plain start must have Claude Code running in a moment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from . import console
+from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, grouped, has, separate
+from .errors import BadSetting, ClaudegptError
+from .settings import EFFORT, ISOLATE, PROVIDER, TOOL_SEARCH, Settings, load
+
+CLAUDE_EFFORTS = ("low", "medium", "high", "xhigh", "max")  # of ours, those `claude --effort` knows
+INTERRUPTED = 130
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Sequence[str]) -> int:
+    """The exit status of `claudegpt WORDS…`; says what went wrong."""
+    try:
+        return dispatch(words)
+    except ClaudegptError as problem:
+        console.complain(str(problem))
+        return problem.exit_status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # our reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as problem:  # the one boundary: no traceback for the user
+        if os.environ.get("CLAUDEGPT_DEBUG"):
+            raise
+        console.complain(f"A bug of ours: {type(problem).__name__}: {problem} (CLAUDEGPT_DEBUG=1 shows where)")
+        return 1
+
+
+def dispatch(words: Sequence[str]) -> int:
+    line = separate(words)
+    if line.question or line.command not in ("", "demo"):
+        from . import commands
+
+        return commands.answer(line)
+    if line.command == "demo":
+        return demo(line.theirs, line.ours)
+    return claude(line.theirs, line.ours)
+
+
+def demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
+    """`claudegpt demo [--yes] [CLAUDE ARGS…]`"""
+    from . import install
+
+    line = separate([word for group in grouped(words) if group != ["--yes"] for word in group])
+    if line.question:
+        return dispatch([line.question])
+    flags = {**flags, **line.ours, PROVIDER.name: "demo"}
+    install.offer_install(load(flags), yes=has("--yes", words))
+    return claude(line.theirs, flags)
+
+
+def claude(args: list[str], flags: Mapping[str, str]) -> int:
+    """Claude Code with `args`, through the proxy; its own exit status."""
+    from . import install
+
+    settings, args = told(flags, args)
+    program = install.find_claude(settings)
+    environ = environment(settings)
+    if args and args[0] in CLAUDE_COMMANDS | CLAUDE_QUESTIONS:
+        os.execve(program, [str(program), *args], environ)
+    if has("--bg", args) or has("--background", args):
+        raise BadSetting("A background session would outlive its proxy.", "Run `claudegpt` in tmux instead.")
+
+    from . import launcher
+    from .chain import connect
+    from .isolation import config_folder
+    from .session import plan, read_user_setup
+
+    chain = connect(settings)
+    session = plan(
+        args,
+        provider=chain.provider,
+        url=chain.url,
+        token=chain.token,
+        environ=environ,
+        user=read_user_setup(args, config_folder(environ), Path.cwd()),
+        tool_search=settings[TOOL_SEARCH],
+    )
+    if session.set_aside:
+        console.say(f"set aside for this session, from your Claude settings: {', '.join(session.set_aside)}")
+    return launcher.run(program, session, chain.sites, runs=settings.dirs.state / "run")
+
+
+def told(flags: Mapping[str, str], args: list[str]) -> tuple[Settings, list[str]]:
+    """The settings, checked, and Claude's arguments. An effort that Claude Code knows is its own to show and change."""
+    settings = load(flags)
+    settings.check()
+    level = settings[EFFORT] if settings.source(EFFORT) == "flag" else None
+    if level not in CLAUDE_EFFORTS:
+        return settings, args
+    return load({name: value for name, value in flags.items() if name != EFFORT.name}), ["--effort", level, *args]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Claude Code's environment before we add to it: ours, with its configuration folder where isolation wants it."""
+    if not settings[ISOLATE]:
+        return dict(os.environ)
+    from .isolation import private_config
+
+    return {**os.environ, "CLAUDE_CONFIG_DIR": str(private_config(settings.dirs.data / "claude", os.environ))}

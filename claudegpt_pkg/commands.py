@@ -1,0 +1,194 @@
+"""Our own commands and our own help, as a Typer app. Loaded only when one is asked for.
+
+`answer` runs one and gives its exit status. Results go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from . import __version__
+from .claude_args import OUR_OPTIONS, CommandLine
+from .console import result, result_table, say
+from .errors import BadSetting, ClaudeNotFound
+from .settings import HOST, OPTIONS, PORT, PROVIDER, Dirs, Option, Settings, load, write_config
+
+ABOUT = """Run Claude Code on GPT.
+
+Everything that is not listed here goes to `claude`, in the order you give it. `claudegpt -- ARGS` sends all of ARGS
+to it (so `claudegpt -- --help` is its own help).
+"""
+
+
+class Ours(TyperGroup):
+    """A help page that lists the options of the plain form, which Typer does not parse."""
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        formatter.write_usage("claudegpt", "[OPTIONS] [CLAUDE ARGS]...")
+        formatter.write_usage("claudegpt", "COMMAND ...", prefix="       ")
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        rows = [(f"{option.name} {option.metavar}".rstrip(), option.help) for option in OUR_OPTIONS.values()]
+        with formatter.section("Options"):
+            formatter.write_dl([*rows, ("--version, -v", "our version and claude's"), ("--help, -h", "this page")])
+        self.format_commands(ctx, formatter)
+
+
+app = typer.Typer(cls=Ours, help=ABOUT, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+config = typer.Typer(help="Every setting, its value, and where the value comes from.", rich_markup_mode=None)
+app.add_typer(config, name="config", invoke_without_command=True)
+
+
+def answer(line: CommandLine) -> int:
+    """Run the command, or answer the question, that the command line has."""
+    if line.question in ("-v", "--version"):
+        return version(line.ours)
+    words = ["--help"] if line.question else [line.command, *line.theirs]
+    try:
+        app(words, prog_name="claudegpt", obj=line.ours)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+def version(flags: dict[str, str]) -> int:
+    from . import install
+
+    result(f"claudegpt {__version__}")
+    try:
+        claude = install.find_claude(load(flags))
+    except ClaudeNotFound as problem:
+        say(str(problem))
+        return 0
+    return subprocess.run([claude, "--version"], check=False).returncode
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
+def demo() -> None:
+    """The whole chain with a built-in offline model: no account, no network.
+
+    claudegpt demo [--yes] [CLAUDE ARGS]...  Installs Claude Code if it is missing, after asking (--yes: without).
+    """
+    raise AssertionError("cli runs it: its words are Claude's")
+
+
+@app.command()
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help=HOST.help)] = None,
+    port: Annotated[str | None, typer.Option(metavar="N", help=PORT.help)] = None,
+    provider: Annotated[str | None, typer.Option(metavar="NAME", help=PROVIDER.help)] = None,
+) -> None:
+    """The proxy alone, for editors and other clients. Prints the two `export` lines that point a client at it."""
+    from .chain import connect
+    from .launcher import serve
+
+    given = {HOST.name: host, PORT.name: port, PROVIDER.name: provider}
+    settings = load({**ctx.obj, **{name: value for name, value in given.items() if value}})
+    settings.check()
+    chain = connect(settings)
+
+    def ready() -> None:
+        result(f"export ANTHROPIC_BASE_URL={chain.url}")
+        result(f"export ANTHROPIC_AUTH_TOKEN={chain.token.reveal()}")
+        say(f"serving {chain.provider.label}; ^C ends it")
+
+    serve(chain.sites, ready=ready)
+
+
+# config
+
+
+@config.callback()
+def config_callback(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        list_(ctx)
+
+
+@config.command("list")
+def list_(ctx: typer.Context) -> None:
+    """Every setting."""
+    settings = load(ctx.obj)
+    rows = [(option.name, shown(settings, option), source(settings, option)) for option in OPTIONS.values()]
+    result_table(("setting", "value", "from"), rows)
+
+
+@config.command("get")
+def get(ctx: typer.Context, name: str) -> None:
+    """The value of one setting; nothing and status 1 if it has none."""
+    value = shown(load(ctx.obj), declared(name))
+    if not value:
+        raise typer.Exit(1)
+    result(value)
+
+
+@config.command("set")
+def set_(ctx: typer.Context, name: str, value: Annotated[str | None, typer.Argument()] = None) -> None:
+    """Write one setting to config.env. Without VALUE it is read from stdin, so that a secret is in no process list."""
+    option = declared(name)
+    text = read_value(option) if value is None else value
+    settings = load({**ctx.obj, option.name: text})
+    settings[option]  # raises if it cannot be used
+    write_config(settings.dirs, {option.name: text})
+    tell_if_hidden(option)
+
+
+@config.command("unset")
+def unset(ctx: typer.Context, name: str) -> None:
+    """Take one setting out of config.env."""
+    option = declared(name)
+    write_config(load(ctx.obj).dirs, dict.fromkeys((option.name, *option.also)))
+    tell_if_hidden(option)
+
+
+@config.command("path")
+def path() -> None:
+    """Where config.env is."""
+    result(str(Dirs.find(os.environ).config_file))
+
+
+def declared(name: str) -> Option[Any]:
+    """The setting of this name. Raises BadSetting with the nearest one."""
+    names = {other: option for option in OPTIONS.values() for other in (option.name, *option.also)}
+    if option := names.get(name.upper()):
+        return option
+    near = get_close_matches(name.upper(), names, 1)
+    raise BadSetting(f"There is no setting {name}.", f"Did you mean {near[0]}?" if near else "See `claudegpt config`.")
+
+
+def shown(settings: Settings, option: Option[Any]) -> str:
+    """A value as the user would write it; a secret as ***; empty for none."""
+    value = settings[option]
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def source(settings: Settings, option: Option[Any]) -> str:
+    where = settings.source(option)
+    return f"default: {option.shown_default}" if where == "default" and option.shown_default else where
+
+
+def read_value(option: Option[Any]) -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    value: str = typer.prompt(option.name, hide_input=option.secret, err=True)
+    return value
+
+
+def tell_if_hidden(option: Option[Any]) -> None:
+    """Say so when another place decides, whatever config.env says."""
+    where = load().source(option)
+    if where == "environment":
+        say(f"{option.name} is also set in the environment, which wins.")

@@ -1,0 +1,49 @@
+"""A Claude Code configuration of our own, for `--isolate`: lean, private, kept between runs; the user's stays as it is.
+
+It begins with the user's CLAUDE.md (a link: one text, wherever it is edited) and with the questions of a first run
+answered, the theme as the user chose it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import files
+from .errors import BadSetting
+from .session import read_if_usable
+
+STATE = ".claude.json"
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    """Where Claude Code looks for the user's configuration."""
+    return Path(environ.get("CLAUDE_CONFIG_DIR") or Path(environ.get("HOME") or Path.home()) / ".claude")
+
+
+def private_config(folder: Path, environ: Mapping[str, str]) -> Path:
+    """`folder`, ready to be CLAUDE_CONFIG_DIR. Raises BadSetting where it cannot be written."""
+    theirs = config_folder(environ)
+    try:
+        folder.mkdir(parents=True, mode=files.PRIVATE_FOLDER, exist_ok=True)
+        _link(folder / "CLAUDE.md", theirs / "CLAUDE.md")
+        if not (folder / STATE).exists():
+            theme = _state(theirs, environ).get("theme", "dark")
+            files.write(folder / STATE, json.dumps({"hasCompletedOnboarding": True, "theme": theme}))
+    except OSError as problem:
+        raise BadSetting(f"Cannot write in {folder}: {problem.strerror}.", "Set CLAUDEGPT_HOME to a folder.") from None
+    return folder
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() != target.absolute():
+        link.unlink()
+    if target.exists() and not link.exists():
+        link.symlink_to(target.absolute())
+
+
+def _state(theirs: Path, environ: Mapping[str, str]) -> dict[str, object]:
+    """Claude Code's state file: inside a folder of the user's choosing, else beside the default one."""
+    inside = bool(environ.get("CLAUDE_CONFIG_DIR"))
+    return read_if_usable(theirs / STATE if inside else theirs.with_name(STATE))

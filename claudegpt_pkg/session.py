@@ -1,0 +1,254 @@
+"""What Claude Code is started with so that it talks to us, whatever the user's own setup says. Mostly pure.
+
+It reads its environment from two places: the process, and `env` in its settings files, which beats the process (an old
+`ANTHROPIC_BASE_URL` there would hijack the session). `--settings FILE` beats both. So what must hold goes into the
+process and into a settings file of ours; what the user may overrule goes into the process only, where theirs is absent.
+Seen with 2.1.197 and 2.1.330: an empty value in our file undoes a set one in the user's, `apiKeyHelper` too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .claude_args import has, value_of, without
+from .errors import BadSetting
+from .models import TIERS, Model, Tier, claude_tier, split_effort
+from .providers.base import Provider
+from .settings import Secret
+
+# Would send the session elsewhere, or present another credential than ours.
+SILENCED = (
+    "ANTHROPIC_API_KEY",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+    "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_USE_GATEWAY",
+    "CLAUDE_CODE_USE_MANTLE",
+    "CLAUDE_CODE_USE_VERTEX",
+)
+HIJACKS = ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", *SILENCED)
+
+FIXED = {
+    "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",  # a changing first line of the system prompt: ruins the prompt cache
+    "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",  # else tools can run twice after a partial stream
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+}
+# An hour: the proxy's own limits on silence end a request that hangs, long before.
+UNLESS_CHOSEN = {"API_TIMEOUT_MS": "3600000"}
+STARTING_TIER = "opus"
+
+# `fable` is a tier of Claude Code's that stands above opus; we have three.
+CLIENT_TIERS: dict[str, Tier] = {"OPUS": "opus", "SONNET": "sonnet", "HAIKU": "haiku", "FABLE": "opus"}
+MODEL_ALIASES = {"default", "best", "opusplan"}  # names of no model, beside the tiers'
+# A `modelPicker` row (2.1.287+) names a known model whose client-side handling applies; this one has every feature.
+BEHAVES_AS = "claude-opus-4-8"
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+@dataclass(frozen=True)
+class UserSetup:
+    """What the user's settings for Claude Code say, all files merged as Claude Code merges them."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    argument: Mapping[str, Any] = field(default_factory=dict)  # from `--settings`; part of `settings` too
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        values = self.settings.get("env")
+        return {name: str(value) for name, value in values.items()} if isinstance(values, dict) else {}
+
+    @property
+    def model(self) -> str | None:
+        name = self.settings.get("model")
+        return name if isinstance(name, str) else None
+
+    @property
+    def permission_mode(self) -> str | None:
+        permissions = self.settings.get("permissions")
+        return permissions.get("defaultMode") if isinstance(permissions, dict) else None
+
+
+@dataclass(frozen=True)
+class Session:
+    """How to start Claude Code: `settings` is to be a file, named in front of `args` by `--settings`."""
+
+    args: list[str]
+    env: dict[str, str]
+    settings: dict[str, Any]
+    set_aside: list[str]  # what the user's settings files have that would have led elsewhere
+
+
+def plan(
+    args: Sequence[str],
+    *,
+    provider: Provider,
+    url: str,
+    token: Secret,
+    environ: Mapping[str, str],
+    user: UserSetup,
+    tool_search: bool = True,
+) -> Session:
+    chosen = chosen_model(args, environ, user)
+    ours = {
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_AUTH_TOKEN": token.reveal(),
+        "ENABLE_TOOL_SEARCH": "true" if tool_search else "false",
+        **FIXED,
+        **tier_variables(provider),
+        **window_variables(provider, chosen, {**environ, **user.env}),
+        **direct(url, {**environ, **user.env}),
+    }
+    defaults = UNLESS_CHOSEN if chosen else {**UNLESS_CHOSEN, "ANTHROPIC_MODEL": STARTING_TIER}
+    kept = {name: value for name, value in environ.items() if name not in SILENCED}
+    return Session(
+        args=without("--settings", args),
+        env={**defaults, **kept, **ours},
+        settings=merged(user.argument, settings_file(ours, provider, chosen, mode=chosen_mode(args, user))),
+        set_aside=[name for name in HIJACKS if user.env.get(name)]
+        + ["apiKeyHelper"] * bool(user.settings.get("apiKeyHelper")),
+    )
+
+
+def chosen_model(args: Sequence[str], environ: Mapping[str, str], user: UserSetup) -> str | None:
+    """The model the user asks for, in the order Claude Code looks for it."""
+    name = "ANTHROPIC_MODEL"
+    return value_of("--model", args) or user.env.get(name) or environ.get(name) or user.model
+
+
+def chosen_mode(args: Sequence[str], user: UserSetup) -> str | None:
+    """The permission mode the user asks for."""
+    if has("--dangerously-skip-permissions", args):
+        return "bypassPermissions"
+    return value_of("--permission-mode", args) or user.permission_mode
+
+
+def tier_variables(provider: Provider) -> dict[str, str]:
+    """Each tier's model, and what `/model` says of it."""
+    variables = {}
+    for client_tier, tier in CLIENT_TIERS.items():
+        variable = f"ANTHROPIC_DEFAULT_{client_tier}_MODEL"
+        variables[variable] = provider.tiers.model(tier)
+        variables[f"{variable}_NAME"] = label(provider, provider.tiers.model(tier))
+        variables[f"{variable}_DESCRIPTION"] = description(provider, tier)
+    return variables
+
+
+def window_variables(provider: Provider, chosen: str | None, theirs: Mapping[str, str]) -> dict[str, str]:
+    """The smallest window that a model of this session has, so that none overflows; or one the user made smaller.
+
+    Alone, the first does not make `-p` compact, and the second is cut to 200,000.
+    """
+    window = min(model.window for model in session_models(provider, chosen).values())
+    wanted = theirs.get("CLAUDE_CODE_AUTO_COMPACT_WINDOW", "")
+    compact = min(window, int(wanted)) if wanted.isdecimal() and int(wanted) else window
+    return {"CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(window), "CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(compact)}
+
+
+def direct(url: str, theirs: Mapping[str, str]) -> dict[str, str]:
+    """Where the user has an HTTP proxy: never through it to us. Both versions would send it loopback addresses."""
+    if not any(theirs.get(name) for name in PROXIES):
+        return {}
+    host = urlsplit(url).hostname or ""
+    hosts = [part for part in (theirs.get("NO_PROXY") or theirs.get("no_proxy") or "").split(",") if part.strip()]
+    value = ",".join([*hosts, host])
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+def settings_file(ours: Mapping[str, str], provider: Provider, chosen: str | None, mode: str | None) -> dict[str, Any]:
+    """Our settings file. Without a mode of the user's, it is `default`: newer versions start in `auto`, whose check of
+    each action is the vendor's and cannot be had here."""
+    return {
+        "env": {**ours, **dict.fromkeys(SILENCED, "")},
+        "apiKeyHelper": "",
+        "modelPicker": {"options": picker_rows(provider, chosen), "replaceBuiltInOptions": True},
+        **({} if mode else {"permissions": {"defaultMode": "default"}}),
+    }
+
+
+def picker_rows(provider: Provider, chosen: str | None) -> list[dict[str, str]]:
+    """A row for each model, which also ends newer versions' warnings about a model they do not know."""
+    return [
+        {"model": name, "label": label(provider, name), "description": text, "behavesAs": BEHAVES_AS}
+        for name, text in {
+            **dict.fromkeys(session_models(provider, chosen), provider.label),
+            **{provider.tiers.model(tier): description(provider, tier) for tier in reversed(TIERS)},
+        }.items()
+    ]
+
+
+def session_models(provider: Provider, chosen: str | None) -> dict[str, Model]:
+    """The models of this session by the name the client uses: the tiers', and one the user named."""
+    names = [provider.tiers.model(tier) for tier in TIERS]
+    name = (chosen or "").removesuffix("[1m]")
+    if name and not claude_tier(name) and name not in MODEL_ALIASES:
+        names.append(name)
+    return {name: provider.model(split_effort(name)[0]) for name in names}
+
+
+def label(provider: Provider, name: str) -> str:
+    """gpt-6.1-sol-xhigh → GPT-6.1 Sol (xhigh)"""
+    model, effort = split_effort(name)
+    shown = provider.model(model).name
+    return f"{shown} ({effort})" if effort else shown
+
+
+def description(provider: Provider, tier: Tier) -> str:
+    return f"{tier} tier · {provider.label}"
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on top of `under`, object by object; anything else is replaced whole."""
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+# Reading the user's files.
+
+
+def read_user_setup(args: Sequence[str], config: Path, folder: Path) -> UserSetup:
+    """The settings that Claude Code will read when started in `folder`: the user's, the project's, `--settings`.
+
+    Files it cannot use are its own to complain about. Raises BadSetting for a `--settings` that we cannot merge.
+    """
+    files = (config / "settings.json", folder / ".claude" / "settings.json", folder / ".claude" / "settings.local.json")
+    given = value_of("--settings", args)
+    argument = read_argument(given) if given is not None else {}
+    settings: dict[str, Any] = {}
+    for layer in (*map(read_if_usable, files), argument):
+        settings = merged(settings, layer)
+    return UserSetup(settings, argument)
+
+
+def read_if_usable(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_argument(given: str) -> dict[str, Any]:
+    """What `--settings` names: JSON itself, or a file of it."""
+    source = "its value" if given.lstrip().startswith("{") else given
+    try:
+        text = given if source != given else Path(given).read_text(encoding="utf-8-sig")
+        found = json.loads(text)
+    except OSError as problem:
+        raise BadSetting(f"Cannot read --settings {given}: {problem.strerror}.") from None
+    except ValueError as problem:
+        raise BadSetting(f"--settings: {source} is not JSON: {problem}.") from None
+    if not isinstance(found, dict):
+        raise BadSetting(f"--settings: {source} is not a JSON object.")
+    return found

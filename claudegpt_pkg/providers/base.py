@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx
 
-from ..models import Model, Tiers, known
+from ..models import Model, Tiers, claude_tier, known
+from ..settings import DEFAULT_HAIKU, DEFAULT_OPUS, DEFAULT_SONNET, Option, Settings
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Provider:
     fixed_headers: Mapping[str, str] = field(default_factory=dict)
     session_header: str | None = None  # carries the conversation's cache key on each request
     models: Mapping[str, Model] = field(default_factory=dict)  # the account's catalogue, where known
+    models_url: str | None = None  # of GET …/models, where the backend has a list for this account (catalog.py)
+    account: str = ""  # whose list that is, where one address serves several accounts
 
     def headers(self, cache_key: str) -> dict[str, str]:
         """Headers of one request of the conversation that `cache_key` (≤ 64 characters) names."""
@@ -54,3 +57,16 @@ class Provider:
     def model(self, model_id: str) -> Model:
         """What is known of a model: the account's catalogue first, then the built-in table."""
         return self.models.get(model_id) or known(model_id)
+
+
+def choose_tiers(settings: Settings, own: tuple[Option[str | None], ...], newest: Tiers) -> Tiers:
+    """The model per tier: what the user exports for it, else `own` setting of the provider, else the newest.
+
+    `own` is in the order opus, sonnet, haiku. What a user of plain Claude Code exports is one of Claude's own names:
+    that says nothing about ours.
+    """
+    exported = (settings[option] for option in (DEFAULT_OPUS, DEFAULT_SONNET, DEFAULT_HAIKU))
+    ours = (None if name is None or claude_tier(name) else name.removesuffix("[1m]") for name in exported)
+    models = zip(ours, (settings[option] for option in own), (newest.opus, newest.sonnet, newest.haiku), strict=True)
+    opus, sonnet, haiku = (first or second or default for first, second, default in models)
+    return Tiers(opus, sonnet, haiku)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import httpx
 
+from .. import catalog
 from ..errors import BadSetting
 from ..models import Tiers
 from ..settings import (
-    DEFAULT_HAIKU,
-    DEFAULT_OPUS,
-    DEFAULT_SONNET,
     OPENAI_API_KEY,
     OPENAI_BASE_URL,
     OPENAI_HAIKU,
     OPENAI_OPUS,
     OPENAI_SONNET,
+    Option,
     Secret,
     Settings,
 )
-from .base import Provider
+from .base import Provider, choose_tiers
 
 # The newest the built-in table knows (models.py); a setting or the account's catalogue beats them.
 NEWEST = Tiers(opus="gpt-6.1-sol", sonnet="gpt-6.1-terra", haiku="gpt-6-luna")
@@ -43,14 +43,25 @@ def openai(settings: Settings) -> Provider:
     key = settings[OPENAI_API_KEY]
     if key is None and base == OPENAI_BASE_URL.default:
         raise BadSetting("Provider openai needs a key.", "Set OPENAI_API_KEY.")
+    label = "OpenAI API key" if base == OPENAI_BASE_URL.default else f"Responses API at {base}"
+    return openai_with(settings, key, name="openai", label=label, own=(OPENAI_OPUS, OPENAI_SONNET, OPENAI_HAIKU))
+
+
+def openai_with(
+    settings: Settings, key: Secret | None, *, name: str, label: str, own: tuple[Option[str | None], ...]
+) -> Provider:
+    """The API at OPENAI_BASE_URL with this key; `own` are the settings that name its tiers' models."""
+    base = settings[OPENAI_BASE_URL]
+    models_url = f"{base}/models"
+    account = hashlib.sha256(key.reveal().encode()).hexdigest()[:16] if key else ""
+    seen = catalog.cached(settings.dirs.cache, models_url, account)
     return Provider(
-        name="openai",
-        label="OpenAI API key" if base == OPENAI_BASE_URL.default else f"Responses API at {base}",
+        name=name,
+        label=label,
         url=f"{base}/responses",
-        tiers=Tiers(
-            opus=settings[DEFAULT_OPUS] or settings[OPENAI_OPUS] or NEWEST.opus,
-            sonnet=settings[DEFAULT_SONNET] or settings[OPENAI_SONNET] or NEWEST.sonnet,
-            haiku=settings[DEFAULT_HAIKU] or settings[OPENAI_HAIKU] or NEWEST.haiku,
-        ),
+        tiers=choose_tiers(settings, own, catalog.tiers(seen.offered if seen else (), NEWEST)),
         auth=ApiKey(key) if key else None,
+        models=seen.models if seen else {},
+        models_url=models_url,
+        account=account,
     )

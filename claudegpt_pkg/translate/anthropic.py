@@ -75,8 +75,8 @@ def error(kind: str, message: str) -> Event:
 # Blocks, as content_block_start announces them.
 
 
-def text_block() -> Block:
-    return {"type": "text", "text": ""}
+def text_block(text: str = "") -> Block:
+    return {"type": "text", "text": text}
 
 
 def thinking_block() -> Block:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from . import openai
+from . import anthropic, openai
 from .jsontext import dumps
 
 Block = Mapping[str, Any]
@@ -15,7 +15,7 @@ Part = openai.Part
 def blocks_of(content: str | Iterable[Block] | None) -> list[Block]:
     """Content as a list of blocks: the client writes the same message now as a string, now as a list."""
     if isinstance(content, str):
-        return [{"type": "text", "text": content}]
+        return [anthropic.text_block(content)]
     return list(content or ())
 
 

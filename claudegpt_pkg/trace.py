@@ -2,20 +2,36 @@
 
 A trace holds bodies and our own account of them, no request headers: that is where credentials are. Files are 0600 in
 a 0700 directory, named by time so that their order is their age, and the oldest go when the directory passes its cap.
-Writing happens in a thread, after the client has its answer.
+Writing waits a moment and happens in a thread: a turn's successor, which the client sends at once, comes first.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from .translate.message import Folder
+
+DELAY = 0.2  # seconds between a turn's end and its trace
 KEPT_AFTER_SWEEP = 0.9  # of the cap, so that not every turn has to sweep
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A trace to be written: `record` as JSON, `bodies` that already are JSON text, and the answer to be folded."""
+
+    name: str
+    record: Mapping[str, Any]
+    bodies: Mapping[str, bytes]
+    answer: Folder
 
 
 class Traces:
@@ -25,19 +41,35 @@ class Traces:
         self._directory = directory
         self._cap = cap
         self._size: int | None = None  # of all traces; None: not yet looked
+        self._waiting: deque[Kept] = deque()
+        self._timer: threading.Timer | None = None
+        self._writing = threading.Lock()
 
-    def write(self, name: str, trace: dict[str, Any]) -> None:
-        """Keep one trace. Values may be `raw(json_bytes)`. Blocking: call it in a thread."""
-        data = orjson.dumps(trace, option=orjson.OPT_APPEND_NEWLINE)
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime())
-            target = self._directory / f"{stamp}-{name}.json"
-            with open(target, "wb", opener=private) as file:
-                file.write(data)
-            self._sweep(len(data))
-        except OSError:
-            return
+    def keep(self, name: str, record: Mapping[str, Any], bodies: Mapping[str, bytes], answer: Folder) -> None:
+        """Have a trace written soon; costs the caller nothing."""
+        self._waiting.append(Kept(name, record, bodies, answer))
+        if self._timer is None or not self._timer.is_alive():
+            self._timer = threading.Timer(DELAY, self.flush)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def flush(self) -> None:
+        """Write what waits, now. Blocking."""
+        with self._writing:
+            while self._waiting:
+                kept = self._waiting.popleft()
+                try:
+                    self._write(kept)
+                except OSError:  # a full or read-only disk must not end a session
+                    self._waiting.clear()
+
+    def _write(self, kept: Kept) -> None:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime())
+        with open(self._directory / f"{stamp}-{kept.name}.json", "wb", opener=private) as file:
+            file.writelines(pieces(kept))
+            size = file.tell()
+        self._sweep(size)
 
     def _sweep(self, added: int) -> None:
         if self._size is None:
@@ -60,10 +92,14 @@ class Traces:
                 continue
 
 
+def pieces(kept: Kept) -> Iterator[bytes]:
+    """One JSON object, in pieces: the bodies may be large and are written as they are."""
+    yield orjson.dumps(kept.record)[:-1]
+    for name, body in kept.bodies.items():
+        yield b',"%b":' % name.encode()
+        yield body
+    yield b',"answer":%b}\n' % orjson.dumps(kept.answer.message())
+
+
 def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def raw(json_bytes: bytes) -> orjson.Fragment:
-    """JSON that already is text, to be kept as it is."""
-    return orjson.Fragment(json_bytes)

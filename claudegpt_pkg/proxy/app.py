@@ -45,6 +45,8 @@ def create_app(settings: Settings, provider: Provider, *, token: Secret) -> Star
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with client:
             yield
+        if traces:
+            traces.flush()
 
     app = Starlette(
         routes=[

@@ -20,11 +20,10 @@ from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
 from ..models import TIERS, choose
 from ..translate import anthropic
 from ..translate.jsontext import loads
-from ..translate.message import fold
 from ..translate.sse import Event, encode
 from ..translate.tokens import count_tokens
 from ..translate.validate import check_request
-from .turn import Ask, Collector, Proxy, Turn, plan, translated
+from .turn import Ask, Proxy, Turn, plan, translated
 
 HOLD = 3.0  # seconds the handshake waits for the first real event
 PING = 10.0  # seconds of silence after which the client hears a ping
@@ -43,9 +42,8 @@ class Messages:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ask = await read_ask(Request(scope, receive), self._limit)
-        turn = Turn(ask, self._proxy)
-        if ask.request.get("stream"):
+        turn = Turn(await read_ask(Request(scope, receive), self._limit), self._proxy)
+        if turn.streaming:
             await while_connected(receive, stream_answer(turn, send))
         else:
             await while_connected(receive, whole_answer(turn, scope, receive, send))
@@ -58,11 +56,20 @@ async def stream_answer(turn: Turn, send: Send) -> None:
 
 
 async def whole_answer(turn: Turn, scope: Scope, receive: Receive, send: Send) -> None:
-    sink = Collector()
-    await turn.run(sink)
-    response = Response(orjson.dumps(fold(sink.events)), media_type="application/json")
+    await turn.run(Nowhere())
+    response = Response(orjson.dumps(turn.message), media_type="application/json")
     response.headers["request-id"] = turn.id
     await response(scope, receive, send)
+
+
+class Nowhere:
+    """The sink of `stream: false`: the turn itself keeps what was answered."""
+
+    def accepted(self, start: Callable[[], list[Event]]) -> None:
+        return
+
+    async def emit(self, events: list[Event]) -> None:
+        return
 
 
 class StreamSink:

@@ -38,9 +38,9 @@ from ..settings import (
     TOOLS_REASONING,
     Settings,
 )
-from ..trace import Traces, raw
+from ..trace import Traces
 from ..translate.effort import EffortRules, resolve
-from ..translate.message import fold
+from ..translate.message import Folder, Message
 from ..translate.prompt import Identity
 from ..translate.request import Target, Translation, conversation_key, translate
 from ..translate.sse import Event
@@ -118,19 +118,6 @@ class Sink(Protocol):
     async def emit(self, events: list[Event]) -> None: ...
 
 
-class Collector:
-    """The sink of `stream: false`: keeps the events to be folded."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def accepted(self, start: Callable[[], list[Event]]) -> None:
-        return
-
-    async def emit(self, events: list[Event]) -> None:
-        self.events += events
-
-
 @dataclass(frozen=True)
 class Plan:
     """What a request is to become: which model on which tier, and the target of its translation."""
@@ -184,11 +171,19 @@ class Turn:
         self.id = uuid.uuid4().hex
         self.began = time.time()
         self._clock = time.perf_counter()
-        self._ask = ask
+        self.streaming = bool(ask.request.get("stream"))
+        self._ask: Ask | None = ask  # None once no further attempt can be made: a long answer must not hold it
+        self._asked = ask.body
+        self._body = b"null"
         self._proxy = proxy
-        self._events: list[Event] = []
+        self._folder = Folder()
         self._record: dict[str, Any] = {"id": self.id, "began": self.began}
         self._marks: dict[str, float] = {}  # milliseconds since the turn began
+
+    @property
+    def message(self) -> Message:
+        """What was answered so far, as one Message."""
+        return self._folder.message()
 
     async def run(self, sink: Sink) -> None:
         """Answer into `sink`. Raises ClaudegptError when there is no answer, or only a part of one."""
@@ -226,6 +221,7 @@ class Turn:
 
     def _prepare(self, begun: bool) -> MessageStream:
         """Plan and translate; anew at each attempt, for what was learnt since the last."""
+        assert self._ask is not None
         self._real = False
         self._plan = plan(self._ask, self._proxy)
         translation, self._sent = translated(self._ask, self._proxy, self._plan)
@@ -237,7 +233,7 @@ class Turn:
             message_id=f"msg_{self.id}",
             model=self._ask.request["model"],
             input_tokens=self._tokens,
-            table=translation.table,
+            table=translation.table.for_answer(),
             stop_sequences=translation.stop_sequences,
             show_thinking=translation.show_thinking,
         )
@@ -258,8 +254,7 @@ class Turn:
                     ours += stream.receive(event)
                 if ours:
                     if not self._real:
-                        self._real = True
-                        self._mark("first")
+                        self._commit()
                     await sink.emit(self._seen(ours))
                 if stream.done:
                     break
@@ -267,8 +262,15 @@ class Turn:
         self._record["usage"] = stream.usage
         self._mark("done")
 
+    def _commit(self) -> None:
+        """The first real event: from here on there is no way back."""
+        self._real = True
+        self._mark("first")
+        self._ask, self._sent = None, {}
+
     def _seen(self, events: list[Event]) -> list[Event]:
-        self._events += events
+        for event in events:
+            self._folder.add(event)
         return events
 
     def _learn(self, report: Report) -> bool:
@@ -284,17 +286,6 @@ class Turn:
         self._marks[name] = round((time.perf_counter() - self._clock) * 1000, 2)
 
     def _keep_trace(self) -> None:
-        traces = self._proxy.traces
-        if traces is None:
-            return
-        record = {
-            **self._record,
-            "milliseconds": self._marks,
-            "request": raw(self._ask.body),
-            "sent": raw(getattr(self, "_body", b"null")),
-        }
-        asyncio.get_running_loop().run_in_executor(None, write_trace, traces, self.id, record, self._events)
-
-
-def write_trace(traces: Traces, name: str, record: dict[str, Any], events: list[Event]) -> None:
-    traces.write(name, {**record, "answer": fold(events) if events else None})
+        if self._proxy.traces:
+            record = {**self._record, "milliseconds": self._marks}
+            self._proxy.traces.keep(self.id, record, {"request": self._asked, "sent": self._body}, self._folder)

@@ -1,4 +1,4 @@
-"""Messages events folded into one Message: what `stream: false` answers. One path for both."""
+"""Messages events folded into one Message: what `stream: false` answers, and what a trace keeps. One path for all."""
 
 from __future__ import annotations
 
@@ -15,39 +15,58 @@ TEXT_FIELDS = {
     "text_delta": ("text", "text"),
     "thinking_delta": ("thinking", "thinking"),
     "signature_delta": ("signature", "signature"),
+    "input_json_delta": ("partial_json", "input"),
 }
 
 
-def fold(events: Iterable[Event]) -> Message:
-    """The Message that a whole stream of events tells. Raises KeyError if it does not begin with message_start."""
-    message: Message = {}
-    texts: list[list[str]] = []  # of tool input, by block
-    for event in events:
+class Folder:
+    """Takes a stream's events one by one and keeps only their texts: a small fraction of what the events weigh."""
+
+    def __init__(self) -> None:
+        self._message: Message = {}
+        self._texts: list[dict[str, list[str]]] = []  # by block: field → its pieces
+
+    def add(self, event: Event) -> None:
         kind = event["type"]
-        if kind == "message_start":
-            message = {**event["message"], "content": []}
+        if kind == "content_block_delta":
+            self._extend(event["index"], event["delta"])
         elif kind == "content_block_start":
-            message["content"].append(dict(event["content_block"]))
-            texts.append([])
-        elif kind == "content_block_delta":
-            extend(message["content"][event["index"]], texts[event["index"]], event["delta"])
+            self._message["content"].append(dict(event["content_block"]))
+            self._texts.append({})
+        elif kind == "message_start":
+            self._message = {**event["message"], "content": []}
         elif kind == "message_delta":
-            message |= event["delta"]
-            message["usage"] = {**message["usage"], **event["usage"]}
-    for block, pieces in zip(message["content"], texts, strict=True):
-        if pieces:
-            block["input"] = tool_input("".join(pieces))
-    return message
+            self._message |= event["delta"]
+            self._message["usage"] = {**self._message["usage"], **event["usage"]}
 
+    def message(self) -> Message:
+        """The Message so far; an empty one before message_start."""
+        if not self._message:
+            return {}
+        blocks = zip(self._message["content"], self._texts, strict=True)
+        return {**self._message, "content": [with_texts(block, texts) for block, texts in blocks]}
 
-def extend(block: dict[str, Any], pieces: list[str], delta: dict[str, Any]) -> None:
-    if delta["type"] == "input_json_delta":
-        pieces.append(delta["partial_json"])
-    elif delta["type"] == "citations_delta":
-        block.setdefault("citations", []).append(delta["citation"])
-    else:
+    def _extend(self, index: int, delta: dict[str, Any]) -> None:
+        if delta["type"] == "citations_delta":
+            self._message["content"][index].setdefault("citations", []).append(delta["citation"])
+            return
         source, target = TEXT_FIELDS[delta["type"]]
-        block[target] += delta[source]
+        self._texts[index].setdefault(target, []).append(delta[source])
+
+
+def fold(events: Iterable[Event]) -> Message:
+    """The Message that a whole stream of events tells."""
+    folder = Folder()
+    for event in events:
+        folder.add(event)
+    return folder.message()
+
+
+def with_texts(block: dict[str, Any], texts: dict[str, list[str]]) -> dict[str, Any]:
+    whole: dict[str, Any] = {field: "".join(pieces) for field, pieces in texts.items()}
+    if "input" in whole:
+        whole["input"] = tool_input(whole["input"])
+    return {**block, **whole}
 
 
 def tool_input(text: str) -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InvalidRequest
@@ -64,6 +64,10 @@ class ToolTable:
     searching: bool = False  # ToolSearch is declared as the backend's own tool_search
     web_search: str | None = None  # what the client calls the hosted search
     notes: tuple[tuple[str, str], ...] = ()  # field → what became of it
+
+    def for_answer(self) -> ToolTable:
+        """Without what only the request needs: the descriptions weigh much, and an answer may take long."""
+        return replace(self, declared=[], found={})
 
     def original(self, name: str) -> str:
         return self.originals.get(name, name)

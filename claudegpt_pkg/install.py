@@ -16,7 +16,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from .console import console, say
 from .errors import ClaudeNotFound
@@ -35,6 +34,7 @@ USUAL_PLACES = (
     "/usr/local/bin/claude",
 )
 STUB_BYTES = 4096  # the native program has hundreds of MB, the stub in its place a few lines
+NPM_SMALL_PRINT = ("code ", "errno ", "syscall ", "path ", "npm warn", "A complete log")
 INSTALL_SECONDS = 900  # a slow line needs minutes for some 100 MB
 VERSION_SECONDS = 60
 
@@ -85,6 +85,8 @@ def install(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise ClaudeNotFound("There is no npm to install Claude Code with.", f"Install Node.js, then `{COMMAND}`.")
+    from tempfile import TemporaryDirectory
+
     say(f"installing Claude Code with npm into {folder} (some 100 MB) …")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -203,9 +205,7 @@ def put_in_place(tree: Path, folder: Path) -> None:
 def npm_error(output: str) -> str:
     """What npm says went wrong, without its codes and the path of its log."""
     lines = [line.removeprefix("npm error").removeprefix("npm ERR!").strip() for line in output.splitlines()]
-    telling = [
-        line for line in lines if line and not line.startswith(("code ", "errno ", "syscall ", "A complete log"))
-    ]
+    telling = [line for line in lines if line and not line.startswith(NPM_SMALL_PRINT)]
     return (telling[0] if telling else "it does not say why").rstrip(".")
 
 

@@ -25,6 +25,7 @@ PRIVATE = re.compile(r"\.env|secret|credential|passw|token|\.pem$|\.key$|^id_|^\
 # A file or folder as people write it in a sentence: with a slash or an extension.
 PATH_WORD = re.compile(r"(?<![\w/.~-])(?:~?/|\.{1,2}/)?(?:[\w@+-][\w.@+-]*/)*[\w@+.-]*[\w/](?![\w/])")
 EXTENSION = re.compile(r"[\w-]\.[A-Za-z]\w{0,5}$|^\.\w+$")
+LINE_NUMBER = re.compile(r"\s*\d+(?:→|\t|$)")
 ABBREVIATIONS = ("e.g", "i.e", "etc", "a.m", "p.m")
 
 
@@ -74,8 +75,10 @@ def quoted(path: str) -> str:
 
 
 def first_lines(text: str, most: int) -> str:
-    """The beginning of what Read returned, without its line numbers."""
-    lines = [re.sub(r"^\s*\d+(?:→|\t)", "", line) for line in text.strip("\n").splitlines()]
+    """The beginning of what a tool returned, without the line numbers that Read puts before each."""
+    lines = text.strip("\n").splitlines()
+    if lines and re.match(r"\s*\d+[→\t]", lines[0]):
+        lines = "\n".join(LINE_NUMBER.sub("", line) for line in lines).rstrip("\n").split("\n")
     shown = [line[:160] for line in lines[:most]]
     return "\n".join([*shown, *(["…"] if len(lines) > most else [])])
 

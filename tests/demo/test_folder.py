@@ -54,7 +54,7 @@ def test_paths_are_joined(folder: str | None, name: str, path: str) -> None:
     assert join(folder, name) == path
 
 
-@pytest.mark.parametrize("numbered", ["     1→one\n     2→two", "1\tone\n2\ttwo", "one\ntwo"])
+@pytest.mark.parametrize("numbered", ["     1→one\n     2→two", "1\tone\n2\ttwo\n3\t", "1\tone\n2\ttwo\n3", "one\ntwo"])
 def test_line_numbers_of_the_read_tool_are_left_out(numbered: str) -> None:
     assert first_lines(numbered, 5) == "one\ntwo"
 

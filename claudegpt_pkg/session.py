@@ -38,6 +38,7 @@ HIJACKS = ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", *SILENCED)
 FIXED = {
     "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",  # a changing first line of the system prompt: ruins the prompt cache
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",  # else tools can run twice after a partial stream
+    "CLAUDE_CODE_RESUME_HINT_COMMAND": "claudegpt",  # else newer versions name our settings file, gone by then
     "DISABLE_TELEMETRY": "1",
     "DISABLE_ERROR_REPORTING": "1",
 }
@@ -84,7 +85,7 @@ class Session:
     args: list[str]
     env: dict[str, str]
     settings: dict[str, Any]
-    set_aside: list[str]  # what the user's settings files have that would have led elsewhere
+    set_aside: list[str]
 
 
 def plan(
@@ -98,30 +99,43 @@ def plan(
     tool_search: bool = True,
 ) -> Session:
     chosen = chosen_model(args, environ, user)
+    theirs = {**environ, **user.env}
     ours = {
         "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_AUTH_TOKEN": token.reveal(),
+        "ANTHROPIC_MODEL": chosen,
         "ENABLE_TOOL_SEARCH": "true" if tool_search else "false",
         **FIXED,
         **tier_variables(provider),
-        **window_variables(provider, chosen, {**environ, **user.env}),
-        **direct(url, {**environ, **user.env}),
+        **window_variables(provider, chosen, theirs),
+        **direct(url, theirs),
     }
-    defaults = UNLESS_CHOSEN if chosen else {**UNLESS_CHOSEN, "ANTHROPIC_MODEL": STARTING_TIER}
     kept = {name: value for name, value in environ.items() if name not in SILENCED}
     return Session(
         args=without("--settings", args),
-        env={**defaults, **kept, **ours},
+        env={**UNLESS_CHOSEN, **kept, **ours},
         settings=merged(user.argument, settings_file(ours, provider, chosen, mode=chosen_mode(args, user))),
-        set_aside=[name for name in HIJACKS if user.env.get(name)]
-        + ["apiKeyHelper"] * bool(user.settings.get("apiKeyHelper")),
+        set_aside=set_aside(user),
     )
 
 
-def chosen_model(args: Sequence[str], environ: Mapping[str, str], user: UserSetup) -> str | None:
-    """The model the user asks for, in the order Claude Code looks for it."""
+def set_aside(user: UserSetup) -> list[str]:
+    """What the user's settings files hold that would have led elsewhere."""
+    variables = [name for name in HIJACKS if user.env.get(name)]
+    return variables + ["apiKeyHelper"] * bool(user.settings.get("apiKeyHelper"))
+
+
+def chosen_model(args: Sequence[str], environ: Mapping[str, str], user: UserSetup) -> str:
+    """The model the user asks for, in the order Claude Code looks for it; else the starting tier's.
+
+    A Claude model saved for plain `claude` becomes its tier: by its own name the client would show that, with that
+    model's window and abilities.
+    """
+    if asked := value_of("--model", args):
+        return asked
     name = "ANTHROPIC_MODEL"
-    return value_of("--model", args) or user.env.get(name) or environ.get(name) or user.model
+    saved = user.env.get(name) or environ.get(name) or user.model or STARTING_TIER
+    return claude_tier(saved.removesuffix("[1m]")) or saved
 
 
 def chosen_mode(args: Sequence[str], user: UserSetup) -> str | None:
@@ -138,11 +152,11 @@ def tier_variables(provider: Provider) -> dict[str, str]:
         variable = f"ANTHROPIC_DEFAULT_{client_tier}_MODEL"
         variables[variable] = provider.tiers.model(tier)
         variables[f"{variable}_NAME"] = label(provider, provider.tiers.model(tier))
-        variables[f"{variable}_DESCRIPTION"] = description(provider, tier)
+        variables[f"{variable}_DESCRIPTION"] = description(provider, client_tier.lower())
     return variables
 
 
-def window_variables(provider: Provider, chosen: str | None, theirs: Mapping[str, str]) -> dict[str, str]:
+def window_variables(provider: Provider, chosen: str, theirs: Mapping[str, str]) -> dict[str, str]:
     """The smallest window that a model of this session has, so that none overflows; or one the user made smaller.
 
     Alone, the first does not make `-p` compact, and the second is cut to 200,000.
@@ -163,7 +177,7 @@ def direct(url: str, theirs: Mapping[str, str]) -> dict[str, str]:
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-def settings_file(ours: Mapping[str, str], provider: Provider, chosen: str | None, mode: str | None) -> dict[str, Any]:
+def settings_file(ours: Mapping[str, str], provider: Provider, chosen: str, mode: str | None) -> dict[str, Any]:
     """Our settings file. Without a mode of the user's, it is `default`: newer versions start in `auto`, whose check of
     each action is the vendor's and cannot be had here."""
     return {
@@ -174,7 +188,7 @@ def settings_file(ours: Mapping[str, str], provider: Provider, chosen: str | Non
     }
 
 
-def picker_rows(provider: Provider, chosen: str | None) -> list[dict[str, str]]:
+def picker_rows(provider: Provider, chosen: str) -> list[dict[str, str]]:
     """A row for each model, which also ends newer versions' warnings about a model they do not know."""
     return [
         {"model": name, "label": label(provider, name), "description": text, "behavesAs": BEHAVES_AS}
@@ -185,11 +199,11 @@ def picker_rows(provider: Provider, chosen: str | None) -> list[dict[str, str]]:
     ]
 
 
-def session_models(provider: Provider, chosen: str | None) -> dict[str, Model]:
+def session_models(provider: Provider, chosen: str) -> dict[str, Model]:
     """The models of this session by the name the client uses: the tiers', and one the user named."""
     names = [provider.tiers.model(tier) for tier in TIERS]
-    name = (chosen or "").removesuffix("[1m]")
-    if name and not claude_tier(name) and name not in MODEL_ALIASES:
+    name = chosen.removesuffix("[1m]")
+    if not claude_tier(name) and name not in MODEL_ALIASES:
         names.append(name)
     return {name: provider.model(split_effort(name)[0]) for name in names}
 
@@ -201,7 +215,7 @@ def label(provider: Provider, name: str) -> str:
     return f"{shown} ({effort})" if effort else shown
 
 
-def description(provider: Provider, tier: Tier) -> str:
+def description(provider: Provider, tier: str) -> str:
     return f"{tier} tier · {provider.label}"
 
 

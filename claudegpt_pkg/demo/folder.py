@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 MOST_NAMES = 5000
 NOTE = "claudegpt-demo-note"
@@ -29,17 +28,25 @@ LINE_NUMBER = re.compile(r"\s*\d+(?:→|\t|$)")
 ABBREVIATIONS = ("e.g", "i.e", "etc", "a.m", "p.m")
 
 
-def entries(listing: str) -> tuple[str, ...]:
-    """The names in the output of `ls -Ap` or of Glob (which gives paths), folders with a slash at their end."""
+def entries(listing: str, within: Sequence[str | None] = ()) -> tuple[str, ...]:
+    """The names in the output of `ls -Ap`, folders with a slash at their end, or of Glob, which gives paths.
+
+    Paths are shortened to what they are within the first of the folders `within` that fits.
+    """
     lines = (line.strip() for line in listing.splitlines()[:MOST_NAMES] if not NO_NAMES.match(line))
-    names = (PurePosixPath(line).name + "/" * line.endswith("/") for line in lines if line and len(line) < 1024)
+    names = (relative(line, within) for line in lines if line and len(line) < 1024)
     return tuple(dict.fromkeys(name for name in names if name.isprintable()))
+
+
+def relative(path: str, within: Sequence[str | None]) -> str:
+    starts = (folder.rstrip("/") + "/" for folder in within if folder)
+    return path.removeprefix(next((start for start in starts if path.startswith(start)), ""))
 
 
 def worth_reading(names: Sequence[str], most: int) -> list[str]:
     """The files to open first: what explains the folder, then other text; never what may hold a secret."""
     files = [name for name in names if is_text(name) and not PRIVATE.search(name) and not name.startswith(NOTE)]
-    return sorted(files, key=lambda name: (rank(name), len(name), name))[:most]
+    return sorted(files, key=lambda name: (name.count("/"), rank(name), len(name), name))[:most]
 
 
 def rank(name: str) -> int:
@@ -50,6 +57,12 @@ def rank(name: str) -> int:
 
 def is_text(name: str) -> bool:
     return bool(READABLE.search(name) or PLAIN_NAMES.match(name))
+
+
+def is_file_name(path: str) -> bool:
+    """Whether a path looks like a file's: with an extension, or a name only files have."""
+    name = path.rpartition("/")[2]
+    return bool(EXTENSION.search(name) or PLAIN_NAMES.match(name))
 
 
 def free_note(names: Sequence[str]) -> str | None:

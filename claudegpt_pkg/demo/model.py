@@ -14,7 +14,7 @@ from itertools import islice
 import orjson
 
 from .conversation import Conversation, Result
-from .folder import paths_in
+from .folder import is_file_name, paths_in
 from .moves import Call, Move, Script, sampled
 from .sample import Sampler
 from .scripts import (
@@ -115,4 +115,5 @@ def with_structured_output(talk: Conversation, script: Script) -> Script:
 
 
 def names_file(prompt: str) -> bool:
-    return any(not path.endswith("/") for path in paths_in(prompt)[:1])
+    """Whether the first path in the prompt is a file's, as far as a name can tell."""
+    return any(is_file_name(path) for path in paths_in(prompt)[:1])

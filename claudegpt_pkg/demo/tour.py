@@ -57,7 +57,8 @@ def look(talk: Conversation, findings: Findings, target: str | None) -> Generato
         if findings.folder is None and lines and lines[0].startswith("/"):
             findings.folder = lines[0] if call.name == "Bash" else lines[0].rpartition("/")[0]
             lines = lines[call.name == "Bash" :]
-        findings.names, findings.looked = entries("\n".join(lines)), True
+        within = (join(findings.folder, target) if target else None, target, findings.folder)
+        findings.names, findings.looked = entries("\n".join(lines), within), True
         findings.sections.append(listed(findings.names, target or findings.folder))
         return
 
@@ -77,6 +78,8 @@ def lookers(talk: Conversation, target: str | None) -> Iterator[Call]:
 
 def wanted_files(findings: Findings, named: list[str], target: str | None) -> list[str]:
     """The files the prompt names; else those worth reading in the folder that was listed."""
+    if target and findings.names == (target,):  # ls says so of a file
+        return [target]
     asked = [path for path in named if path != target and not path.endswith("/") and f"{path}/" not in findings.names]
     if asked:
         return asked[:2]

@@ -9,7 +9,8 @@ from claudegpt_pkg.demo.folder import entries, fenced, first_lines, free_note, j
     ("listing", "names"),
     [
         ("a.txt\nsrc/\n", ("a.txt", "src/")),
-        ("/home/me/a.txt\n/home/me/b c.md", ("a.txt", "b c.md")),
+        ("/home/me/a.txt\n/home/me/src/b c.md", ("a.txt", "src/b c.md")),
+        ("docs/a.txt\nb.txt", ("a.txt", "b.txt")),
         ("(Bash completed with no output)", ()),
         ("[no output]", ()),
         ("No files found", ()),
@@ -17,7 +18,7 @@ from claudegpt_pkg.demo.folder import entries, fenced, first_lines, free_note, j
     ],
 )
 def test_names_are_read_from_a_listing(listing: str, names: tuple[str, ...]) -> None:
-    assert entries(listing) == names
+    assert entries(listing, (None, "docs/", "/home/me")) == names
 
 
 def test_the_readme_is_opened_first_and_binaries_and_secrets_never() -> None:

@@ -171,6 +171,24 @@ def test_a_named_file_is_read_and_nothing_else_happens() -> None:
     assert "alpha" in done.answer
 
 
+def test_a_file_that_looks_like_a_folder_is_read_all_the_same() -> None:
+    outputs = {"Bash": "/etc/hosts", "Read": "1\t127.0.0.1 localhost"}
+
+    done = converse("what is in /etc/hosts?", lambda name, arguments: outputs[name], ("Bash", "Read"))
+
+    assert done.calls[1][1]["file_path"] == "/etc/hosts"
+    assert "localhost" in done.answer
+
+
+def test_another_folder_is_listed_where_the_user_names_one() -> None:
+    outputs = {"Bash": "x.py\n", "Read": "1\tprint(1)", "Write": "ok"}
+
+    done = converse("look at ./src please", lambda name, arguments: outputs[name])
+
+    assert done.calls[0][1]["command"] == "ls -Ap -- ./src"
+    assert done.calls[1][1]["file_path"] == f"{PLACE}/src/x.py"
+
+
 def test_a_file_is_created_with_the_text_the_user_gave() -> None:
     folder = Folder({"a.txt": "one"})
 

@@ -48,6 +48,7 @@ BACKEND = Backend(
             "user",
         }
     ),
+    tool_search=True,
     obfuscation_option=False,
 )
 TIERS = (CODEX_OPUS, CODEX_SONNET, CODEX_HAIKU)

@@ -20,7 +20,7 @@ from ..settings import (
     Secret,
     Settings,
 )
-from .base import Provider, choose_tiers
+from .base import Backend, Provider, choose_tiers
 
 # The newest the built-in table knows (models.py); a setting or the account's catalogue beats them.
 NEWEST = Tiers(opus="gpt-6.1-sol", sonnet="gpt-6.1-terra", haiku="gpt-6-luna")
@@ -60,6 +60,7 @@ def openai_with(
         label=label,
         url=f"{base}/responses",
         tiers=choose_tiers(settings, own, catalog.tiers(seen.offered if seen else (), NEWEST)),
+        backend=Backend(tool_search=base == OPENAI_BASE_URL.default),  # other servers may pass an unknown tool over
         auth=ApiKey(key) if key else None,
         models=seen.models if seen else {},
         models_url=models_url,

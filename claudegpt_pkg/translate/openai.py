@@ -33,11 +33,24 @@ def function_call_output(call_id: str, output: str | Sequence[Part]) -> Item:
 
 
 def tool_search_call(call_id: str, arguments: Any) -> Item:
-    return {"type": "tool_search_call", "call_id": call_id, "execution": "client", "arguments": arguments}
+    return {
+        "type": "tool_search_call",
+        "call_id": call_id,
+        "execution": "client",
+        "status": "completed",
+        "arguments": arguments,
+    }
 
 
 def tool_search_output(call_id: str, tools: Sequence[Tool]) -> Item:
-    return {"type": "tool_search_output", "call_id": call_id, "execution": "client", "tools": list(tools)}
+    """`tools`: the whole definitions of what was found; from here on the model can call them."""
+    return {
+        "type": "tool_search_output",
+        "call_id": call_id,
+        "execution": "client",
+        "status": "completed",
+        "tools": [{**tool, "defer_loading": True} for tool in tools],
+    }
 
 
 # Parts of a message or of an output.

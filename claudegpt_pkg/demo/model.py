@@ -34,7 +34,7 @@ from .scripts import (
     told_to_say,
     use_named_tool,
 )
-from .tour import CHANGE, tour
+from .tour import CHANGE, named_place, tour
 
 MOST_FORCED_CALLS = 8  # of one turn, where `tool_choice` demands a call each time
 STRUCTURED = "StructuredOutput"  # how the client hands over a --json-schema
@@ -67,7 +67,7 @@ KINDS: tuple[Kind, ...] = (
     (lambda talk: CREATE.search(talk.prompt) and names_file(talk.prompt), create_file),
     (lambda talk: READ.search(talk.prompt) and names_file(talk.prompt), read_file),
     (lambda talk: talk.attachments, chat),
-    (lambda talk: LOOK.search(talk.prompt) or CHANGE.search(talk.prompt), tour),
+    (lambda talk: LOOK.search(talk.prompt) or CHANGE.search(talk.prompt) or named_place(talk.prompt), tour),
     (lambda talk: GREETING.fullmatch(talk.prompt), greet),
     (lambda talk: True, chat),
 )

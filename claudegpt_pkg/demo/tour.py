@@ -10,6 +10,7 @@ from .folder import entries, fenced, first_lines, free_note, join, paths_in, quo
 from .moves import Call, Move, Results, Script, use
 from .report import QUOTED_LINES, REAL, SHOWN_NAMES, Findings, listed, report
 
+PLACES = ("/", "./", "../")
 READ_LINES = 40  # asked of the Read tool
 NO_WRITING = re.compile(
     r"\b(?:don'?t|do not|without|never|no)\b[^.?!\n]{0,30}\b(?:writ|chang|modif|creat|touch|edit|note|file)|read.?only",
@@ -32,16 +33,20 @@ def asks_for_change(prompt: str) -> bool:
 
 def tour(talk: Conversation) -> Script:
     findings = Findings(talk.folder)
-    named = paths_in(talk.prompt)
-    target = next((path for path in named if path.endswith("/") or path.startswith(("/", "./", "../"))), None)
+    target = named_place(talk.prompt)
     yield from look(talk, findings, target)
-    yield from read(talk, findings, wanted_files(findings, named, target))
+    yield from read(talk, findings, wanted_files(findings, paths_in(talk.prompt), target))
     note = yield from leave_note(talk, findings)
     yield from run_check(talk, findings, note)
     return Move(
         think="**Putting it together**\n\nI have what the tools returned; I will report it and nothing else.",
         say=report(opening(talk), findings),
     )
+
+
+def named_place(prompt: str) -> str | None:
+    """The first path in the prompt that is surely meant as one, and perhaps as a folder's."""
+    return next((path for path in paths_in(prompt) if path.endswith("/") or path.startswith(PLACES)), None)
 
 
 def look(talk: Conversation, findings: Findings, target: str | None) -> Generator[Move, Results, None]:

@@ -1,0 +1,30 @@
+"""A session of each version of Claude Code that users have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.backend import FakeBackend
+from tests.real.clients import VERSIONS
+from tests.real.session import Session
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def session(version: str, tmp_path: Path, backend: FakeBackend) -> Iterator[Session]:
+    session = Session(version, tmp_path, backend)
+    yield session
+    session.check()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.real)

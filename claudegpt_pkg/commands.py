@@ -42,7 +42,7 @@ class Ours(TyperGroup):
 
 
 app = typer.Typer(cls=Ours, help=ABOUT, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-config = typer.Typer(help="Every setting, its value, and where the value comes from.", rich_markup_mode=None)
+config = typer.Typer(help="Every setting, its value, and where that comes from.", rich_markup_mode=None)
 app.add_typer(config, name="config", invoke_without_command=True)
 
 
@@ -72,9 +72,9 @@ def version(flags: dict[str, str]) -> int:
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
 def demo() -> None:
-    """The whole chain with a built-in offline model: no account, no network.
+    """Try it with a built-in model: no account, no network.
 
-    claudegpt demo [--yes] [CLAUDE ARGS]...  Installs Claude Code if it is missing, after asking (--yes: without).
+    Installs Claude Code if it is missing, after asking; with --yes, without.
     """
     raise AssertionError("cli runs it: its words are Claude's")
 
@@ -86,7 +86,10 @@ def serve(
     port: Annotated[str | None, typer.Option(metavar="N", help=PORT.help)] = None,
     provider: Annotated[str | None, typer.Option(metavar="NAME", help=PROVIDER.help)] = None,
 ) -> None:
-    """The proxy alone, for editors and other clients. Prints the two `export` lines that point a client at it."""
+    """The proxy alone, for editors and other clients.
+
+    Prints the two `export` lines that point a client at it.
+    """
     from .chain import connect
     from .launcher import serve
 
@@ -122,7 +125,7 @@ def list_(ctx: typer.Context) -> None:
 
 @config.command("get")
 def get(ctx: typer.Context, name: str) -> None:
-    """The value of one setting; nothing and status 1 if it has none."""
+    """The value of one setting (a secret as ***); nothing, and status 1, if it has none."""
     value = shown(load(ctx.obj), declared(name))
     if not value:
         raise typer.Exit(1)
@@ -134,9 +137,11 @@ def set_(ctx: typer.Context, name: str, value: Annotated[str | None, typer.Argum
     """Write one setting to config.env. Without VALUE it is read from stdin, so that a secret is in no process list."""
     option = declared(name)
     text = read_value(option) if value is None else value
-    settings = load({**ctx.obj, option.name: text})
-    settings[option]  # raises if it cannot be used
-    write_config(settings.dirs, {option.name: text})
+    try:
+        option.parse(text)
+    except ValueError as problem:
+        raise BadSetting(f"{option.name} {problem}, not {'that' if option.secret else repr(text)}.") from None
+    write_config(load(ctx.obj).dirs, {option.name: text, **dict.fromkeys(option.also)})
     tell_if_hidden(option)
 
 
@@ -164,20 +169,23 @@ def declared(name: str) -> Option[Any]:
 
 
 def shown(settings: Settings, option: Option[Any]) -> str:
-    """A value as the user would write it; a secret as ***; empty for none."""
-    value = settings[option]
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """A value as the user wrote it, or would write the default; a secret as ***; empty for none."""
+    written = settings.written(option)
+    if written is not None:
+        return "***" if option.secret else written
+    default = int(option.default) if isinstance(option.default, bool) else option.default
+    return "" if default in (None, ()) else f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def source(settings: Settings, option: Option[Any]) -> str:
     where = settings.source(option)
-    return f"default: {option.shown_default}" if where == "default" and option.shown_default else where
+    if where == "default":
+        return f"default ({option.shown_default})" if option.shown_default else where
+    try:
+        settings[option]
+    except BadSetting:
+        return f"{where} (unusable)"
+    return where
 
 
 def read_value(option: Option[Any]) -> str:

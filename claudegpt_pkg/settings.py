@@ -309,6 +309,11 @@ class Settings:
         found = self._find(option)
         return found[1] if found else "default"
 
+    def written(self, option: Option[Any]) -> str | None:
+        """What the user wrote, usable or not; None where the default holds."""
+        found = self._find(option)
+        return found[0] if found else None
+
     def check(self) -> None:
         """Raises BadSetting for the first value that cannot be used."""
         for option in OPTIONS.values():

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -119,7 +120,10 @@ def config_callback(ctx: typer.Context) -> None:
 def list_(ctx: typer.Context) -> None:
     """Every setting."""
     settings = load(ctx.obj)
-    rows = [(option.name, shown(settings, option), source(settings, option)) for option in OPTIONS.values()]
+    rows = []
+    for option in OPTIONS.values():
+        default = option.shown_default if settings.written(option) is None else ""
+        rows.append((option.name, default or shown(settings, option), source(settings, option)))
     result_table(("setting", "value", "from"), rows)
 
 
@@ -178,9 +182,8 @@ def shown(settings: Settings, option: Option[Any]) -> str:
 
 
 def source(settings: Settings, option: Option[Any]) -> str:
-    where = settings.source(option)
-    if where == "default":
-        return f"default ({option.shown_default})" if option.shown_default else where
+    """Where the value comes from, and whether it can be used."""
+    where = settings.source(option).replace(f"{Path.home()}/", "~/", 1)
     try:
         settings[option]
     except BadSetting:

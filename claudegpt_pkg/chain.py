@@ -61,8 +61,6 @@ def backend(settings: Settings) -> tuple[Provider, list[Site]]:
             f"No {PROVIDER.name} is set.",
             f"`claudegpt config set {PROVIDER.name} openai` (and OPENAI_API_KEY), or try it with `claudegpt demo`.",
         )
-    if name not in PROVIDERS:
-        raise BadSetting(f"Provider {name} is not in this version.", f"It has {', '.join(PROVIDERS)}.")
     return PROVIDERS[name](settings)
 
 
@@ -70,6 +68,24 @@ def openai(settings: Settings) -> tuple[Provider, list[Site]]:
     from .providers.openai import openai
 
     return openai(settings), []
+
+
+def chatgpt(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .providers.chatgpt import chatgpt
+
+    return chatgpt(settings), []
+
+
+def codex(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .providers.chatgpt import codex
+
+    return codex(settings), []
+
+
+def azure(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .providers.azure import azure
+
+    return azure(settings), []
 
 
 def demo(settings: Settings) -> tuple[Provider, list[Site]]:
@@ -84,4 +100,10 @@ def demo(settings: Settings) -> tuple[Provider, list[Site]]:
     return demo(url_of(listener)), [Site(server, listener)]
 
 
-PROVIDERS: dict[str, Callable[[Settings], tuple[Provider, list[Site]]]] = {"openai": openai, "demo": demo}
+PROVIDERS: dict[str, Callable[[Settings], tuple[Provider, list[Site]]]] = {
+    "chatgpt": chatgpt,
+    "codex": codex,
+    "openai": openai,
+    "azure": azure,
+    "demo": demo,
+}

@@ -23,23 +23,29 @@ def plan() -> Iterator[FakeBackend]:
 def test_a_tool_found_by_search_is_used_on_the_plan(session: Session, plan: FakeBackend) -> None:
     codex_login(session, plan)
     plan.script(
-        answer(tool_search(query="select:TaskList", max_results=5)),
-        answer(call("TaskList")),
+        answer(tool_search(query="select:NotebookEdit", max_results=5)),
+        answer(call("NotebookEdit", notebook_path="/nowhere.ipynb", new_source="x")),
         answer("No tasks."),
     )
     ran = session.run("List the tasks")
-    print(ran, plan.faults, plan.others)
-    for r in plan.requests: print([i["type"] for i in r.items], [t.get("name",t["type"]) for t in r.body["tools"]], [i for i in r.items if i["type"]=="tool_search_output"])
+
+
+        print(
+            [i["type"] for i in r.items],
+            [t.get("name", t["type"]) for t in r.body["tools"]],
+            [i for i in r.items if i["type"] == "tool_search_output"],
+        )
     assert ran.stdout == "No tasks.\n"
 
 
 def test_plain(session: Session, backend: FakeBackend) -> None:
     backend.script(
-        answer(call("ToolSearch", query="select:TaskList", max_results=5)),
-        answer(call("TaskList")),
+        answer(call("ToolSearch", query="select:NotebookEdit", max_results=5)),
+        answer(call("NotebookEdit", notebook_path="/nowhere.ipynb", new_source="x")),
         answer("No tasks."),
     )
     ran = session.run("List the tasks")
-    print(ran, backend.faults)
-    for r in backend.requests: print([i["type"] for i in r.items], [t.get("name",t["type"]) for t in r.body["tools"]])
+
+
+        print([i["type"] for i in r.items], [t.get("name", t["type"]) for t in r.body["tools"]])
     assert ran.stdout == "No tasks.\n"

@@ -118,6 +118,12 @@ class Overloaded(ClaudegptError):
 
 
 class UpstreamFailed(ClaudegptError):
-    """The upstream broke: unreachable, cut off, silent, empty, or not speaking the protocol."""
+    """The upstream broke: unreachable, cut off, silent, or not speaking the protocol."""
 
     status = 502
+
+
+class EmptyAnswer(UpstreamFailed):
+    """A success with nothing in it. Asked again once by us; the client's ten times more would change nothing."""
+
+    retry = False

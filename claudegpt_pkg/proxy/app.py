@@ -27,17 +27,20 @@ from ..trace import Traces
 from ..translate import anthropic
 from ..translate.sse import encode
 from .routes import CountTokens, Messages, Models, error_response, health, not_found
-from .turn import Proxy, Rules
+from .turn import Patience, Proxy, Rules
 from .upstream import new_client
 
 OPEN_PATHS = ("/health",)
+DEFAULT_PATIENCE = Patience()
 
 
-def create_app(settings: Settings, provider: Provider, *, token: Secret) -> Starlette:
+def create_app(
+    settings: Settings, provider: Provider, *, token: Secret, patience: Patience = DEFAULT_PATIENCE
+) -> Starlette:
     """The proxy for one account. Raises BadSetting for a setting that cannot be used."""
     traces = Traces(settings.trace_dir, settings[TRACE_MAX_MB] << 20) if settings[TRACE] else None
     client = new_client()
-    proxy = Proxy(provider, Rules.of(settings), client, traces)
+    proxy = Proxy(provider, Rules.of(settings), client, traces, patience)
     models = Models(proxy)
     limit = settings[JSON_LIMIT]
 

@@ -2,7 +2,7 @@
 streamed event and the socket.
 
 The status of a streamed answer is known before its first byte: the handshake waits for the first real event, at most
-HOLD seconds after the upstream accepted the request; a failure until then is an HTTP status, later an `error` event.
+`Patience.hold` after the upstream accepted the request; a failure until then is an HTTP status, later an `error` event.
 """
 
 from __future__ import annotations
@@ -23,10 +23,7 @@ from ..translate.jsontext import loads
 from ..translate.sse import Event, encode
 from ..translate.tokens import count_tokens
 from ..translate.validate import check_request
-from .turn import Ask, Proxy, Turn, plan, translated
-
-HOLD = 3.0  # seconds the handshake waits for the first real event
-PING = 10.0  # seconds of silence after which the client hears a ping
+from .turn import Ask, Patience, Proxy, Turn, plan, translated
 
 STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -44,13 +41,13 @@ class Messages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         turn = Turn(await read_ask(Request(scope, receive), self._limit), self._proxy)
         if turn.streaming:
-            await while_connected(receive, stream_answer(turn, send))
+            await while_connected(receive, stream_answer(turn, send, self._proxy.patience))
         else:
             await while_connected(receive, whole_answer(turn, scope, receive, send))
 
 
-async def stream_answer(turn: Turn, send: Send) -> None:
-    with StreamSink(send, turn.id) as sink:
+async def stream_answer(turn: Turn, send: Send, patience: Patience) -> None:
+    with StreamSink(send, turn.id, patience) as sink:
         await turn.run(sink)
     await sink.end()
 
@@ -75,9 +72,10 @@ class Nowhere:
 class StreamSink:
     """Events to the client as server-sent events, with the handshake held back and pings in long silences."""
 
-    def __init__(self, send: Send, request_id: str):
+    def __init__(self, send: Send, request_id: str, patience: Patience):
         self._send = send
         self._request_id = request_id
+        self._patience = patience
         self._begun = False
         self._quiet_since = 0.0
         self._handshake: Callable[[], list[Event]] | None = None
@@ -97,7 +95,7 @@ class StreamSink:
     def accepted(self, start: Callable[[], list[Event]]) -> None:
         self._handshake = start
         if self._timer is None:
-            self._timer = self._loop.call_later(HOLD, self._keep_patient)
+            self._timer = self._loop.call_later(self._patience.hold, self._keep_patient)
 
     async def emit(self, events: list[Event]) -> None:
         await self._write(b"".join(map(encode, events)))
@@ -115,20 +113,19 @@ class StreamSink:
 
     def _keep_patient(self) -> None:
         """The hold is over, or some time has passed: say something if nothing was said."""
-        silent = self._loop.time() - self._quiet_since
-        wait = PING
-        if not self._begun and self._handshake:
-            self._spawn(self.emit([*self._handshake(), anthropic.ping()]))
-        elif silent >= PING:
-            self._spawn(self.emit([anthropic.ping()]))
+        wait, silent = self._patience.ping, self._loop.time() - self._quiet_since
+        if not self._begun or silent >= wait:
+            task = self._loop.create_task(self._ping())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         else:
-            wait = PING - silent
+            wait -= silent
         self._timer = self._loop.call_later(wait, self._keep_patient)
 
-    def _spawn(self, work: Any) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _ping(self) -> None:
+        """With the handshake before it, if that has not gone out until now, when this task has its turn."""
+        handshake = self._handshake() if self._handshake and not self._begun else []
+        await self.emit([*handshake, anthropic.ping()])
 
 
 async def while_connected(receive: Receive, work: Awaitable[None]) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import httpx
 import orjson
 
-from ..errors import ClaudegptError, UpstreamFailed
+from ..errors import ClaudegptError, EmptyAnswer, UpstreamFailed
 from ..models import Choice, Tier, choose
 from ..providers.base import Provider
 from ..settings import (
@@ -50,7 +50,7 @@ from .failures import Lessons, Report, lesson, may_retry, ours
 from .upstream import Limits, Refused, open_stream
 
 ATTEMPTS = 4
-FIRST_DELAY = 0.5  # seconds; doubled each time, with jitter
+MOST_LESSONS = 10  # of one turn: a backend that refuses everything must not be asked for ever
 CLAUDE_CODE = "claude-cli/"  # how its user agent begins
 
 
@@ -87,6 +87,15 @@ class Rules:
         )
 
 
+@dataclass(frozen=True)
+class Patience:
+    """Seconds of the proxy's own pace."""
+
+    hold: float = 3.0  # that the handshake waits for the first real event
+    ping: float = 10.0  # of silence after which the client hears a ping
+    retry: float = 0.5  # before the second attempt; doubled each time, with jitter
+
+
 @dataclass
 class Proxy:
     """What all turns share: the account, the rules, one HTTP client, and what the backend was seen not to take."""
@@ -95,6 +104,7 @@ class Proxy:
     rules: Rules
     client: httpx.AsyncClient
     traces: Traces | None = None
+    patience: Patience = field(default_factory=Patience)
     lessons: dict[str, Lessons] = field(default_factory=dict)  # by model
 
 
@@ -176,6 +186,8 @@ class Turn:
         self._asked = ask.body
         self._body = b"null"
         self._proxy = proxy
+        self._started = False  # the client was given message_start
+        self._asked_again = False  # after an empty answer
         self._folder = Folder()
         self._record: dict[str, Any] = {"id": self.id, "began": self.began}
         self._marks: dict[str, float] = {}  # milliseconds since the turn began
@@ -199,11 +211,11 @@ class Turn:
             self._keep_trace()
 
     async def _until_answered(self, sink: Sink) -> None:
-        attempt, delay, begun = 1, FIRST_DELAY, False
+        attempt, delay = 1, self._proxy.patience.retry
         while True:
-            stream = self._prepare(begun)
+            self._stream = self._prepare()
             try:
-                return await self._attempt(stream, sink)
+                return await self._attempt(sink)
             except (Refused, ResponseFailed) as problem:
                 report = problem.report if isinstance(problem, Refused) else Report.of_event(problem.error)
                 if not self._real and self._learn(report):
@@ -211,15 +223,19 @@ class Turn:
                 error = ours(report, tokens=self._tokens, window=self._plan.window)
             except UpstreamFailed as problem:
                 error = problem
-            finally:
-                begun = stream.started
-            if self._real or attempt >= ATTEMPTS or not may_retry(error):
+            if self._real or attempt >= ATTEMPTS or not self._may_retry(error):
                 raise error
             attempt += 1
             await asyncio.sleep(max(delay * random.uniform(0.5, 1.0), error.retry_after or 0))
             delay *= 2
 
-    def _prepare(self, begun: bool) -> MessageStream:
+    def _may_retry(self, error: ClaudegptError) -> bool:
+        if isinstance(error, EmptyAnswer):
+            again, self._asked_again = not self._asked_again, True
+            return again
+        return may_retry(error)
+
+    def _prepare(self) -> MessageStream:
         """Plan and translate; anew at each attempt, for what was learnt since the last."""
         assert self._ask is not None
         self._real = False
@@ -238,29 +254,33 @@ class Turn:
             show_thinking=translation.show_thinking,
         )
         stream = MessageStream(reply)
-        stream.started = begun
+        stream.started = self._started
         return stream
 
-    async def _attempt(self, stream: MessageStream, sink: Sink) -> None:
-        proxy, target = self._proxy, self._plan.target
+    async def _attempt(self, sink: Sink) -> None:
+        proxy, target, stream = self._proxy, self._plan.target, self._stream
         async with open_stream(
             proxy.client, proxy.provider, self._body, cache_key=target.cache_key, limits=proxy.rules.limits
         ) as upstream:
             self._mark("accepted")
-            sink.accepted(lambda: self._seen(stream.start()))
+            sink.accepted(self._start)
             async for events in upstream:
-                ours: list[Event] = []
-                for event in events:
-                    ours += stream.receive(event)
-                if ours:
+                ours, failure = receive_all(stream, events)
+                if ours and (self._real or not failure):
                     if not self._real:
                         self._commit()
                     await sink.emit(self._seen(ours))
+                if failure:
+                    raise failure
                 if stream.done:
                     break
         stream.finish()
         self._record["usage"] = stream.usage
         self._mark("done")
+
+    def _start(self) -> list[Event]:
+        """The handshake, of whichever attempt is under way."""
+        return self._seen(self._stream.start())
 
     def _commit(self) -> None:
         """The first real event: from here on there is no way back."""
@@ -269,6 +289,7 @@ class Turn:
         self._ask, self._sent = None, {}
 
     def _seen(self, events: list[Event]) -> list[Event]:
+        self._started = True
         for event in events:
             self._folder.add(event)
         return events
@@ -276,10 +297,14 @@ class Turn:
     def _learn(self, report: Report) -> bool:
         """Whether the refusal taught something, so that the request is worth sending again without it."""
         learned = lesson(report, self._plan.lessons, self._sent)
-        if learned is None:
+        so_far = self._record.setdefault("learned", [])
+        if learned is None or len(so_far) >= MOST_LESSONS:
             return False
-        self._proxy.lessons[self._plan.choice.model] = learned
-        self._record.setdefault("learned", []).append(report.message)
+        so_far.append(report.message)
+        model, lessons = self._plan.choice.model, self._proxy.lessons
+        if model in lessons:  # perhaps another turn has learnt something else meanwhile
+            learned = lesson(report, lessons[model], self._sent) or lessons[model]
+        lessons[model] = learned
         return True
 
     def _mark(self, name: str) -> None:
@@ -289,3 +314,14 @@ class Turn:
         if self._proxy.traces:
             record = {**self._record, "milliseconds": self._marks}
             self._proxy.traces.keep(self.id, record, {"request": self._asked, "sent": self._body}, self._folder)
+
+
+def receive_all(stream: MessageStream, events: list[Event]) -> tuple[list[Event], Exception | None]:
+    """What the client should see of events that arrived together, and the failure that ended them."""
+    ours: list[Event] = []
+    try:
+        for event in events:
+            ours += stream.receive(event)
+    except (ResponseFailed, UpstreamFailed) as failure:
+        return ours, failure
+    return ours, None

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UpstreamFailed
+from ..errors import EmptyAnswer, UpstreamFailed
 from . import anthropic, reasoning
 from .arguments import ArgumentFilter, senseless_values
 from .jsontext import dumps
@@ -116,7 +116,7 @@ class MessageStream:
     def receive(self, event: Event) -> list[Event]:
         """What the client should see of one upstream event; often nothing, sometimes several events.
 
-        Raises ResponseFailed where the upstream says so, UpstreamFailed for an answer that ends with nothing in it.
+        Raises ResponseFailed where the upstream says so, EmptyAnswer for an answer that ends with nothing in it.
         """
         handle = HANDLERS.get(event.get("type") or "")
         if handle is None or self.done:  # unknown events are passed over, here, on purpose
@@ -423,7 +423,7 @@ class MessageStream:
         elif self._called:
             self._end_message("tool_use")
         elif not self._answered:
-            raise UpstreamFailed("The model ended its turn without an answer.", "Ask again.")
+            raise EmptyAnswer("The model ended its turn without an answer.", "Ask again.")
         else:
             self._end_message("refusal" if self._refused else "end_turn")
 

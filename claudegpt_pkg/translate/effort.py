@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..models import lower_effort, nearest_effort
+from ..models import EFFORTS, lower_effort, nearest_effort
 
 DEFAULT = "medium"
 # Upper ends of the bands a thinking budget (tokens) falls in; above the last: xhigh.
@@ -55,9 +55,10 @@ def asked(request: Mapping[str, Any], rules: EffortRules) -> str | None:
         if message.get("role") == "system" and (said := (message.get("output_config") or {}).get("effort")):
             level = said
             break
+    level = level if level in EFFORTS else None  # one that a newer client invents says nothing here
     if rules.forced and level in (None, rules.forced[0]):
         return rules.forced[1]
-    return level if isinstance(level, str) else None
+    return level
 
 
 def budget_band(thinking: Mapping[str, Any]) -> str | None:

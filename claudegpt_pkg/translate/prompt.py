@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-BILLING = "x-anthropic-billing-header:"
+BILLING = re.compile(r"x-anthropic-billing-header:[^\n]*\n*")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ TRUE_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
 def instructions(system: str | Iterable[Mapping[str, Any]] | None, identity: Identity | None) -> str:
     """The request's `system` as one text; blocks are joined by a blank line."""
     texts = [system] if isinstance(system, str) else [block.get("text") or "" for block in system or ()]
-    kept = [text for text in texts if text and not text.startswith(BILLING)]
-    return true_identity("\n\n".join(kept), identity)
+    kept = [BILLING.sub("", text, count=1) if BILLING.match(text) else text for text in texts]
+    return true_identity("\n\n".join(text for text in kept if text), identity)
 
 
 def true_identity(text: str, identity: Identity | None) -> str:

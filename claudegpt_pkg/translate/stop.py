@@ -17,9 +17,10 @@ class StopFilter:
         if self.matched is not None:
             return ""
         text = self._tail + text
-        found = [(at, sequence) for sequence in self._sequences if (at := text.find(sequence)) >= 0]
+        # The one that is complete first, of those the longest: so it is the same however the text is cut into deltas.
+        found = [(at + len(one), at, one) for one in self._sequences if (at := text.find(one)) >= 0]
         if found:
-            at, self.matched = min(found)
+            _, at, self.matched = min(found)
             self._tail = ""
             return text[:at]
         keep = self._possible_start(text)

@@ -31,17 +31,33 @@ def check_request(request: Any, *, counting: bool = False) -> Request:
     for at, message in enumerate(request["messages"]):
         check_message(message, f"messages.{at}")
     check_texts(request.get("system"), "system")
-    for field in ("tools", "stop_sequences"):
-        need(isinstance(request.get(field) or [], list), f"{field}: is a list.")
-    need(all(isinstance(tool, dict) for tool in request.get("tools") or ()), "tools: each is an object.")
+    need(isinstance(request.get("tools") or [], list), "tools: is a list.")
+    for at, tool in enumerate(request.get("tools") or ()):
+        check_tool(tool, f"tools.{at}")
+    sequences = request.get("stop_sequences") or []
+    texts = isinstance(sequences, list) and all(isinstance(text, str) for text in sequences)
+    need(texts, "stop_sequences: is a list of strings.")
     for field in ("thinking", "output_config", "tool_choice", "metadata"):
         need(isinstance(request.get(field) or {}, dict), f"{field}: is an object.")
+    for where, form in (
+        ("output_config.format", (request.get("output_config") or {}).get("format")),
+        ("output_format", request.get("output_format")),
+    ):
+        need(isinstance(form or {}, dict), f"{where}: is an object.")
+        need(isinstance((form or {}).get("schema") or {}, dict), f"{where}.schema: is an object.")
     return request
+
+
+def check_tool(tool: Any, where: str) -> None:
+    need(isinstance(tool, dict), f"{where}: is an object.")
+    need(isinstance(tool.get("input_schema") or {}, dict), f"{where}.input_schema: is an object.")
+    need(isinstance(tool.get("description") or "", str), f"{where}.description: is a string.")
 
 
 def check_message(message: Any, where: str) -> None:
     need(isinstance(message, dict), f"{where}: is an object.")
     need(message.get("role") in ROLES, f"{where}.role: is one of {', '.join(ROLES)}.")
+    need(isinstance(message.get("output_config") or {}, dict), f"{where}.output_config: is an object.")
     content = message.get("content")
     if message["role"] == "system" and content is None and message.get("output_config"):
         return  # 2.1.330: a change of effort alone
@@ -54,9 +70,16 @@ def check_block(block: Any, where: str) -> None:
     need(isinstance(block, dict) and isinstance(block.get("type"), str), f"{where}.type: a block has a type.")
     for field, kind in NEEDED.get(block["type"], {}).items():
         need(isinstance(block.get(field), kind), f"{where}.{field}: is required in a {block['type']} block.")
-    if block["type"] == "tool_result" and isinstance(block.get("content"), list):
-        for at, part in enumerate(block["content"]):
-            check_block(part, f"{where}.content.{at}")
+    if block["type"] in ("tool_result", "search_result"):
+        check_content(block.get("content"), f"{where}.content")
+    elif block["type"] == "document" and block["source"].get("type") == "content":
+        check_content(block["source"].get("content"), f"{where}.source.content")
+
+
+def check_content(content: Any, where: str) -> None:
+    need(content is None or isinstance(content, str | list), f"{where}: is a string or a list of blocks.")
+    for at, block in enumerate(content if isinstance(content, list) else ()):
+        check_block(block, f"{where}.{at}")
 
 
 def check_texts(system: Any, where: str) -> None:
@@ -78,4 +101,6 @@ NEEDED: dict[str, dict[str, type]] = {
     "tool_use": {"id": str, "name": str, "input": dict},
     "tool_result": {"tool_use_id": str},
     "tool_reference": {"tool_name": str},
+    "tool_addition": {"tool": dict},
+    "tool_removal": {"tool": dict},
 }

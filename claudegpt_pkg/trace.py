@@ -65,7 +65,8 @@ class Traces:
 
     def _write(self, kept: Kept) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime())
+        now = time.time()
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{int(now % 1 * 1000):03}"
         with open(self._directory / f"{stamp}-{kept.name}.json", "wb", opener=private) as file:
             file.writelines(pieces(kept))
             size = file.tell()

@@ -24,6 +24,7 @@ class Backend:
     max_output_tokens: int | None = 16  # the least it accepts; None: the parameter is refused
     refused: frozenset[str] = frozenset()  # top-level parameters it answers 400 to
     tool_search: bool = False  # knows client-side `tool_search_call` / `tool_search_output`
+    search_fields: Mapping[str, Any] = field(default_factory=dict)  # added to a declared web_search
     obfuscation_option: bool = True  # knows `stream_options.include_obfuscation`
 
 
@@ -52,7 +53,13 @@ class Provider:
 
     def prepare(self, body: dict[str, Any]) -> dict[str, Any]:
         """The body as this backend takes it: the same, in the same order, without what it refuses."""
-        return {key: value for key, value in body.items() if key not in self.backend.refused}
+        taken = {key: value for key, value in body.items() if key not in self.backend.refused}
+        if self.backend.search_fields and "tools" in taken:
+            taken["tools"] = [self._with_search_fields(tool) for tool in taken["tools"]]
+        return taken
+
+    def _with_search_fields(self, tool: dict[str, Any]) -> dict[str, Any]:
+        return {**tool, **self.backend.search_fields} if tool["type"] == "web_search" else tool
 
     def model(self, model_id: str) -> Model:
         """What is known of a model: the account's catalogue first, then the built-in table."""

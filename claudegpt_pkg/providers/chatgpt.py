@@ -49,6 +49,7 @@ BACKEND = Backend(
         }
     ),
     tool_search=True,
+    search_fields={"external_web_access": True},
     obfuscation_option=False,
 )
 TIERS = (CODEX_OPUS, CODEX_SONNET, CODEX_HAIKU)

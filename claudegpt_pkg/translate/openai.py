@@ -103,8 +103,9 @@ def function_choice(name: str) -> dict[str, Any]:
     return {"type": "function", "name": name}
 
 
-def web_search_choice() -> dict[str, Any]:
-    return {"type": "web_search"}
+def allowed_tools_choice(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One of these tools must be called, whatever else is declared."""
+    return {"type": "allowed_tools", "mode": "required", "tools": list(tools)}
 
 
 def json_schema_format(name: str, schema: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:

@@ -210,7 +210,8 @@ def tool_choice(choice: Mapping[str, Any] | None, table: ToolTable) -> Any:
         raise InvalidRequest(f"tool_choice.type: {kind!r} is not one of auto, any, tool, none.")
     name = choice.get("name")
     if name == table.web_search and name is not None:
-        return openai.web_search_choice()
+        # `required` alone is taken everywhere; `{"type": "web_search"}` is not (backends.md §2)
+        return "required" if len(table.declared) == 1 else openai.allowed_tools_choice([openai.web_search_tool()])
     if not isinstance(name, str) or name not in table.schemas:
         raise InvalidRequest(f"tool_choice.name: there is no tool named {name!r} in tools.")
     return openai.function_choice(short(name))

@@ -24,6 +24,14 @@ def session(version: str, tmp_path: Path, backend: FakeBackend) -> Iterator[Sess
     session.check()
 
 
+@pytest.fixture
+def plan() -> Iterator[FakeBackend]:
+    """A strict backend of a ChatGPT plan."""
+    with FakeBackend("chatgpt") as backend:
+        yield backend
+        backend.check()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -3,49 +3,37 @@ and on one that does not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.fakes.answers import answer, call, tool_search
 from tests.fakes.backend import FakeBackend
 from tests.real.plan import codex_login
 from tests.real.session import Session
 
-
-@pytest.fixture
-def plan() -> Iterator[FakeBackend]:
-    with FakeBackend("chatgpt") as backend:
-        yield backend
-        backend.check()
+SEARCH = {"query": "select:NotebookEdit", "max_results": 5}
+USE = {"notebook_path": "/nowhere.ipynb", "new_source": "x"}
 
 
-def test_a_tool_found_by_search_is_used_on_the_plan(session: Session, plan: FakeBackend) -> None:
+def names(backend: FakeBackend) -> list[list[str]]:
+    """The tools declared in each request."""
+    return [[tool.get("name", tool["type"]) for tool in request.body["tools"]] for request in backend.requests]
+
+
+def test_on_the_plan_the_backend_s_own_search_finds_the_tool(session: Session, plan: FakeBackend) -> None:
     codex_login(session, plan)
-    plan.script(
-        answer(tool_search(query="select:NotebookEdit", max_results=5)),
-        answer(call("NotebookEdit", notebook_path="/nowhere.ipynb", new_source="x")),
-        answer("No tasks."),
-    )
-    ran = session.run("List the tasks")
+    plan.script(answer(tool_search(**SEARCH)), answer(call("NotebookEdit", **USE)), answer("Tried."))
+    assert session.run("Edit the notebook").stdout == "Tried.\n"
+    first, second, third = names(plan)
+    assert "tool_search" in first and "NotebookEdit" not in first
+    assert first == second == third, "the prompt cache's prefix changed"
+    [found] = plan.requests[2].of_type("tool_search_output")
+    assert [tool["name"] for tool in found["tools"]] == ["NotebookEdit"]
+    assert "notebook_path" in found["tools"][0]["parameters"]["properties"]
+    [tried] = plan.requests[2].of_type("function_call_output")
+    assert "not been read yet" in tried["output"] or "does not exist" in tried["output"]
 
 
-        print(
-            [i["type"] for i in r.items],
-            [t.get("name", t["type"]) for t in r.body["tools"]],
-            [i for i in r.items if i["type"] == "tool_search_output"],
-        )
-    assert ran.stdout == "No tasks.\n"
-
-
-def test_plain(session: Session, backend: FakeBackend) -> None:
-    backend.script(
-        answer(call("ToolSearch", query="select:NotebookEdit", max_results=5)),
-        answer(call("NotebookEdit", notebook_path="/nowhere.ipynb", new_source="x")),
-        answer("No tasks."),
-    )
-    ran = session.run("List the tasks")
-
-
-        print([i["type"] for i in r.items], [t.get("name", t["type"]) for t in r.body["tools"]])
-    assert ran.stdout == "No tasks.\n"
+def test_elsewhere_the_found_tool_is_declared_behind_all_others(session: Session, backend: FakeBackend) -> None:
+    backend.script(answer(call("ToolSearch", **SEARCH)), answer(call("NotebookEdit", **USE)), answer("Tried."))
+    assert session.run("Edit the notebook").stdout == "Tried.\n"
+    first, second, third = names(backend)
+    assert "ToolSearch" in first and "NotebookEdit" not in first
+    assert second == third == [*first, "NotebookEdit"]

@@ -1,0 +1,42 @@
+"""Claude Code's WebSearch: a side request of its own, answered by the upstream's hosted search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fakes.answers import answer, call, text, web_search
+from tests.fakes.backend import FakeBackend, Request
+from tests.real.plan import codex_login
+from tests.real.session import Session
+
+PAGE = "https://example.com/plum"
+
+
+def is_search(request: Request) -> bool:
+    return [tool["type"] for tool in request.body.get("tools", ())] == ["web_search"]
+
+
+def search_output(backend: FakeBackend) -> Any:
+    return backend.requests[1].of_type("function_call_output")[0]["output"]
+
+
+def script(backend: FakeBackend) -> None:
+    found = text("Plums are fruit.", citations=[(PAGE, "Plum")])
+    backend.route(is_search, answer(web_search("plums", PAGE), found))
+    backend.script(answer(call("WebSearch", query="plums")), answer("Fruit."))
+
+
+def test_a_search_is_forced_and_its_findings_reach_the_model(session: Session, backend: FakeBackend) -> None:
+    script(backend)
+    ran = session.run("What are plums?", "--allowedTools", "WebSearch")
+    assert ran.stdout == "Fruit.\n"
+    assert PAGE in search_output(backend) and "Plums are fruit." in search_output(backend)
+    [search] = backend.side
+    assert search.body["tool_choice"] in ("required", "auto")
+
+
+def test_a_search_works_on_the_plan(session: Session, plan: FakeBackend) -> None:
+    codex_login(session, plan)
+    script(plan)
+    assert session.run("What are plums?", "--allowedTools", "WebSearch").stdout == "Fruit.\n"
+    assert PAGE in search_output(plan)

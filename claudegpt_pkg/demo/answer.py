@@ -26,7 +26,7 @@ Body = Mapping[str, Any]
 NewId = Callable[[str], str]  # prefix → a fresh id that begins with it
 Streaming = Generator[Event, None, Item]
 
-WORDS_A_DELTA = 3
+WORDS_A_DELTA = 2
 ARGUMENTS_A_DELTA = 32  # characters
 FILLER_BLOCK = 16  # deltas are padded to a multiple of this, so that their length tells nothing
 

@@ -127,20 +127,29 @@ def describe_source(source: str, filename: str | None) -> str:
 
 
 def results(items: list[Item]) -> Iterator[Result]:
-    """The calls among `items` that have an output, in the order they were made."""
-    outputs = {item["call_id"]: item["output"] for item in items if item.get("type") == "function_call_output"}
+    """The calls among `items` that have an output, in the order they were made.
+
+    Images and files that follow in a message without words belong to the outputs before them (a PDF, in 2.1.197).
+    """
+    outputs: dict[str, Any] = {}
+    shown: dict[str, list[str]] = {}
+    newest = ""
     for item in items:
-        if item.get("type") != "function_call" or item["call_id"] not in outputs:
-            continue
-        output = outputs[item["call_id"]]
-        text = without_client("\n".join(texts(output)))
-        yield Result(
-            name=item["name"],
-            arguments=arguments(item["arguments"]),
-            text=text,
-            attachments=tuple(attachments(output)),
-            failed=bool(FAILED.match(text)),
-        )
+        if item.get("type") == "function_call_output":
+            newest = item["call_id"]
+            outputs[newest], shown[newest] = item["output"], list(attachments(item["output"]))
+        elif newest and item.get("role") == "user":
+            shown[newest] += attachments(item["content"])
+    for item in items:
+        if item.get("type") == "function_call" and item["call_id"] in outputs:
+            text = without_client("\n".join(texts(outputs[item["call_id"]])))
+            yield Result(
+                name=item["name"],
+                arguments=arguments(item["arguments"]),
+                text=text,
+                attachments=tuple(shown[item["call_id"]]),
+                failed=bool(FAILED.match(text)),
+            )
 
 
 def arguments(text: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ PRIVATE = re.compile(r"\.env|secret|credential|passw|token|\.pem$|\.key$|^id_|^\
 # A file or folder as people write it in a sentence: with a slash or an extension.
 PATH_WORD = re.compile(r"(?<![\w/.~-])(?:~?/|\.{1,2}/)?(?:[\w@+-][\w.@+-]*/)*[\w@+.-]*[\w/](?![\w/])")
 EXTENSION = re.compile(r"[\w-]\.[A-Za-z]\w{0,5}$|^\.\w+$")
+SENTENCE = 400  # characters
 LINE_NUMBER = re.compile(r"\s*\d+(?:→|\t|$)")
 ABBREVIATIONS = ("e.g", "i.e", "etc", "a.m", "p.m")
 
@@ -72,7 +73,9 @@ def free_note(names: Sequence[str]) -> str | None:
 
 
 def paths_in(words: str) -> list[str]:
-    """The files and folders a sentence names, in order."""
+    """The files and folders a sentence names, in order; long instructions, such as /init's, name them in passing."""
+    if len(words) > SENTENCE:
+        return []
     found = (match[0].rstrip(".") for match in PATH_WORD.finditer(re.sub(r"https?://\S+", " ", words)))
     return [word for word in found if ("/" in word or EXTENSION.search(word)) and word.lower() not in ABBREVIATIONS]
 

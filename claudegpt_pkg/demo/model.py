@@ -18,10 +18,13 @@ from .folder import is_file_name, paths_in
 from .moves import Call, Move, Script, sampled
 from .sample import Sampler
 from .scripts import (
+    REPLACE,
     chat,
     command_in,
     create_file,
+    delegate,
     echo,
+    edit_file,
     forced_call,
     greet,
     judge,
@@ -48,6 +51,7 @@ READ = re.compile(
     r"\b(?:read|show|open|print|cat|display|summari[sz]e|explain|describe|look at|says?|what(?:'s| is))\b", re.I
 )
 CREATE = re.compile(r"\b(?:create|write|make|add|save)\b", re.I)
+SUBAGENT = re.compile(r"\bsub-?agents?\b|\b(?:explore|plan|general-purpose|an) agent\b", re.I)
 LOOK = re.compile(
     r"\b(?:folders?|director(?:y|ies)|files?|projects?|repo(?:sitory)?|code(?:base)?|here|list|ls|tree|readme|"
     r"look|explore|show|demo|tools?|what can you do|analy[sz]e|review|explain|summari[sz]e)\b",
@@ -64,6 +68,8 @@ KINDS: tuple[Kind, ...] = (
     (lambda talk: command_in(talk.prompt), run_command),
     (lambda talk: named_tool(talk), use_named_tool),
     (lambda talk: RECALL.search(talk.prompt), recall),
+    (lambda talk: "Agent" in talk.tools and SUBAGENT.search(talk.prompt), delegate),
+    (lambda talk: REPLACE.search(talk.prompt) and names_file(REPLACE.sub("", talk.prompt)), edit_file),
     (lambda talk: CREATE.search(talk.prompt) and names_file(talk.prompt), create_file),
     (lambda talk: READ.search(talk.prompt) and names_file(talk.prompt), read_file),
     (lambda talk: talk.attachments, chat),

@@ -12,9 +12,9 @@ REAL = f"{DEMO} A small script chose these steps; Claude Code really ran them, a
 NEXT = "To put a real model here, connect an account: `claudegpt --help` tells how."
 ABILITIES = """\
 - ask **what is in this folder?**: I list it, read a file or two, write a note and run a command
-- `read README.md`, or any other file
-- `create hello.txt containing "Hello!"`
-- ``run `ls -la` ``, or another harmless command"""
+- **read README.md**, or any other file
+- **create hello.txt containing "Hello!"**
+- **run ls -la**, or another harmless command"""
 SHOWN_NAMES = 25
 QUOTED_LINES = 8  # shown in the answer
 

@@ -18,6 +18,8 @@ MAX_DEPTH = 6
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 QUOTED = re.compile(r"[\"'“‘`]([^\"'“”‘’`\n]{1,200})[\"'”’`]")
 NAMED = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+(?: [A-Z][\w-]+)*")  # a name within a sentence
+SECTION = re.compile(r"<(\w+)>\s*(.+?)\s*</\1>", re.DOTALL)  # what the words are about, where they quote it
+HEADINGS = ("title", "name", "topic", "subject", "summary", "description")
 FORMATS = {
     "date": "2026-01-01",
     "time": "00:00:00Z",
@@ -69,7 +71,12 @@ class Sampler:
     def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
         properties = schema.get("properties") or {}
         wanted = schema.get("required") or list(properties)
-        return {name: self._sample(properties.get(name, {}), depth + 1) for name in wanted}
+        return {name: self._property(name, properties.get(name, {}), depth + 1) for name in wanted}
+
+    def _property(self, name: str, schema: Any, depth: int) -> Any:
+        if name.lower() in HEADINGS and isinstance(schema, dict) and schema.get("type") == "string":
+            return self._text[: schema.get("maxLength")]
+        return self._sample(schema, depth)
 
     def _number(self, schema: Schema, kind: str) -> float:
         number = self._numbers.pop(0) if self._numbers else 1.0
@@ -128,7 +135,8 @@ def without(schema: Schema, key: str) -> dict[str, Any]:
 
 
 def title(words: str) -> str:
-    """The first few words, as a title."""
-    plain = re.sub(r"<[^>]{1,60}>|[`*_#\"]", " ", words).split()
+    """The first few words of what the words are about, as a title."""
+    section = SECTION.search(words)
+    plain = re.sub(r"<[^>]{1,60}>|[`*_#\"]", " ", section[2] if section else words).split()
     shown = " ".join(plain[:7])[:60].strip(" .,:;?!")
     return shown[:1].upper() + shown[1:] if shown else "claudegpt demo"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Any
 
 from .conversation import Conversation
@@ -51,6 +52,60 @@ def why_not_written(talk: Conversation, call: Call | None) -> str:
     if talk.planning:
         return "plan mode is on"
     return "I could not see whether it is there already" if call else "there is no Write tool"
+
+
+REPLACE = re.compile(
+    r"\b(?:replace|change)\s+[\"'`](?P<old>[^\"'`\n]+)[\"'`]\s+(?:with|to|by|into)\s+[\"'`](?P<new>[^\"'`\n]*)[\"'`]",
+    re.I,
+)
+
+
+def edit_file(talk: Conversation) -> Script:
+    """Replace one text by another in the file the prompt names; Claude Code wants it read before."""
+    findings = Findings(talk.folder)
+    name, wanted = paths_in(REPLACE.sub("", talk.prompt))[0], REPLACE.search(talk.prompt)
+    old, new = (wanted["old"], wanted["new"]) if wanted else ("", "")
+    path = join(talk.folder, name)
+    call = use(talk, "Edit", file_path=path, old_string=old, new_string=new)
+    if call is None or talk.planning:
+        findings.sections.append(f"I did not edit `{name}`: {'plan mode is on' if call else 'there is no Edit tool'}.")
+        return Move("**Answering**\n\nI say why nothing happened.", report(REAL, findings))
+    yield from read(talk, findings, [name])
+    think = f"**Editing**\n\nThe user gave both texts, so this needs no judgement: `{old}` becomes `{new}`."
+    (result,) = yield Move(think, "", (call,))
+    if result.failed:
+        findings.failed(result)
+    else:
+        findings.sections.append(f"In **`{name}`** I replaced `{old}` by `{new}`.")
+    return Move("**Answering**\n\nI say what became of it.", report(REAL, findings))
+
+
+# What the client puts around a subagent's answer.
+HAND_BACK = re.compile(
+    r"^<tools-used[^\n]*|^\[Subagent hand-back\][^\n]*|^agentId:[^\n]*|<usage>.*?</usage>", re.M | re.S
+)
+
+
+def delegate(talk: Conversation) -> Script:
+    """Let a subagent look around, and pass on what it says."""
+    findings = Findings(talk.folder)
+    call = use(
+        talk,
+        "Agent",
+        description="Look around",
+        prompt="What is in this folder? Look only, do not write anything.",
+        subagent_type="Explore",
+        run_in_background=False,
+    )
+    if call is None:
+        return Move("**Answering**\n\nThere is no one to ask.", report(REAL, findings))
+    (result,) = yield Move("**Delegating**\n\nThe user wants a subagent; it shall look around.", "", (call,))
+    if result.failed:
+        findings.failed(result)
+    else:
+        said = textwrap.dedent(HAND_BACK.sub("", result.text)).strip()
+        findings.sections.append(f"The subagent answered:\n\n{fenced(first_lines(said, 40))}")
+    return Move("**Answering**\n\nI pass on what the subagent said.", report(REAL, findings))
 
 
 def content_in(prompt: str) -> str:

@@ -55,6 +55,7 @@ class Folder:
             "Read": self._read,
             "Write": self._write,
             "Glob": self._glob,
+            "Edit": self._edit,
         }
         return tools[name](arguments)
 
@@ -88,6 +89,11 @@ class Folder:
     def _glob(self, arguments: Mapping[str, Any]) -> str:
         found = [f"{PLACE}/{name}" for name in self.files if fnmatch.fnmatch(name, arguments["pattern"])]
         return "\n".join(found) or "No files found"
+
+    def _edit(self, arguments: Mapping[str, Any]) -> str:
+        name = self._name(arguments["file_path"])
+        self.files[name] = self.files[name].replace(arguments["old_string"], arguments["new_string"])
+        return f"The file {arguments['file_path']} has been updated successfully."
 
     def _name(self, path: str) -> str:
         assert path.startswith(PLACE + "/"), f"{path} is not an absolute path in the folder"

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from .client import ENVIRONMENT, PLACE, Folder, converse, function, says
+from claudegpt_pkg.demo.conversation import read
+
+from .client import ENVIRONMENT, PLACE, USUAL, Folder, converse, function, request, says
 
 NOTE = "claudegpt-demo-note.md"
 QUESTION = "what is in this folder?"
@@ -295,6 +297,43 @@ def test_structured_output_is_handed_over_once() -> None:
     done = converse("hello, 42 times", lambda name, arguments: "ok", tools)
 
     assert done.calls == [("StructuredOutput", {"count": 42})]
+
+
+def test_a_text_is_replaced_in_a_file_that_was_read_before() -> None:
+    folder = Folder({"a.txt": "one, and one more"})
+
+    done = converse('replace "one, " with "two, " in a.txt', folder, ("Read", "Edit"))
+
+    assert done.names == ["Read", "Edit"]
+    assert folder.files["a.txt"] == "two, and one more"
+
+
+def test_a_subagent_looks_around_and_is_quoted() -> None:
+    fields = {name: {"type": "string"} for name in ("description", "prompt", "subagent_type")}
+    agent = function("Agent", {"type": "object", "properties": fields, "required": ["description", "prompt"]})
+
+    done = converse("let a subagent look at the code", lambda name, arguments: "I saw a.txt", (agent, *USUAL))
+
+    assert done.names == ["Agent"]
+    assert "I saw a.txt" in done.answer
+
+
+def test_long_instructions_that_name_a_file_do_not_create_it() -> None:
+    folder = Folder({"a.txt": "one"})
+
+    prompt = "Please analyze this codebase and create a CLAUDE.md file.\n" + "Include the commands. " * 30
+    done = converse(prompt, folder)
+
+    assert "CLAUDE.md" not in folder.files
+    assert [arguments["file_path"] for name, arguments in done.calls if name == "Read"] == [f"{PLACE}/a.txt"]
+
+
+def test_a_file_shown_after_its_result_belongs_to_the_result() -> None:
+    first = converse("read bill.pdf", lambda name, arguments: "PDF file read")
+    shown = {"type": "input_file", "filename": "bill.pdf", "file_data": "data:application/pdf;base64,JVBERg=="}
+    items = [*first.input[:-2], {"type": "message", "role": "user", "content": [shown]}]
+
+    assert read(request(items, [])).results[0].attachments == ("`bill.pdf`, a PDF file (4 bytes)",)
 
 
 # Other clients' tools.

@@ -28,6 +28,7 @@ SAMPLES: list[tuple[dict[str, Any], Any]] = [
     ({"$ref": "#/$defs/colour", "$defs": {"colour": {"type": "string"}}}, "red"),
     ({"type": "object", "properties": {"a": {"type": "string"}, "b": {}}, "required": ["a"]}, {"a": "red"}),
     ({"properties": {"a": {"type": "string"}, "b": {"type": "string"}}}, {"a": "red", "b": "Berlin"}),
+    ({"properties": {"title": {"type": "string"}}}, {"title": "Put red and 7 in Berlin"}),
     ({}, "red"),
 ]
 
@@ -47,7 +48,7 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
     ("words", "expected"),
     [
         ("fix the login page, please", "Fix the login page, please"),
-        ("<session>\nwhat is in this folder?\n</session>", "What is in this folder"),
+        ("<session>\nwhat is in this folder?\n</session>\n\nWrite the title in English.", "What is in this folder"),
         ("", "claudegpt demo"),
     ],
 )

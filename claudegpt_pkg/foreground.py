@@ -3,10 +3,10 @@
 The child shares our process group, so what the terminal sends (^C, ^Z, a resize) reaches it without us: those are not
 passed on. What somebody sends to our process id is meant for the program: that is. Where we are stopped, both are.
 
-    with signals_held() as held:           # before any thread starts, so that no thread takes a signal
-        child = spawn(path, words, env, held)
-        … start threads …
-        status = wait(child, held, broken=lambda: None)
+    held = hold_signals()                  # before any thread starts, so that no thread takes a signal
+    child = spawn(path, words, env, held)
+    … start threads …
+    status = wait(child, held, broken=lambda: None)
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,19 +47,15 @@ class Held:
     before: frozenset[int]
 
 
-@contextmanager
-def signals_held() -> Iterator[Held]:
-    """Signals wait for `wait` instead of acting. Those we were started to ignore (nohup) stay ignored, for both."""
+def hold_signals() -> Held:
+    """From now on signals wait for `wait` instead of acting; and after it for nothing, because what arrives when the
+    program has ended must not change its exit status. Those we were started to ignore (nohup) stay ignored, for both.
+    """
     waited = {number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN} | {WAKE}
-    # Ignored by default, and elsewhere than on Linux then lost even while blocked.
-    handlers = {number: signal.signal(number, _nothing) for number in (WAKE, signal.SIGCONT, signal.SIGWINCH)}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
-    try:
-        yield Held(frozenset(waited), frozenset(before))
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    for number in (WAKE, signal.SIGCONT, signal.SIGWINCH):
+        # Ignored by default, and elsewhere than on Linux then lost even while blocked.
+        signal.signal(number, _nothing)
+    return Held(frozenset(waited), frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, waited)))
 
 
 def _nothing(number: int, frame: object) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ClaudegptError
-from .foreground import WAKE, end, signals_held, spawn, wait
+from .foreground import WAKE, end, hold_signals, spawn, wait
 from .guardian import run_folder
 from .proxy.server import Server, serving
 from .session import Session
@@ -39,8 +39,9 @@ def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path) ->
 
     Raises what ended a site: Claude Code is ended then too.
     """
-    with run_folder(runs) as (folder, guardian), signals_held() as held, ExitStack() as stack:
+    with run_folder(runs) as (folder, guardian), ExitStack() as stack:
         settings_file = private_file(folder / "settings.json", json.dumps(session.settings))
+        held = hold_signals()
         child = spawn(claude, ["--settings", str(settings_file), *session.args], session.env, held)
         try:
             guardian.watch(child)

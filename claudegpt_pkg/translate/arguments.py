@@ -82,8 +82,8 @@ class ArgumentFilter:
 
     def flush(self) -> str:
         """What is still held when the arguments end: only arguments cut short hold anything."""
-        held, self._held = self._held + self._value, ""
-        self._value = ""
+        held = (self._held if self._kept_any else self._held.removeprefix(",")) + self._value
+        self._held = self._value = ""
         self._step = self._through
         return held
 

@@ -11,6 +11,8 @@ from .jsontext import dumps
 Block = Mapping[str, Any]
 Part = openai.Part
 
+EMPTY = "it is empty"
+
 
 def blocks_of(content: str | Iterable[Block] | None) -> list[Block]:
     """Content as a list of blocks: the client writes the same message now as a string, now as a list."""
@@ -31,11 +33,22 @@ def text_parts(block: Block) -> list[Part]:
 
 def image_parts(block: Block) -> list[Part]:
     source = block["source"]
-    if source.get("type") == "base64":
-        return [openai.input_image(data_url(source, "image/png"))]
-    if source.get("type") == "url":
-        return [openai.input_image(source.get("url") or "")]
-    return [openai.input_text(f"[an image that cannot be shown here: source {source.get('type')}]")]
+    make = IMAGES.get(source.get("type"))
+    if make is None:
+        return not_shown("an image", f"source {source.get('type')}")
+    return make(source)
+
+
+def embedded(source: Block) -> list[Part]:
+    return [openai.input_image(data_url(source, "image/png"))] if source.get("data") else not_shown("an image", EMPTY)
+
+
+def remote(source: Block) -> list[Part]:
+    return [openai.input_image(source["url"])] if source.get("url") else not_shown("an image", EMPTY)
+
+
+def not_shown(what: str, why: str) -> list[Part]:
+    return [openai.input_text(f"[{what} that cannot be shown here: {why}]")]
 
 
 def document_parts(block: Block) -> list[Part]:
@@ -44,7 +57,7 @@ def document_parts(block: Block) -> list[Part]:
     heading = [openai.input_text(text) for text in document_heading(title, block.get("context"))]
     make = DOCUMENTS.get(source.get("type"))
     if make is None:
-        return [*heading, openai.input_text(f"[a document that cannot be shown here: source {source.get('type')}]")]
+        return [*heading, *not_shown("a document", f"source {source.get('type')}")]
     return [*heading, *make(source, title)]
 
 
@@ -55,6 +68,8 @@ def document_heading(title: str | None, context: str | None) -> list[str]:
 
 
 def pdf(source: Block, title: str | None) -> list[Part]:
+    if not source.get("data"):
+        return not_shown("a document", EMPTY)
     name = title or "document"
     if not name.lower().endswith(".pdf"):
         name += ".pdf"  # the upstream tells the kind of file by its name
@@ -62,11 +77,11 @@ def pdf(source: Block, title: str | None) -> list[Part]:
 
 
 def plain_text(source: Block, title: str | None) -> list[Part]:
-    return [openai.input_text(source.get("data") or "")]
+    return [openai.input_text(source["data"])] if source.get("data") else []
 
 
 def linked(source: Block, title: str | None) -> list[Part]:
-    return [openai.input_file_url(source.get("url") or "")]
+    return [openai.input_file_url(source["url"])] if source.get("url") else not_shown("a document", EMPTY)
 
 
 def nested(source: Block, title: str | None) -> list[Part]:
@@ -80,7 +95,10 @@ def search_result_parts(block: Block) -> list[Part]:
 
 
 def data_url(source: Block, default_type: str) -> str:
-    return f"data:{source.get('media_type') or default_type};base64,{source.get('data') or ''}"
+    data = source["data"]
+    if "\n" in data or " " in data:  # as `base64` wraps it; the upstream takes it in one line only
+        data = "".join(data.split())
+    return f"data:{source.get('media_type') or default_type};base64,{data}"
 
 
 def plain_output(parts: list[Part]) -> str | list[Part]:
@@ -105,10 +123,9 @@ def server_call_text(block: Block) -> str:
 def server_result_text(block: Block) -> str:
     """Titles, addresses and texts of a `*_tool_result` block; what is encrypted for Anthropic means nothing here."""
     content = block.get("content")
-    if isinstance(content, dict):
-        content = [content]
-    lines = [line for result in content or () if isinstance(result, dict) for line in result_lines(result)]
-    return "\n".join(lines) or "[no results]"
+    results = [content] if isinstance(content, dict) else blocks_of(content)
+    lines = [line for result in results if isinstance(result, dict) for line in result_lines(result)]
+    return "\n".join(lines) or (dumps(content) if content else "[no results]")
 
 
 def result_lines(result: Block) -> list[str]:
@@ -117,7 +134,9 @@ def result_lines(result: Block) -> list[str]:
     lines = [" ".join(str(result[key]) for key in ("title", "url") if result.get(key))]
     lines += [str(result[key]) for key in ("text", "stdout", "stderr") if result.get(key)]
     inner = result.get("content")
-    if isinstance(inner, dict):
+    if isinstance(inner, str):
+        lines.append(inner)
+    elif isinstance(inner, dict):
         source = inner.get("source") or {}
         lines += [str(source["data"])] if source.get("type") == "text" and source.get("data") else []
     elif isinstance(inner, list):
@@ -131,6 +150,7 @@ PARTS: dict[str, Callable[[Block], list[Part]]] = {
     "document": document_parts,
     "search_result": search_result_parts,
 }
+IMAGES: dict[Any, Callable[[Block], list[Part]]] = {"base64": embedded, "url": remote}
 DOCUMENTS: dict[Any, Callable[[Block, str | None], list[Part]]] = {
     "base64": pdf,
     "text": plain_text,

@@ -69,7 +69,7 @@ def test_data_that_is_no_object_is_passed_over(data: bytes) -> None:
 
 
 def test_data_that_is_no_json_is_the_upstreams_fault() -> None:
-    with pytest.raises(UpstreamFailed, match="not JSON.*<html>"):
+    with pytest.raises(UpstreamFailed, match=r"not JSON.*<html>"):
         decoded(b"data: <html>\n\n")
 
 

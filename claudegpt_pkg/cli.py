@@ -73,7 +73,7 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
 
     settings, args = told(flags, args)
     program = install.find_claude(settings)
-    environ = environment(settings)
+    environ = {**environment(settings), **install.own_copy_environment(program, settings)}
     if args and args[0] in CLAUDE_COMMANDS | CLAUDE_QUESTIONS:
         os.execve(program, [str(program), *args], environ)
     if has("--bg", args) or has("--background", args):

@@ -63,6 +63,11 @@ def claude_version(program: Path) -> str:
     return words[0]
 
 
+def own_copy_environment(program: Path, settings: Settings) -> dict[str, str]:
+    """What our own copy is started with besides: its updater would put another one into the whole system (seen)."""
+    return {"DISABLE_AUTOUPDATER": "1"} if program == own_folder(settings) / "claude" else {}
+
+
 def offer_install(settings: Settings, *, yes: bool) -> Path:
     """The program to run; where there is none, it is installed into our data folder.
 

@@ -233,6 +233,23 @@ def test_a_failure_of_npm_is_one_sentence_and_leaves_nothing(home: Path, setting
     assert leftovers(settings) == []
 
 
+def test_an_interrupted_installation_leaves_nothing(home: Path, settings: Settings) -> None:
+    script(home / "bin/npm", "#!/bin/sh\nmkdir node_modules\nkill -INT $PPID\nread forever\n")
+
+    with pytest.raises(KeyboardInterrupt):
+        offer_install(settings, yes=True)
+
+    assert leftovers(settings) == []
+
+
+def test_only_our_own_copy_is_kept_from_updating_itself(home: Path, settings: Settings) -> None:
+    script(home / "bin/npm", GOOD_NPM)
+    own = offer_install(settings, yes=True)
+
+    assert install.own_copy_environment(own, settings) == {"DISABLE_AUTOUPDATER": "1"}
+    assert install.own_copy_environment(home / "bin/claude", settings) == {}
+
+
 def test_without_npm_it_says_what_to_install(settings: Settings) -> None:
     with pytest.raises(ClaudeNotFound, match=r"no npm .* Install Node\.js"):
         offer_install(settings, yes=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .conversation import Result
 
 DEMO = "This is claudegpt's built-in demo: **there is no GPT behind it.**"
-REAL = f"{DEMO} A small script chose these steps; Claude Code really ran them, and this is what its tools returned."
+REAL = f"{DEMO} A small script chose the steps; the tools are real, and this is what they returned."
 NEXT = "To put a real model here, connect an account: `claudegpt --help` tells how."
 ABILITIES = """\
 - ask **what is in this folder?**: I list it, read a file or two, write a note and run a command

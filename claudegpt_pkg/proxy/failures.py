@@ -4,16 +4,18 @@
     report = Report.of_event(error)              # from an error inside a stream
     raise ours(report, tokens=…, window=…)
 
-`may_retry` says which of our errors are worth another attempt before anything was sent; `lesson` reads from a 400 what
-the backend does not take, so that the request can be sent once more without it. Facts: backends.md §2–5.
+`may_retry` says which of our errors are worth another attempt before anything was sent; what a refusal teaches about
+the backend is read in lessons.py. Facts: backends.md §2–5.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from http.client import responses
 from typing import Any
 
 from ..errors import (
@@ -29,7 +31,6 @@ from ..errors import (
     UpstreamFailed,
     UsageLimitReached,
 )
-from ..models import EFFORTS
 from ..translate.jsontext import loads
 
 LONGEST_WAIT = 10.0  # seconds of retry-after we sit out ourselves; a longer one is the client's to honour
@@ -54,7 +55,7 @@ class Report:
         return cls(
             code=str(error.get("code") or ""),
             kind=str(error.get("type") or ""),
-            message=str(error.get("message") or error.get("code") or "no reason given")[:TEXT_LIMIT],
+            message=one_line(error.get("message") or error.get("msg") or error.get("code") or "no reason given"),
             param=str(error.get("param") or ""),
             details=error,
         )
@@ -68,7 +69,7 @@ def read_report(status: int, headers: Mapping[str, str], body: bytes) -> Report:
     """An HTTP answer that is not a success, whatever its body holds."""
     error, html = parse_error(body)
     report = Report.of_event(error)
-    message = report.message if error else f"HTTP {status}"
+    message = report.message if error else phrase(status)
     return Report(status, report.code, report.kind, message, report.param, error, headers, html)
 
 
@@ -78,91 +79,138 @@ def parse_error(body: bytes) -> tuple[dict[str, Any], bool]:
     if text[:1] == "<":
         return {}, True
     try:
-        answer = loads(body)
+        answer = first(loads(body))
     except ValueError:
-        return ({"message": text[:TEXT_LIMIT]} if text else {}), False
-    if isinstance(answer, list) and answer:
-        answer = answer[0]
-    found = answer.get("error") or answer.get("detail") or answer if isinstance(answer, dict) else answer
-    return (found if isinstance(found, dict) else {"message": str(found)[:TEXT_LIMIT]}), False
+        return ({"message": text} if text else {}), False
+    found = first(answer.get("error") or answer.get("detail") or answer) if isinstance(answer, dict) else answer
+    return (found if isinstance(found, dict) else {"message": str(found)} if found else {}), False
 
 
-def ours(report: Report, *, tokens: int = 0, window: int = 0) -> ClaudegptError:
+def first(value: Any) -> Any:
+    """Of several faults the first: FastAPI lists them, Gemini puts its one in a list."""
+    return value[0] if isinstance(value, list) and value else value
+
+
+def phrase(status: int) -> str:
+    """What the status alone says."""
+    return responses.get(status, f"HTTP {status}")
+
+
+def one_line(words: object) -> str:
+    """An upstream's own words, as part of a sentence of ours."""
+    text = " ".join(str(words).split())
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT].rstrip() + "…"
+
+
+def ours(report: Report, *, tokens: int = 0, window: int = 0, now: float | None = None) -> ClaudegptError:
     """The error to raise. `tokens` and `window`: what the request was estimated at and may at most be."""
+    return maker(report)(report, Request(tokens, window, time.time() if now is None else now))
+
+
+def maker(report: Report) -> Maker:
+    """What makes our error of a report: known by its code, its words, its kind of code, its status."""
     for code in report.codes:
         if make := BY_CODE.get(code):
-            return make(report, Request(tokens, window))
+            return make
     if TOO_LONG.search(report.message):
-        return too_long(report, Request(tokens, window))
-    if code_ends(report, "_spend_limit_exceeded"):
-        return no_credit(report, Request(tokens, window))
-    if report.html:
-        return blocked(report, Request(tokens, window))
-    make = BY_STATUS.get(report.status or 0, broken)
-    return make(report, Request(tokens, window))
+        return too_long
+    if report.status in (None, 400, 422):
+        for pattern, make in BY_KIND_OF_CODE:
+            if any(map(pattern.search, report.codes)):
+                return make
+    status = report.status or 0
+    if status in BY_STATUS and not (report.html and status in (403, 404)):
+        return BY_STATUS[status]
+    if report.html and status < 500:
+        return blocked
+    if 300 <= status < 400:
+        return redirected
+    return invalid if 400 <= status < 500 else broken
 
 
 def may_retry(error: ClaudegptError) -> bool:
     """Whether the same request may succeed in a moment."""
-    if error.retry is False:
+    if error.retry is False or (error.retry_after or 0) > LONGEST_WAIT:
         return False
     if isinstance(error, RateLimited):
-        return error.retry_after is not None and error.retry_after <= LONGEST_WAIT
+        return error.retry_after is not None
     return isinstance(error, Overloaded | UpstreamFailed)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the failed request was."""
+    """What the failed request was, and when it failed."""
 
     tokens: int
     window: int
+    now: float
 
 
 Maker = Callable[[Report, Request], ClaudegptError]
-TOO_LONG = re.compile(r"(?i)context window|maximum context length|context_length_exceeded|input is too long")
-NUMBERS = re.compile(r"(\d[\d,]{3,}) tokens")
-TRY_AGAIN = re.compile(r"(?i)try again in ([\d.]+)\s*(ms|s|m)\b")
-
-
-def code_ends(report: Report, ending: str) -> bool:
-    return any(code.endswith(ending) for code in report.codes)
+# The words of OpenAI, Azure, vLLM, SGLang, llama.cpp, xAI, Gemini and LiteLLM, in this order.
+TOO_LONG = re.compile(
+    r"(?i)context window|context_length_exceeded|maximum context length|tokens? exceeds? the configured limit"
+    r"|string too long. expected a string with maximum length \d{7}"
+    r"|longer than the (?:maximum )?model(?:'s context)? length|available context size|maximum prompt length"
+    r"|exceeds the maximum number of tokens|(?:prompt|input) is too long"
+)
+NUMBERS = re.compile(r"\d[\d,]{3,}")
+LIMIT = re.compile(
+    r"(?i)(?:configured limit of|(?:context|prompt) length (?:is|of)|context length \(|model length of"
+    r"|tokens allowed \(|tokens >)\s*(\d[\d,]{3,})"
+)
+# OpenAI: one request over what the account may send in a minute will never pass, however long one waits.
+OVER_A_MINUTE = re.compile(r"(?i)request too large.* limit:? (\d+), requested:? (\d+)")
+WAIT = re.compile(r"(?i)(?:try again in|retry after)((?:\s*[\d.]+\s*[a-z]+)+)")
+DURATION = re.compile(r"([\d.]+)\s*(ms|milli|[smh])")
+UNITS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
+FAR = 1e10  # seconds of the epoch: a moment beyond is no moment
 
 
 def too_long(report: Report, request: Request) -> ClaudegptError:
     """The client compacts on these words, whatever the numbers; the upstream's own are used where it gives them."""
-    numbers = sorted(int(number.replace(",", "")) for number in NUMBERS.findall(report.message))
-    if len(numbers) >= 2 and numbers[-1] > numbers[0]:
-        return PromptTooLong(numbers[-1], numbers[0])
-    window = numbers[0] if numbers else request.window
-    return PromptTooLong(max(request.tokens, window + 1), window)
+    said = LIMIT.search(report.message)
+    limit = whole(said[1]) if said else request.window
+    over = [tokens for tokens in map(whole, NUMBERS.findall(report.message)) if said and tokens > limit]
+    return PromptTooLong(max(over, default=max(request.tokens, limit + 1)), limit)
+
+
+def whole(number: str) -> int:
+    return int(number.replace(",", ""))
 
 
 def no_credit(report: Report, request: Request) -> ClaudegptError:
     return UsageLimitReached(
-        f"The account has no credit left, or its spending limit is reached ({report.message})",
+        f"The account has no credit left, or its spending limit is reached{in_brackets(report)}.",
         "Add credit or raise the limit in the provider's billing settings, then go on.",
     )
 
 
 def usage_limit(report: Report, request: Request) -> ClaudegptError:
     """The plan's window is used up; the sentence says until when, in local time."""
-    details = report.details
-    plan = f" ({details['plan_type']})" if details.get("plan_type") else ""
-    resets_at = details.get("resets_at") or header_number(report, "x-codex-primary-reset-at")
-    if not resets_at and details.get("resets_in_seconds"):
-        resets_at = time.time() + float(details["resets_in_seconds"])
-    if not resets_at:
-        return UsageLimitReached(f"Your ChatGPT plan's usage limit is reached{plan}.", "Try again later.")
-    return UsageLimitReached(
-        f"Your ChatGPT plan's usage limit is reached{plan}.", f"It resets {local_time(float(resets_at))}."
-    )
+    plan = f" ({report.details['plan_type']})" if report.details.get("plan_type") else ""
+    moment = resets_at(report, request.now)
+    hint = f"It resets {local_time(moment, request.now)}." if moment else "Try again later."
+    return UsageLimitReached(f"Your ChatGPT plan's usage limit is reached{plan}.", hint)
 
 
-def local_time(moment: float) -> str:
+def resets_at(report: Report, now: float) -> float | None:
+    """When the window that is used up begins anew, in seconds of the epoch: the error says so, or the headers do."""
+    seconds = number(report.details.get("resets_in_seconds"))
+    said = number(report.details.get("resets_at")) or (seconds and now + seconds)
+    used_up = [
+        header_number(report, f"x-codex-{window}-reset-at") or 0
+        for window in ("primary", "secondary")
+        if (header_number(report, f"x-codex-{window}-used-percent") or 0) >= 100
+    ]
+    moment = said or max(used_up, default=0)
+    return moment if 0 < moment < FAR else None
+
+
+def local_time(moment: float, now: float) -> str:
     """ "at 14:05" today, else "on Tue 24 Nov at 14:05"; local time."""
-    then, now = time.localtime(moment), time.localtime()
-    day = "" if then[:3] == now[:3] else time.strftime("on %a %d %b ", then)
+    then = time.localtime(moment)
+    day = "" if then[:3] == time.localtime(now)[:3] else time.strftime("on %a %d %b ", then)
     return day + time.strftime("at %H:%M", then)
 
 
@@ -171,26 +219,44 @@ def not_included(report: Report, request: Request) -> ClaudegptError:
 
 
 def rate_limited(report: Report, request: Request) -> ClaudegptError:
-    return RateLimited(f"The upstream asks to slow down: {report.message}", retry_after=retry_after(report))
+    if (over := OVER_A_MINUTE.search(report.message)) and int(over[2]) > int(over[1]):
+        return PromptTooLong(int(over[2]), int(over[1]))
+    return RateLimited(f"The upstream asks to slow down: {sentence(report)}", retry_after=retry_after(report))
 
 
 def retry_after(report: Report) -> float | None:
-    """Seconds, from the headers or from the words "try again in 1.2s"."""
+    """Seconds, from the headers or from words such as "try again in 1.2s", "in 6m0s", "after 20 seconds"."""
     milliseconds = header_number(report, "retry-after-ms")
     if milliseconds is not None:
         return milliseconds / 1000
     if (seconds := header_number(report, "retry-after")) is not None:
         return seconds
-    if match := TRY_AGAIN.search(report.message):
-        return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60}[match[2].lower()]
+    if match := WAIT.search(report.message):
+        parts = DURATION.findall(match[1].lower())
+        return sum((number(count) or 0) * UNITS[unit] for count, unit in parts) if parts else None
     return None
 
 
 def header_number(report: Report, name: str) -> float | None:
+    return number(report.headers.get(name))
+
+
+def number(value: object) -> float | None:
+    """A number above or at 0, whether or not it was sent as text; None for anything else."""
     try:
-        return float(report.headers.get(name) or "")
-    except ValueError:
+        found = float(value)  # type: ignore[arg-type]  # the except says what is done about that
+    except (TypeError, ValueError, OverflowError):
         return None
+    return found if 0 <= found < math.inf else None
+
+
+def sentence(report: Report) -> str:
+    """The upstream's words, with an end."""
+    return report.message if report.message.endswith((".", "!", "?", "…")) else report.message + "."
+
+
+def in_brackets(report: Report) -> str:
+    return f" ({report.message.rstrip('.')})"
 
 
 def overloaded(report: Report, request: Request) -> ClaudegptError:
@@ -199,12 +265,13 @@ def overloaded(report: Report, request: Request) -> ClaudegptError:
 
 def not_accepted(report: Report, request: Request) -> ClaudegptError:
     return NotLoggedIn(
-        f"The upstream does not accept the credential ({report.message})", "Check it with `claudegpt config list`."
+        f"The upstream does not accept the credential{in_brackets(report)}.",
+        "Log in again with `claudegpt login`, or correct the key: `claudegpt config list` shows where it comes from.",
     )
 
 
 def forbidden(report: Report, request: Request) -> ClaudegptError:
-    return Forbidden(f"The upstream refuses this account: {report.message}")
+    return Forbidden(f"The upstream refuses this account: {sentence(report)}")
 
 
 def blocked(report: Report, request: Request) -> ClaudegptError:
@@ -214,12 +281,22 @@ def blocked(report: Report, request: Request) -> ClaudegptError:
     )
 
 
+def redirected(report: Report, request: Request) -> ClaudegptError:
+    where = report.headers.get("location") or "another address"
+    return UpstreamFailed(
+        f"The upstream sends us on to {where}.", "Set that as its address, if it is right.", retry=False
+    )
+
+
 def not_found(report: Report, request: Request) -> ClaudegptError:
-    return NotFound(f"The upstream does not know this model, deployment or address: {report.message}")
+    return NotFound(
+        f"The upstream does not know this model, deployment or address: {sentence(report)}",
+        "Choose another model with /model, or correct the setting.",
+    )
 
 
 def too_large(report: Report, request: Request) -> ClaudegptError:
-    return RequestTooLarge(f"The request is too large for the upstream: {report.message}")
+    return RequestTooLarge(f"The request is too large for the upstream: {sentence(report)}")
 
 
 def filtered(report: Report, request: Request) -> ClaudegptError:
@@ -230,12 +307,12 @@ def filtered(report: Report, request: Request) -> ClaudegptError:
 
 
 def invalid(report: Report, request: Request) -> ClaudegptError:
-    return InvalidRequest(f"The upstream refuses the request: {report.message}")
+    return InvalidRequest(f"The upstream refuses the request: {sentence(report)}")
 
 
 def broken(report: Report, request: Request) -> ClaudegptError:
     status = f"HTTP {report.status}: " if report.status else ""
-    return UpstreamFailed(f"The upstream failed ({status}{report.message}).", retry_after=retry_after(report))
+    return UpstreamFailed(f"The upstream failed: {status}{sentence(report)}", retry_after=retry_after(report))
 
 
 BY_CODE: dict[str, Maker] = {
@@ -254,108 +331,24 @@ BY_CODE: dict[str, Maker] = {
     "model_not_found": not_found,
     "DeploymentNotFound": not_found,
     "content_filter": filtered,
-    "invalid_prompt": invalid,
-    "bio_policy": invalid,
-    "misalignment_policy_violation": invalid,
+    "server_error": broken,
 }
+# Codes that come in families, for what is the request's own fault.
+BY_KIND_OF_CODE: tuple[tuple[re.Pattern[str], Maker], ...] = (
+    (re.compile("_spend_limit_exceeded$"), no_credit),
+    (re.compile("context_size|context_length"), too_long),
+    (re.compile("image|_policy(_violation)?$|^invalid_"), invalid),
+)
 BY_STATUS: dict[int, Maker] = {
-    400: invalid,
     401: not_accepted,
+    402: no_credit,
     403: forbidden,
     404: not_found,
+    408: broken,
+    409: broken,
     413: too_large,
-    422: invalid,
+    425: broken,
     429: rate_limited,
     503: overloaded,
     529: overloaded,
 }
-
-
-# What a refusal teaches: some backends and models lack what others have.
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """What a backend was seen not to take, for one model; the next request is made without it."""
-
-    parameters: frozenset[str] = frozenset()  # top-level ones
-    efforts: tuple[str, ...] | None = None  # the levels it has; None: not known
-    summary: bool = True
-    tool_search: bool = True
-    media_in_outputs: bool = True
-    refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob it could not read
-
-
-OPTIONAL = frozenset(
-    {"stream_options", "max_output_tokens", "temperature", "top_p", "service_tier", "prompt_cache_key", "include"}
-    | {"parallel_tool_calls", "tool_choice", "text", "reasoning"}
-)
-NAMED_PARAMETER = re.compile(
-    r"(?i)(?:unsupported|unknown|unrecognized) (?:parameter|field|argument)s?:? *['\"`]?([\w.]+)"
-)
-UNSUPPORTED_VALUE = re.compile(r"(?i)unsupported value|is not supported|invalid value|not a valid|supported values")
-QUOTED = re.compile(r"['\"`](none|minimal|low|medium|high|xhigh|max)['\"`]")
-
-
-def lesson(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
-    """What a refused request teaches beyond what is known; None: nothing, so sending again would not help."""
-    if report.status not in (None, 400, 404, 422):
-        return None
-    for learn in LEARNERS:
-        learned = learn(report, known, body)
-        if learned is not None and learned != known:
-            return learned
-    return None
-
-
-def about_blobs(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
-    if "invalid_encrypted_content" not in report.codes and "encrypted content" not in report.message.lower():
-        return None
-    ids = {item["id"] for item in body["input"] if item.get("type") == "reasoning"}
-    return replace(known, refused_reasoning=known.refused_reasoning | ids)
-
-
-def about_summary(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
-    words = f"{report.param} {report.message}".lower()
-    if "reasoning.summary" in words or "organization must be verified" in words:
-        return replace(known, summary=False)
-    return None
-
-
-def about_effort(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
-    """Which levels there are, where the refusal says so; else all but the one refused."""
-    words = f"{report.param} {report.message}"
-    sent = (body.get("reasoning") or {}).get("effort")
-    if not sent or "effort" not in words or not UNSUPPORTED_VALUE.search(words):
-        return None
-    offered = [level for level in QUOTED.findall(report.message) if level != sent]
-    levels = known.efforts or EFFORTS
-    return replace(
-        known, efforts=tuple(level for level in levels if level in offered or (not offered and level != sent))
-    )
-
-
-def about_tool_search(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
-    return replace(known, tool_search=False) if "tool_search" in f"{report.param} {report.message}" else None
-
-
-def about_outputs(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
-    """Some servers take a tool's output as a string only."""
-    match = re.search(r"input\[(\d+)\]", f"{report.param} {report.message}")
-    at = int(match[1]) if match else -1
-    if 0 <= at < len(body["input"]) and isinstance(body["input"][at].get("output"), list):
-        return replace(known, media_in_outputs=False)
-    if "function_call_output" in report.message and any(isinstance(item.get("output"), list) for item in body["input"]):
-        return replace(known, media_in_outputs=False)
-    return None
-
-
-def about_parameters(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
-    match = NAMED_PARAMETER.search(report.message)
-    name = (match[1] if match else "").split(".")[0]
-    if name in OPTIONAL and name in body:
-        return replace(known, parameters=known.parameters | {name})
-    return None
-
-
-LEARNERS = (about_blobs, about_summary, about_effort, about_tool_search, about_outputs, about_parameters)

@@ -46,7 +46,8 @@ from ..translate.request import Target, Translation, conversation_key, translate
 from ..translate.sse import Event
 from ..translate.stream import MessageStream, Reply, ResponseFailed
 from ..translate.tools import ToolRules
-from .failures import Lessons, Report, lesson, may_retry, ours
+from .failures import Report, may_retry, ours
+from .lessons import Lessons, lesson
 from .upstream import Limits, Refused, open_stream
 
 ATTEMPTS = 4

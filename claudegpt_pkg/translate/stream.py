@@ -486,7 +486,8 @@ class MessageStream:
 
     def _failed(self, event: Event) -> None:
         response = event.get("response") or {}
-        raise ResponseFailed(response.get("error") or event.get("error") or event)
+        error = response.get("error") or event.get("error") or event
+        raise ResponseFailed(error if isinstance(error, dict) else {"message": str(error)})
 
 
 def call_arguments(item: Mapping[str, Any]) -> str:

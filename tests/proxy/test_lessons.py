@@ -1,0 +1,142 @@
+"""What a refusal teaches, in the words of the backends that refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.models import EFFORTS
+from claudegpt_pkg.proxy.failures import Report
+from claudegpt_pkg.proxy.lessons import OPTIONAL, Lessons, lesson
+
+BODY: dict[str, Any] = {
+    "model": "gpt-6.1-sol",
+    "reasoning": {"effort": "max", "summary": "auto"},
+    "include": ["reasoning.encrypted_content"],
+    "stream_options": {"include_obfuscation": False},
+    "service_tier": "priority",
+    "max_output_tokens": 64_000,
+    "prompt_cache_key": "key",
+    "store": False,
+    "stream": True,
+    "input": [
+        {"type": "message", "role": "user", "content": "hello"},
+        {"type": "reasoning", "id": "rs_1", "encrypted_content": "x"},
+        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_image"}]},
+    ],
+}
+
+
+def learnt(message: str, known: Lessons = Lessons(), *, status: int | None = 400, **report: Any) -> Lessons | None:  # noqa: B008
+    return lesson(Report(status, message=message, **report), known, BODY)
+
+
+def test_a_level_of_effort_that_is_refused_gives_way_to_the_levels_named() -> None:
+    words = "Unsupported value: 'max' is not supported with 'gpt-5.5'. Supported values are: 'low' and 'high'."
+    assert learnt(words, param="reasoning.effort") == Lessons(efforts=("low", "high"))
+
+
+def test_without_a_list_it_gives_way_to_all_the_others() -> None:
+    refused = learnt("Invalid value for effort.", param="reasoning.effort")
+    assert refused == Lessons(efforts=EFFORTS[:-1])
+
+
+def test_when_every_level_was_refused_no_reasoning_is_asked_for() -> None:
+    known = Lessons(efforts=("max",))
+    assert learnt("Invalid value for effort.", known, param="reasoning.effort") == Lessons(
+        efforts=("max",), parameters=frozenset({"reasoning"})
+    )
+
+
+def test_a_model_without_reasoning_teaches_it_at_once() -> None:
+    words = "Unsupported parameter: 'reasoning.effort' is not supported with this model."
+    assert learnt(words, param="reasoning.effort") == Lessons(parameters=frozenset({"reasoning"}))
+
+
+@pytest.mark.parametrize(
+    ("words", "param"),
+    [
+        ("Your organization must be verified to generate reasoning summaries.", "reasoning.summary"),
+        ("Your organization must be verified to generate reasoning summaries.", ""),
+        ("Unsupported parameter: 'reasoning.summary' is not supported with this model.", ""),
+    ],
+)
+def test_a_refused_summary_is_not_asked_for_again(words: str, param: str) -> None:
+    assert learnt(words, param=param) == Lessons(summary=False)
+
+
+def test_reasoning_that_cannot_be_read_is_left_out() -> None:
+    words = "The encrypted content gAAA...x could not be verified."
+    assert learnt(words, code="invalid_encrypted_content") == Lessons(refused_reasoning=frozenset({"rs_1"}))
+
+
+def test_tool_search_and_lists_as_outputs_are_left_out() -> None:
+    assert learnt("Invalid value: 'tool_search'.", param="tools[3].type") == Lessons(tool_search=False)
+    assert learnt("Invalid type for 'input[2].output': expected a string.") == Lessons(media_in_outputs=False)
+    assert learnt("1 validation error: function_call_output.output", status=422) == Lessons(media_in_outputs=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "param", "name"),
+    [
+        ("Unsupported parameter: stream_options", "", "stream_options"),
+        ("Unknown parameter: 'stream_options.include_obfuscation'.", "", "stream_options"),
+        ("Unsupported parameter: 'service_tier' is not supported with this model.", "service_tier", "service_tier"),
+        ("Unrecognized field 'prompt_cache_key'", "", "prompt_cache_key"),
+        ("Encrypted content is not supported with this model.", "include", "include"),
+        (
+            "max_tokens is too large: 64000. This model supports at most 16384 completion tokens.",
+            "",
+            "max_output_tokens",
+        ),
+    ],
+)
+def test_a_parameter_that_is_refused_is_left_out(words: str, param: str, name: str) -> None:
+    assert learnt(words, Lessons(refused_reasoning=frozenset({"rs_1"})), param=param) == Lessons(
+        refused_reasoning=frozenset({"rs_1"}), parameters=frozenset({name})
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "'max_tokens' or 'max_completion_tokens' is too large: 64000. This model's maximum context length is 32768 "
+        "tokens and your request has 20000 input tokens (64000 > 32768 - 20000).",
+        "This model's maximum context length is 32768 tokens. However, you requested 70000 tokens (6000 in the "
+        "messages, 64000 in the completion).",
+        "Requested token count exceeds the model's maximum context length of 32768 tokens. You requested a total of "
+        "70000 tokens: 6000 tokens from the input messages and 64000 tokens for the completion.",
+        "Request too large for gpt-5 on tokens per min (TPM): Limit 30000, Requested 68000.",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 429])
+def test_room_for_an_answer_that_cannot_be_had_is_not_asked_for(words: str, status: int) -> None:
+    if status == 429 and "Request too large" not in words:
+        assert learnt(words, status=status) is None
+    else:
+        assert learnt(words, status=status) == Lessons(parameters=frozenset({"max_output_tokens"}))
+
+
+def test_a_prompt_that_is_too_long_by_itself_teaches_nothing() -> None:
+    words = (
+        "This model's maximum context length is 32768 tokens. However, you requested 40000 tokens (39000 in the "
+        "messages, 1000 in the completion)."
+    )
+    assert learnt(words) is None
+
+
+@pytest.mark.parametrize("name", ["model", "input", "store", "stream", "tools", "instructions"])
+def test_what_a_turn_cannot_do_without_is_never_left_out(name: str) -> None:
+    assert name not in OPTIONAL
+    assert learnt(f"Unsupported parameter: '{name}'") is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 413, 429, 500, 503])
+def test_only_a_refused_request_teaches(status: int) -> None:
+    assert learnt("Unsupported parameter: stream_options", status=status) is None
+
+
+def test_the_same_refusal_twice_teaches_nothing_new() -> None:
+    known = Lessons(summary=False)
+    assert learnt("reasoning.summary", known) is None

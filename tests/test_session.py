@@ -1,0 +1,229 @@
+"""What Claude Code is started with, from what the user has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.errors import BadSetting
+from claudegpt_pkg.models import Model, Tiers
+from claudegpt_pkg.providers.base import Provider
+from claudegpt_pkg.session import HIJACKS, SILENCED, Session, UserSetup, plan, read_user_setup
+from claudegpt_pkg.settings import Secret
+
+URL = "http://127.0.0.1:4000"
+PROVIDER = Provider(
+    name="openai",
+    label="OpenAI API key",
+    url="https://api.openai.com/v1/responses",
+    tiers=Tiers(opus="gpt-6.1-sol-xhigh", sonnet="gpt-6.1-terra", haiku="gpt-6-luna"),
+    models={"gpt-6-luna": Model("gpt-6-luna", 272_000)},
+)
+
+
+def planned(
+    *args: str,
+    environ: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    argument: Mapping[str, Any] | None = None,
+    tool_search: bool = True,
+) -> Session:
+    user = UserSetup({**(settings or {}), **(argument or {})}, argument or {})
+    return plan(
+        args,
+        provider=PROVIDER,
+        url=URL,
+        token=Secret("t0ken"),
+        environ=environ or {},
+        user=user,
+        tool_search=tool_search,
+    )
+
+
+def both(session: Session, name: str) -> tuple[str | None, str | None]:
+    """A variable in the process's environment and in our settings file, which wins over the user's."""
+    return session.env.get(name), session.settings["env"].get(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANTHROPIC_BASE_URL", URL),
+        ("ANTHROPIC_AUTH_TOKEN", "t0ken"),
+        ("ANTHROPIC_MODEL", "opus"),
+        ("ANTHROPIC_DEFAULT_OPUS_MODEL", "gpt-6.1-sol-xhigh"),
+        ("ANTHROPIC_DEFAULT_OPUS_MODEL_NAME", "GPT-6.1 Sol (xhigh)"),
+        ("ANTHROPIC_DEFAULT_SONNET_MODEL_DESCRIPTION", "sonnet tier · OpenAI API key"),
+        ("ANTHROPIC_DEFAULT_HAIKU_MODEL_NAME", "GPT-6 Luna"),
+        ("ANTHROPIC_DEFAULT_FABLE_MODEL", "gpt-6.1-sol-xhigh"),
+        ("CLAUDE_CODE_MAX_CONTEXT_TOKENS", "272000"),
+        ("CLAUDE_CODE_AUTO_COMPACT_WINDOW", "272000"),
+        ("CLAUDE_CODE_ATTRIBUTION_HEADER", "0"),
+        ("CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "1"),
+        ("DISABLE_TELEMETRY", "1"),
+        ("DISABLE_ERROR_REPORTING", "1"),
+        ("ENABLE_TOOL_SEARCH", "true"),
+        ("CLAUDE_CODE_RESUME_HINT_COMMAND", "claudegpt"),
+    ],
+)
+def test_what_must_hold_stands_in_both_places(name: str, value: str) -> None:
+    assert both(planned(), name) == (value, value)
+
+
+def test_the_users_environment_is_passed_on() -> None:
+    assert planned(environ={"EDITOR": "vi"}).env["EDITOR"] == "vi"
+
+
+@pytest.mark.parametrize("name", SILENCED)
+def test_what_would_lead_elsewhere_is_taken_out_and_undone(name: str) -> None:
+    assert both(planned(environ={name: "1"}, settings={"env": {name: "1"}}), name) == (None, "")
+
+
+def test_the_users_api_key_helper_is_undone() -> None:
+    assert planned(settings={"apiKeyHelper": "echo key"}).settings["apiKeyHelper"] == ""
+
+
+def test_what_was_set_aside_is_named() -> None:
+    everything = {"env": dict.fromkeys(HIJACKS, "1"), "apiKeyHelper": "echo key"}
+    assert planned(settings=everything).set_aside == [*HIJACKS, "apiKeyHelper"]
+    assert planned(environ={"ANTHROPIC_API_KEY": "an ordinary thing to have"}).set_aside == []
+
+
+def test_tool_search_can_be_turned_off() -> None:
+    assert both(planned(tool_search=False), "ENABLE_TOOL_SEARCH") == ("false", "false")
+
+
+def test_a_time_limit_of_the_users_stays() -> None:
+    assert both(planned(environ={"API_TIMEOUT_MS": "5"}), "API_TIMEOUT_MS") == ("5", None)
+    assert both(planned(), "API_TIMEOUT_MS") == ("3600000", None)
+
+
+@pytest.mark.parametrize(
+    ("args", "environ", "settings", "model"),
+    [
+        ([], {}, {"model": "claude-sonnet-4-5"}, "sonnet"),
+        ([], {}, {"model": "opus[1m]"}, "opus"),
+        ([], {}, {"model": "gpt-6.1-terra"}, "gpt-6.1-terra"),
+        ([], {"ANTHROPIC_MODEL": "haiku"}, {"model": "sonnet"}, "haiku"),
+        ([], {"ANTHROPIC_MODEL": "haiku"}, {"env": {"ANTHROPIC_MODEL": "claude-opus-4-1"}}, "opus"),
+        (["--model", "gpt-7"], {"ANTHROPIC_MODEL": "haiku"}, {}, "gpt-7"),
+        ([], {}, {"model": 3}, "opus"),
+    ],
+)
+def test_the_session_starts_with_the_model_the_user_chose(
+    args: Sequence[str], environ: Mapping[str, str], settings: Mapping[str, Any], model: str
+) -> None:
+    session = planned(*args, environ=environ, settings=settings)
+    assert both(session, "ANTHROPIC_MODEL") == (model, model)
+
+
+def test_a_smaller_compaction_window_of_the_users_stays_and_a_larger_does_not() -> None:
+    name = "CLAUDE_CODE_AUTO_COMPACT_WINDOW"
+    assert both(planned(environ={name: "150000"}), name) == ("150000", "150000")
+    assert both(planned(settings={"env": {name: 999_999}}), name) == ("272000", "272000")
+
+
+def test_loopback_never_goes_through_the_users_http_proxy() -> None:
+    assert both(planned(), "NO_PROXY") == (None, None)
+    assert both(planned(environ={"https_proxy": "http://p"}), "no_proxy") == ("127.0.0.1", "127.0.0.1")
+    session = planned(environ={"NO_PROXY": "a.example"}, settings={"env": {"HTTP_PROXY": "http://p"}})
+    assert both(session, "NO_PROXY") == ("a.example,127.0.0.1", "a.example,127.0.0.1")
+
+
+def test_each_model_has_one_row_in_the_picker_the_chosen_one_too() -> None:
+    picker = planned("--model", "gpt-7").settings["modelPicker"]
+    assert picker["replaceBuiltInOptions"] is True
+    assert {row["model"]: (row["label"], row["description"]) for row in picker["options"]} == {
+        "gpt-6.1-sol-xhigh": ("GPT-6.1 Sol (xhigh)", "opus tier · OpenAI API key"),
+        "gpt-6.1-terra": ("GPT-6.1 Terra", "sonnet tier · OpenAI API key"),
+        "gpt-6-luna": ("GPT-6 Luna", "haiku tier · OpenAI API key"),
+        "gpt-7": ("GPT-7", "OpenAI API key"),
+    }
+
+
+@pytest.mark.parametrize("model", ["opus", "claude-sonnet-4-5", "default", "opusplan", "gpt-6-luna"])
+def test_a_name_that_is_no_other_model_has_no_row_of_its_own(model: str) -> None:
+    assert len(planned("--model", model).settings["modelPicker"]["options"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "settings"),
+    [
+        (["--permission-mode", "plan"], {}),
+        (["--dangerously-skip-permissions"], {}),
+        ([], {"permissions": {"defaultMode": "acceptEdits"}}),
+    ],
+)
+def test_a_permission_mode_of_the_users_stays(args: Sequence[str], settings: Mapping[str, Any]) -> None:
+    assert "permissions" not in planned(*args, settings=settings).settings
+
+
+def test_without_one_the_session_asks_before_it_acts() -> None:
+    assert planned(settings={"permissions": {"allow": ["Bash"]}}).settings["permissions"] == {"defaultMode": "default"}
+
+
+def test_the_users_own_settings_argument_is_merged_under_ours() -> None:
+    argument = {"env": {"FOO": "1", "ANTHROPIC_BASE_URL": "http://else"}, "permissions": {"allow": ["Bash"]}, "x": [1]}
+    session = planned("-p", "hi", "--settings", "…", argument=argument)
+    assert session.args == ["-p", "hi"]
+    assert both(session, "ANTHROPIC_BASE_URL") == (URL, URL)
+    assert session.settings["env"]["FOO"] == "1"
+    assert session.settings["permissions"] == {"allow": ["Bash"], "defaultMode": "default"}
+    assert session.settings["x"] == [1]
+
+
+# Reading
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    config, project = tmp_path / "config", tmp_path / "project"
+    config.mkdir()
+    (project / ".claude").mkdir(parents=True)
+    return config, project
+
+
+def test_the_users_files_are_read_as_claude_reads_them(folders: tuple[Path, Path]) -> None:
+    config, project = folders
+    (config / "settings.json").write_text('{"model": "a", "env": {"A": "1", "B": "1"}}')
+    (project / ".claude" / "settings.json").write_text('\ufeff{"env": {"B": "2", "C": "2"}}')
+    (project / ".claude" / "settings.local.json").write_text('{"permissions": {"defaultMode": "plan"}}')
+    user = read_user_setup(["--settings", '{"env": {"C": "3"}}'], config, project)
+    assert (user.model, user.permission_mode, user.env) == ("a", "plan", {"A": "1", "B": "2", "C": "3"})
+    assert user.argument == {"env": {"C": "3"}}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"env": 3, "permissions": 4}'])
+def test_a_broken_file_is_claudes_to_complain_about(folders: tuple[Path, Path], text: str) -> None:
+    config, project = folders
+    (config / "settings.json").write_text(text)
+    user = read_user_setup([], config, project)
+    assert (user.model, user.permission_mode, user.env) == (None, None, {})
+
+
+def test_a_settings_argument_can_be_a_file(folders: tuple[Path, Path]) -> None:
+    config, project = folders
+    file = config / "mine.json"
+    file.write_text(json.dumps({"model": "haiku"}))
+    assert read_user_setup([f"--settings={file}"], config, project).argument == {"model": "haiku"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("nowhere.json", "Cannot read --settings nowhere.json"), ("{", "not JSON"), ("", "Cannot read")],
+)
+def test_a_settings_argument_that_cannot_be_merged_is_refused(
+    folders: tuple[Path, Path], given: str, words: str
+) -> None:
+    with pytest.raises(BadSetting, match=words):
+        read_user_setup(["--settings", given], *folders)
+
+
+def test_a_settings_file_of_another_shape_is_refused(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "list.json").write_text("[]")
+    with pytest.raises(BadSetting, match="not a JSON object"):
+        read_user_setup(["--settings", str(folders[0] / "list.json")], *folders)

@@ -6,6 +6,7 @@ knows about its own wire stands in its module, as data, so that no other place a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ class Backend:
     max_output_tokens: int | None = 16  # the least it accepts; None: the parameter is refused
     refused: frozenset[str] = frozenset()  # top-level parameters it answers 400 to
     tool_search: bool = False  # knows client-side `tool_search_call` / `tool_search_output`
+    plain_body_limit: float = math.inf  # bytes; a larger body is sent compressed
     search_fields: Mapping[str, Any] = field(default_factory=dict)  # added to a declared web_search
     obfuscation_option: bool = True  # knows `stream_options.include_obfuscation`
 

@@ -49,6 +49,7 @@ BACKEND = Backend(
         }
     ),
     tool_search=True,
+    plain_body_limit=1_000_000,  # plain bodies of over 1.2 MB were seen dropped (backends.md §2)
     search_fields={"external_web_access": True},
     obfuscation_option=False,
 )

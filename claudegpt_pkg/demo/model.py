@@ -51,7 +51,7 @@ READ = re.compile(
     r"\b(?:read|show|open|print|cat|display|summari[sz]e|explain|describe|look at|says?|what(?:'s| is))\b", re.I
 )
 CREATE = re.compile(r"\b(?:create|write|make|add|save)\b", re.I)
-SUBAGENT = re.compile(r"\bsub-?agents?\b|\b(?:explore|plan|general-purpose|an) agent\b", re.I)
+SUBAGENT = re.compile(r"\bsub-?agents?\b|\b(?:explore|plan|general-purpose) agent\b", re.I)
 LOOK = re.compile(
     r"\b(?:folders?|director(?:y|ies)|files?|projects?|repo(?:sitory)?|code(?:base)?|here|list|ls|tree|readme|"
     r"look|explore|show|demo|tools?|what can you do|analy[sz]e|review|explain|summari[sz]e)\b",

@@ -118,6 +118,7 @@ def content_in(prompt: str) -> str:
 
 
 RUN = re.compile(r"\s*(?:please )?(?:run|execute)\b(?: the)?(?: command)?[:\s]*(.+)", re.IGNORECASE | re.DOTALL)
+NO_COMMAND = re.compile(r"(?:the|an?|my|your|all|it|this|that|these|some|every\w*|tests?)\b", re.IGNORECASE)
 HARMLESS = re.compile(
     r"(?:ls|echo|cat|head|tail|wc|whoami|uname|pwd)(?: [\w ./:=,@%+'\"-]*)?|date|git (?:status|log|diff)"
 )
@@ -126,7 +127,7 @@ HARMLESS = re.compile(
 def command_in(prompt: str) -> str | None:
     """The command that a "run …" prompt means."""
     match = RUN.fullmatch(prompt)
-    if not match:
+    if not match or NO_COMMAND.match(match[1]):
         return None
     quote = re.search(r"`([^`\n]+)`", match[1])
     return (quote[1] if quote else match[1]).strip()
@@ -183,22 +184,9 @@ def named_tool(talk: Conversation) -> str | None:
     return None
 
 
-FILLERS = {
-    "get",
-    "the",
-    "fetch",
-    "find",
-    "lookup",
-    "look",
-    "up",
-    "read",
-    "list",
-    "show",
-    "tool",
-    "query",
-    "search",
-    "run",
-}
+# Words in a tool's name that say little of what it is about.
+_FILLERS = "get the fetch find lookup look up read list show tool query search run"
+FILLERS = frozenset(_FILLERS.split())
 
 
 def echo(talk: Conversation) -> Script:

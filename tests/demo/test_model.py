@@ -240,6 +240,11 @@ def test_other_commands_are_not_run(command: str) -> None:
     assert converse(f"run {command}").names == []
 
 
+@pytest.mark.parametrize("prompt", ["run the tests", "run my tests please", "execute everything"])
+def test_what_is_no_command_is_not_taken_for_one(prompt: str) -> None:
+    assert "harmless commands, such as" not in converse(prompt, Folder({"a.txt": "one"})).answer
+
+
 @pytest.mark.parametrize(
     ("prompt", "words"),
     [("say hi", "hi"), ('Reply with exactly "banana".', "banana"), ("respond only with the word pong", "pong")],

@@ -71,13 +71,28 @@ def is_reference(part: Block) -> bool:
     return bool(part["type"] == "tool_reference")
 
 
-def search_calls(messages: Iterable[Message]) -> set[str]:
-    return {
-        short(block["id"])
-        for message in messages
-        for block in blocks_of(message.get("content"))
-        if block["type"] == "tool_use" and block["name"] == SEARCH_TOOL
-    }
+def revealed(messages: Iterable[Message]) -> set[str]:
+    """Names of the tools that the results of the client's own search show."""
+    names: set[str] = set()
+    searches: set[str] = set()  # not yet answered
+    for message in messages:
+        for block in blocks_of(message.get("content")):
+            if block["type"] == "tool_use" and block["name"] == SEARCH_TOOL:
+                searches.add(block["id"])
+            elif block["type"] == "tool_result" and block["tool_use_id"] in searches:
+                searches.remove(block["tool_use_id"])
+                names.update(part["tool_name"] for part in blocks_of(block.get("content")) if is_reference(part))
+    return names
+
+
+def called_names(messages: Iterable[Message]) -> dict[str, str]:
+    """Call id → the tool it calls; the first, where a server numbers its calls anew each turn."""
+    names: dict[str, str] = {}
+    for message in messages:
+        for block in blocks_of(message.get("content")):
+            if block["type"] == "tool_use":
+                names.setdefault(short(block["id"]), block["name"])
+    return names
 
 
 class Conversation:
@@ -98,14 +113,13 @@ class Conversation:
         self._identity = identity
         self._media_in_outputs = media_in_outputs
         self._late_blobs: dict[str, str] = {}
-        self._searches: set[str] = set()  # call ids of ToolSearch
+        self._called: dict[str, str] = {}  # call id → the tool it calls
         self._replayed = set(refused_reasoning)  # ids not to send (again): the upstream refuses an item twice
 
     def read(self, messages: Sequence[Message]) -> list[Item]:
         signatures = (block.get("data") for message in messages for block in blocks_of(message.get("content")))
         self._late_blobs = reasoning.gather(signatures)
-        if self._table.searching:
-            self._searches = search_calls(messages)
+        self._called = called_names(messages)
         last_user = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=-1)
         for at, message in enumerate(messages):
             if message["role"] == "system":
@@ -142,7 +156,7 @@ class Conversation:
             if make:
                 make(self, block)
             elif block["type"].endswith("_tool_result"):
-                self.items.append(openai.assistant_message(content.server_result_text(block)))
+                self._aside(content.server_result_text(block))
             else:
                 self._unknown(block)
 
@@ -175,13 +189,28 @@ class Conversation:
 
     def _tool_use(self, block: Block) -> None:
         call_id = short(block["id"])
-        if call_id in self._searches:
+        self._called[call_id] = block["name"]
+        if self._is_search(call_id):
             self.items.append(openai.tool_search_call(call_id, block["input"]))
         else:
             self.items.append(openai.function_call(call_id, short(block["name"]), dumps(block["input"])))
 
+    def _is_search(self, call_id: str) -> bool:
+        return self._table.searching and self._called.get(call_id) == SEARCH_TOOL
+
     def _server_tool_use(self, block: Block) -> None:
-        self.items.append(openai.assistant_message(content.server_call_text(block)))
+        self._aside(content.server_call_text(block))
+
+    def _compaction(self, block: Block) -> None:
+        if block.get("content"):  # null: it failed, and everything it was to replace is still there
+            self.items.append(openai.assistant_message(block["content"]))
+
+    def _aside(self, text: str) -> None:
+        """What a server tool did, before the reasoning around it: that must be followed by the item it led to."""
+        at = len(self.items)
+        while at and self.items[at - 1]["type"] == "reasoning":
+            at -= 1
+        self.items.insert(at, openai.assistant_message(text))
 
     # A tool's result.
 
@@ -191,7 +220,7 @@ class Conversation:
         blocks = blocks_of(block.get("content"))
         names = [part["tool_name"] for part in blocks if is_reference(part)]
         parts = [part for inner in blocks if not is_reference(inner) for part in self._parts(inner)]
-        if call_id in self._searches:
+        if self._is_search(call_id):
             tools = [self._table.found[name] for name in names if name in self._table.found]
             self.items.append(openai.tool_search_output(call_id, tools))
             return parts
@@ -211,27 +240,35 @@ class Conversation:
     # Repairs, each over all items.
 
     def _paired(self, items: list[Item]) -> Iterator[Item]:
-        """Every call followed by exactly one output, every output preceded by its call."""
-        calls, outputs = first_places(items, CALLS), first_places(items, OUTPUTS)
+        """Every call followed by exactly one output, every output preceded by its call, every id used once."""
+        answers = answer_places(items)
+        calls = {output: call for call, output in answers.items()}
+        ids = self._own_ids(items)
         for at, item in enumerate(items):
-            call_id = item.get("call_id", "")
             if item["type"] in CALLS:
-                if calls[call_id] != at:
-                    self.notes.append(("messages.tool_use", f"dropped: a second call with the id {call_id}"))
-                    continue
-                yield item
-                if call_id not in outputs:
-                    self.notes.append(("messages.tool_use", f"repaired: no result for {call_id}"))
-                    yield missing_output(item)
-                elif outputs[call_id] < at:
-                    yield items[outputs[call_id]]
+                call = {**item, "call_id": ids[at]}
+                yield call
+                if at not in answers:
+                    self.notes.append(("messages.tool_use", f"repaired: no result for {item['call_id']}"))
+                    yield missing_output(call)
+                elif answers[at] < at:
+                    yield items[answers[at]]
             elif item["type"] not in OUTPUTS:
                 yield item
-            elif call_id not in calls or outputs[call_id] != at:
-                self.notes.append(("messages.tool_result", f"repaired: no call for {call_id}"))
+            elif at not in calls:
+                self.notes.append(("messages.tool_result", f"repaired: no call for {item['call_id']}"))
                 yield orphan(item)
-            elif calls[call_id] < at:
-                yield item
+            elif calls[at] < at:
+                yield {**item, "call_id": ids[calls[at]]}
+
+    def _own_ids(self, items: list[Item]) -> dict[int, str]:
+        """Where each call stands → an id no other has; there are servers that number their calls anew each turn."""
+        ids: dict[int, str] = {}
+        for call_id, places in places_by_id(items, CALLS).items():
+            ids |= {at: short(f"{call_id}#{number}") if number else call_id for number, at in enumerate(places)}
+            if len(places) > 1:
+                self.notes.append(("messages.tool_use", f"repaired: {len(places)} calls have the id {call_id}"))
+        return ids
 
     def _leading_somewhere(self, items: Iterable[Item]) -> Iterator[Item]:
         """Reasoning only where what it led to follows: 400 "without its required following item" otherwise."""
@@ -250,12 +287,26 @@ class Conversation:
             self.notes.append(("messages.thinking", "dropped: nothing it led to follows"))
 
 
-def first_places(items: list[Item], kinds: Iterable[str]) -> dict[str, int]:
-    """call_id → where the first item of those kinds with it stands."""
-    places: dict[str, int] = {}
+def answer_places(items: list[Item]) -> dict[int, int]:
+    """Where each call stands → where its output does: the first before the next call with its id; else an early one."""
+    answers: dict[int, int] = {}
+    outputs = places_by_id(items, OUTPUTS)
+    for call_id, calls in places_by_id(items, CALLS).items():
+        given = outputs.get(call_id, [])
+        for at, end in zip(calls, [*calls[1:], len(items)], strict=True):
+            if own := [output for output in given if at < output < end]:
+                answers[at] = own[0]
+        if calls[0] not in answers and given and given[0] < calls[0]:
+            answers[calls[0]] = given[0]
+    return answers
+
+
+def places_by_id(items: list[Item], kinds: Iterable[str]) -> dict[str, list[int]]:
+    """call_id → where the items of those kinds with it stand."""
+    places: dict[str, list[int]] = {}
     for at, item in enumerate(items):
         if item["type"] in kinds:
-            places.setdefault(item["call_id"], at)
+            places.setdefault(item["call_id"], []).append(at)
     return places
 
 
@@ -286,4 +337,6 @@ ASSISTANT: dict[str, Callable[[Conversation, Block], None]] = {
     "redacted_thinking": Conversation._thinking,
     "tool_use": Conversation._tool_use,
     "server_tool_use": Conversation._server_tool_use,
+    "mcp_tool_use": Conversation._server_tool_use,
+    "compaction": Conversation._compaction,
 }

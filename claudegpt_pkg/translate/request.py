@@ -14,7 +14,7 @@ from typing import Any
 
 from . import openai
 from .content import blocks_of
-from .conversation import Conversation, added_tools, references, removed_tools
+from .conversation import Conversation, added_tools, references, removed_tools, revealed
 from .prompt import Identity, instructions
 from .tools import ToolRules, ToolTable, parallel_calls, tool_choice, tool_table
 
@@ -110,7 +110,7 @@ def request_tools(request: Request, rules: ToolRules) -> ToolTable:
     declared = [tool for tool in request.get("tools") or () if tool.get("name") not in gone]
     names = {tool.get("name") for tool in declared}
     declared += [tool for tool in added_tools(messages) if tool.get("name") not in names | gone]
-    return tool_table(declared, references(messages), rules)
+    return tool_table(declared, references(messages), rules, revealed=revealed(messages))
 
 
 def tool_fields(request: Request, table: ToolTable, rules: ToolRules) -> dict[str, Any]:

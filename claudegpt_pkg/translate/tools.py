@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,14 +24,15 @@ ToolParam = Mapping[str, Any]
 
 PLAIN_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SEARCH_TOOL = "ToolSearch"  # the client's own, whose results are `tool_reference` blocks
-PLACEHOLDER = "DeferredToolPlaceholder"  # 2.1.330 declares it only to keep its API's deferral on
 # Tools that change things, by how people name them; `mcp__*` may do anything (pains.md 30).
 MUTATING = re.compile(
     r"(?i)^mcp__|edit|write|delete|remove|bash|shell|exec|run|command|create|update|move|rename|patch|apply|insert|replace|kill|deploy|commit|push"
 )
 COMBINATORS = ("anyOf", "oneOf", "allOf")
 # 400 "schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level"
-REFUSED_AT_TOP = (*COMBINATORS, "enum", "not", "$schema")
+REFUSED_AT_TOP = (*COMBINATORS, "enum", "not", "$schema", "$ref")
+NAMED_SCHEMAS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")  # by names of any kind
+VALUES = ("default", "const", "enum", "example", "examples")  # data, not schemas
 
 
 def short(name: str) -> str:
@@ -73,18 +74,26 @@ class ToolTable:
         return self.originals.get(name, name)
 
 
-def tool_table(tools: Iterable[ToolParam], referenced: Iterable[str], rules: ToolRules) -> ToolTable:
-    """Sort and build a request's tools. `referenced`: names found by search so far, in the order they were found.
+def tool_table(
+    tools: Iterable[ToolParam], referenced: Iterable[str], rules: ToolRules, *, revealed: Collection[str] = ()
+) -> ToolTable:
+    """Sort and build a request's tools. `referenced`: names found so far, in the order they were found.
 
-    Raises InvalidRequest for a server tool that nothing here can stand in for, or a tool without a name.
+    `revealed`: those of them that a search's own result shows; a backend that searches is told them there and there
+    only. Raises InvalidRequest for a server tool that nothing here can stand in for, or a tool without a name.
     """
     notes: list[tuple[str, str]] = []
     order = {name: position for position, name in enumerate(dict.fromkeys(referenced))}
     plain: list[ToolParam] = []
     found: list[ToolParam] = []
     web_search: ToolParam | None = None
+    seen: set[str] = set()
     for tool in tools:
         name = named(tool)
+        if name in seen:  # refused, and a client may well take the same tool from two places
+            notes.append((f"tools.{name}", "dropped: a second tool of that name"))
+            continue
+        seen.add(name)
         if name in rules.drop or (rules.block_mcp and name.startswith("mcp__")):
             notes.append((f"tools.{name}", "dropped: the settings leave it out"))
         elif is_web_search(tool):
@@ -97,13 +106,14 @@ def tool_table(tools: Iterable[ToolParam], referenced: Iterable[str], rules: Too
             plain.append(tool)
     found.sort(key=lambda tool: order[tool["name"]])
     searching = rules.tool_search and any(tool["name"] == SEARCH_TOOL for tool in plain)
-    declared = [declare(tool, searching) for tool in (plain if searching else [*plain, *found])]
+    told = {tool["name"]: function_tool(tool) for tool in found if searching and tool["name"] in revealed}
+    declared = [declare(tool, searching) for tool in (*plain, *found) if tool["name"] not in told]
     if web_search and rules.web_search:
         declared.append(search_tool(web_search, notes))
     known = [*plain, *found]
     return ToolTable(
         declared=declared,
-        found={tool["name"]: function_tool(tool) for tool in found} if searching else {},
+        found=told,
         originals={short(tool["name"]): tool["name"] for tool in known if short(tool["name"]) != tool["name"]},
         schemas={tool["name"]: tool.get("input_schema") or {} for tool in known},
         searching=searching,
@@ -115,10 +125,11 @@ def tool_table(tools: Iterable[ToolParam], referenced: Iterable[str], rules: Too
 def named(tool: ToolParam) -> str:
     """The tool's name; raises InvalidRequest where it has none, or is a server tool we cannot stand in for."""
     name, kind = tool.get("name"), tool.get("type") or "custom"
+    if kind != "custom" and not is_web_search(tool):
+        name = name or tool.get("mcp_server_name") or "?"
+        raise InvalidRequest(f"tools.{name}: Anthropic's own tool {kind} has no counterpart on this backend.")
     if not isinstance(name, str) or not name:
         raise InvalidRequest("tools: every tool needs a name.")
-    if kind != "custom" and not is_web_search(tool):
-        raise InvalidRequest(f"tools.{name}: Anthropic's own tool {kind} has no counterpart on this backend.")
     return name
 
 
@@ -151,10 +162,27 @@ def search_tool(tool: ToolParam, notes: list[tuple[str, str]]) -> openai.Tool:
 
 def parameters(schema: Schema) -> Schema:
     """A tool's input schema as function parameters; the very same object where nothing needs to change."""
-    if any(key in schema for key in REFUSED_AT_TOP) or schema.get("type") != "object" or "properties" not in schema:
-        schema = as_object(schema)
+    if not is_plain_object(schema):
+        schema = as_object({**referred(schema), **schema})
     whole: Schema = with_items(schema)
     return whole
+
+
+def is_plain_object(schema: Schema) -> bool:
+    if schema.get("type") != "object" or not isinstance(schema.get("properties"), dict):
+        return False
+    return not any(key in schema for key in REFUSED_AT_TOP) and isinstance(schema.get("required", []), list)
+
+
+def referred(schema: Schema) -> Schema:
+    """What a `$ref` at the top means, where it stands in the schema itself: some generators wrap everything so."""
+    reference = schema.get("$ref")
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return {}
+    found: Any = schema
+    for step in reference[2:].split("/"):
+        found = found.get(step) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def as_object(schema: Schema) -> Schema:
@@ -170,10 +198,8 @@ def as_object(schema: Schema) -> Schema:
             common = set.union(*needs) if combinator == "allOf" else set.intersection(*needs)
             required += [name for name in properties if name in common and name not in required]
     kept = {key: value for key, value in schema.items() if key not in REFUSED_AT_TOP}
-    kept |= {"type": "object", "properties": properties}
-    if required:
-        kept["required"] = required
-    return kept
+    kept |= {"type": "object", "properties": properties, "required": required}
+    return kept if required else {key: value for key, value in kept.items() if key != "required"}
 
 
 def with_items(schema: Any) -> Any:
@@ -183,12 +209,23 @@ def with_items(schema: Any) -> Any:
         return changed if any(new is not old for new, old in zip(changed, schema, strict=True)) else schema
     if not isinstance(schema, dict):
         return schema
-    result = {key: with_items(value) if isinstance(value, dict | list) else value for key, value in schema.items()}
-    if schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema:
+    result = {key: with_items_within(key, value) for key, value in schema.items()}
+    kind = schema.get("type")
+    is_array = kind == "array" or (isinstance(kind, list) and "array" in kind)
+    if is_array and "items" not in schema and "prefixItems" not in schema:
         result["items"] = {}
     elif all(result[key] is schema[key] for key in schema):
         return schema
     return result
+
+
+def with_items_within(key: str, value: Any) -> Any:
+    if key in VALUES:
+        return value
+    if key not in NAMED_SCHEMAS or not isinstance(value, dict):
+        return with_items(value)
+    result = {name: with_items(inner) for name, inner in value.items()}
+    return result if any(result[name] is not value[name] for name in value) else value
 
 
 # Choice.
@@ -214,6 +251,8 @@ def tool_choice(choice: Mapping[str, Any] | None, table: ToolTable) -> Any:
         return "required" if len(table.declared) == 1 else openai.allowed_tools_choice([openai.web_search_tool()])
     if not isinstance(name, str) or name not in table.schemas:
         raise InvalidRequest(f"tool_choice.name: there is no tool named {name!r} in tools.")
+    if not any(tool.get("name") == short(name) for tool in table.declared):
+        return "required"  # the search itself, or what it found: no choice can name them
     return openai.function_choice(short(name))
 
 

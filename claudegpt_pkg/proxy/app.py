@@ -26,7 +26,7 @@ from ..settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings
 from ..trace import Traces
 from ..translate import anthropic
 from ..translate.sse import encode
-from .routes import CountTokens, Messages, Models, error_response, health, not_found
+from .routes import CountTokens, Messages, Models, error_response, health, no_route
 from .turn import Patience, Proxy, Rules
 from .upstream import new_client
 
@@ -64,16 +64,17 @@ def create_app(
             Middleware(ErrorBoundary),
             Middleware(LocalDoor, token=token, any_host=not is_loopback(settings[HOST])),
         ],
-        exception_handlers={HTTPException: not_found},
+        exception_handlers={HTTPException: no_route},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a client posts to the address it has; a redirect would only confuse it
     app.state.proxy = proxy
     return app
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name, with or without brackets, is this machine's own."""
-    name = host.strip("[]").lower()
+    """Whether a host name, with or without brackets or a dot at its end, is this machine's own."""
+    name = host.strip("[]").lower().removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -107,7 +108,8 @@ class LocalDoor:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         offered = [headers.get("x-api-key", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
         expected = self.token.reveal().encode()
-        matches = [hmac.compare_digest(each.encode(), expected) for each in offered]  # all, whichever is right
+        # headers are bytes that Starlette reads as latin-1; all are compared, whichever is right
+        matches = [hmac.compare_digest(each.encode("latin-1"), expected) for each in offered if each]
         return any(matches)
 
 

@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
 from ..models import TIERS, choose
+from ..settings import JSON_LIMIT
 from ..translate import anthropic
 from ..translate.jsontext import loads
 from ..translate.sse import Event, encode
@@ -211,7 +213,7 @@ async def read_ask(request: Request, limit: int, *, counting: bool = False) -> A
 
 async def read_body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
-    too_large = RequestTooLarge(f"The request is larger than {limit >> 20} MB.", "Raise PROXY_JSON_LIMIT.")
+    too_large = RequestTooLarge(f"The request is larger than {limit / 2**20:.3g} MB.", f"Raise {JSON_LIMIT.name}.")
     if declared.isdigit() and int(declared) > limit:
         raise too_large
     chunks, size = [], 0
@@ -233,8 +235,13 @@ def session_of(message: Mapping[str, Any]) -> str | None:
     return session if isinstance(session, str) else None
 
 
-async def not_found(request: Request, error: Exception) -> Response:
-    return error_response(NotFound(f"There is no {request.method} {request.url.path} here."))
+async def no_route(request: Request, error: Exception) -> Response:
+    """What Starlette answers by itself: 404, or 405 with the methods there are."""
+    response = error_response(NotFound(f"There is no {request.method} {request.url.path} here."))
+    if isinstance(error, HTTPException):
+        response.status_code = error.status_code
+        response.headers.update(error.headers or {})
+    return response
 
 
 def error_response(error: ClaudegptError) -> Response:

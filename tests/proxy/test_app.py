@@ -1,0 +1,261 @@
+"""The local door, the address of what is not there, and the boundary every error ends at."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from claudegpt_pkg.proxy.app import create_app, host_name, is_loopback
+from claudegpt_pkg.proxy.server import bind, serving
+from claudegpt_pkg.settings import Secret
+from tests import grammar
+from tests.fakes.answers import answer
+from tests.fakes.backend import FakeBackend
+from tests.proxy.served import TOKEN, Served, ask, chatgpt_plan, served, settings_for
+
+PATHS = ("/", "/v1/models", "/v1/models/claude-opus-4-8", "/v1/messages", "/v1/messages/count_tokens", "/nowhere")
+
+
+@pytest.fixture
+def stranger(proxy: Served) -> Iterator[httpx.Client]:
+    """A client that brings nothing."""
+    with httpx.Client(base_url=proxy.url, trust_env=False) as client:
+        yield client
+
+
+# The token.
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {TOKEN}"},
+        {"authorization": f"bearer  {TOKEN}"},
+        {"x-api-key": TOKEN},
+        {"x-api-key": TOKEN, "authorization": "Bearer something-else"},
+        {"x-api-key": "something-else", "authorization": f"Bearer {TOKEN}"},
+    ],
+)
+def test_either_header_opens_the_door(stranger: httpx.Client, headers: dict[str, str]) -> None:
+    assert stranger.get("/v1/models", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": ""},
+        {"authorization": "Bearer"},
+        {"authorization": TOKEN},
+        {"authorization": f"Basic {TOKEN}"},
+        {"authorization": f"Bearer {TOKEN[:-1]}"},
+        {"authorization": f"Bearer {TOKEN}x"},
+        {"authorization": f"Bearer {TOKEN.upper()}"},
+        {"x-api-key": ""},
+        {"x-api-key": f"Bearer {TOKEN}"},
+        {"x-api-key": b"\xff\xfe"},
+        {"cookie": f"token={TOKEN}"},
+    ],
+)
+def test_nothing_else_does(stranger: httpx.Client, headers: dict[str, str]) -> None:
+    response = stranger.get("/v1/models", headers=headers)
+    assert response.status_code == 401
+    assert grammar.check_error(response.json())["type"] == "authentication_error"
+    assert response.headers["x-should-retry"] == "false"
+
+
+def test_no_route_is_left_open_and_none_can_be_told_from_another(stranger: httpx.Client) -> None:
+    answers = [stranger.request(method, path) for path in PATHS for method in ("GET", "POST", "DELETE")]
+    assert {(response.status_code, response.text) for response in answers} == {(401, answers[0].text)}
+    assert TOKEN not in answers[0].text
+
+
+@pytest.mark.parametrize("path", ["/health/", "/health/x", "//health", "/HEALTH", "/v1/../health/..", "/health%2f"])
+def test_only_health_itself_is_open(stranger: httpx.Client, path: str) -> None:
+    assert stranger.get("/health").json() == {"status": "ok"}
+    assert stranger.get(path).status_code == 401
+
+
+def test_a_token_beyond_ascii_opens_the_door_too(backend: FakeBackend, tmp_path: Path) -> None:
+    settings = settings_for(backend.url, tmp_path)
+    app = create_app(settings, chatgpt_plan(backend.url, settings), token=Secret("schlüssel"))
+    with serving(lambda: app, bind("127.0.0.1", 0)) as server:
+        server.ready()
+        for given, status in (("schlüssel", 200), ("schlussel", 401)):
+            assert httpx.get(f"{server.url}/v1/models", headers={b"x-api-key": given.encode()}).status_code == status
+
+
+def test_an_empty_token_opens_nothing(backend: FakeBackend, tmp_path: Path) -> None:
+    settings = settings_for(backend.url, tmp_path)
+    app = create_app(settings, chatgpt_plan(backend.url, settings), token=Secret(""))
+    with serving(lambda: app, bind("127.0.0.1", 0)) as server:
+        server.ready()
+        assert httpx.get(f"{server.url}/v1/models").status_code == 401
+
+
+# The host, and web pages.
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.0.0.1:4000",
+        "127.1.2.3:80",
+        "localhost",
+        "localhost:4000",
+        "LocalHost.",
+        "localhost.:4000",
+        "claude.localhost",
+        "[::1]",
+        "[::1]:4000",
+        "[0:0:0:0:0:0:0:1]:4000",
+    ],
+)
+def test_this_machines_own_names_are_answered(proxy: Served, host: str) -> None:
+    assert proxy.client.get("/v1/models", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "example.com",
+        "example.com:4000",
+        "127.0.0.1.example.com",
+        "localhost.example.com",
+        "notlocalhost",
+        "0.0.0.0",
+        "192.168.1.5:4000",
+        "[::]",
+        "[2001:db8::1]:4000",
+        "2130706433",
+        "example.com#127.0.0.1",
+        "127.0.0.1@example.com",
+        "example.com, 127.0.0.1",
+    ],
+)
+def test_any_other_name_is_refused(proxy: Served, host: str) -> None:
+    """A name of the attacker's that resolves to this machine (DNS rebinding)."""
+    response = proxy.client.get("/v1/models", headers={"host": host})
+    assert response.status_code == 403
+    assert grammar.check_error(response.json())["type"] == "permission_error"
+
+
+def test_a_request_without_a_host_is_refused(proxy: Served) -> None:
+    where = urlsplit(proxy.url)
+    with socket.create_connection((where.hostname, where.port)) as connection:
+        connection.sendall(f"GET /v1/models HTTP/1.0\r\nx-api-key: {TOKEN}\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 403")
+
+
+@pytest.mark.parametrize("origin", ["https://example.com", "http://localhost:3000", "null", ""])
+@pytest.mark.parametrize("path", ["/health", "/v1/messages", "/nowhere"])
+def test_web_pages_are_refused_even_with_the_token(proxy: Served, origin: str, path: str) -> None:
+    response = proxy.client.post(path, headers={"origin": origin})
+    assert response.status_code == 403
+    assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+def test_a_preflight_is_refused(proxy: Served) -> None:
+    headers = {"origin": "https://example.com", "access-control-request-method": "POST"}
+    assert proxy.client.options("/v1/messages", headers=headers).status_code == 403
+
+
+def test_beyond_loopback_any_name_is_answered_to_who_knows_the_token(backend: FakeBackend, tmp_path: Path) -> None:
+    with served(backend, tmp_path, CLAUDEGPT_HOST="0.0.0.0") as proxy:
+        assert proxy.client.get("/v1/models", headers={"host": "box.example:4000"}).status_code == 200
+        assert proxy.client.get("/v1/models", headers={"host": "box", "authorization": "x"}).status_code == 401
+        assert proxy.client.get("/v1/models", headers={"host": "box", "origin": "https://a.example"}).status_code == 403
+
+
+def test_host_headers_are_read_as_they_are_written() -> None:
+    assert [host_name(host) for host in ("a:1", "[::1]:2", "[::1]", "a", "")] == ["a", "::1", "::1", "a", ""]
+    assert is_loopback("::1") and is_loopback("[::1]") and not is_loopback("::") and not is_loopback("")
+
+
+# What is not there.
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/nowhere"),
+        ("POST", "/v1/complete"),
+        ("POST", "/v1/messages/batches"),
+        ("POST", "/v1/messages/"),
+        ("GET", "/api/claude_cli/bootstrap"),
+        ("POST", "/api/event_logging/batch"),
+        ("GET", "/favicon.ico"),
+    ],
+)
+def test_an_address_that_is_not_there_is_a_404_the_client_can_read(proxy: Served, method: str, path: str) -> None:
+    response = proxy.client.request(method, path, content=b"{}")
+    assert response.status_code == 404
+    error = grammar.check_error(response.json())
+    assert error == {"type": "not_found_error", "message": f"There is no {method} {path} here."}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/messages", {"POST"}),
+        ("PUT", "/v1/messages/count_tokens", {"POST"}),
+        ("POST", "/v1/models", {"GET", "HEAD"}),
+        ("DELETE", "/", {"GET", "HEAD"}),
+    ],
+)
+def test_a_wrong_method_is_a_405_that_names_the_right_ones(
+    proxy: Served, method: str, path: str, allowed: set[str]
+) -> None:
+    response = proxy.client.request(method, path)
+    assert response.status_code == 405
+    assert set(response.headers["allow"].split(", ")) == allowed
+    grammar.check_error(response.json())
+
+
+def test_the_clients_first_look_is_answered(proxy: Served) -> None:
+    assert proxy.client.head("/").status_code == 200
+    assert proxy.client.head("/health").status_code == 200
+
+
+# The boundary.
+
+
+def test_a_bug_is_an_error_body_before_the_stream_begins(
+    backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claudegpt_pkg.proxy.turn.translate", broken)
+    response, error = proxy.error(ask())
+    assert response.status_code == 500
+    assert error == {"type": "api_error", "message": "claudegpt itself failed: ZeroDivisionError: oh."}
+
+
+def test_a_bug_is_an_error_event_after_it_began(
+    backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.script(answer("one two", stall_after=5))
+    with proxy.reading(ask()) as stream:
+        stream.until("content_block_delta")
+        monkeypatch.setattr("claudegpt_pkg.translate.stream.MessageStream._pass", broken)
+        backend.release()
+        assert stream.to_the_end()[-1]["error"]["message"] == "claudegpt itself failed: ZeroDivisionError: oh."
+
+
+def test_the_next_request_is_served_after_a_bug(
+    backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("claudegpt_pkg.proxy.turn.translate", broken)
+        proxy.error(ask())
+    backend.script(answer("Fine."))
+    assert grammar.text_of(proxy.events(ask())) == "Fine."
+
+
+def broken(*_: object, **__: object) -> None:
+    raise ZeroDivisionError("oh")

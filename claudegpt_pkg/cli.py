@@ -35,8 +35,8 @@ def run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # our reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it flushes at its end
+        return 1
     except Exception as problem:  # the one boundary: no traceback for the user
         if os.environ.get("CLAUDEGPT_DEBUG"):
             raise

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import InvalidRequest
 from . import openai
 from .content import blocks_of
 from .conversation import Conversation, added_tools, references, removed_tools, revealed
+from .jsontext import dumps
 from .prompt import Identity, instructions
-from .tools import ToolRules, ToolTable, parallel_calls, tool_choice, tool_table
+from .tools import REFUSED_AT_TOP, Schema, ToolRules, ToolTable, parallel_calls, tool_choice, tool_table
 
 Request = Mapping[str, Any]
 Note = tuple[str, str]  # a field of the request, and what became of it
@@ -26,19 +28,48 @@ INCLUDE_SOURCES = "web_search_call.action.sources"
 BYTES_PER_TOKEN = 4  # of English and code, near enough for the estimate that opens a stream
 MEDIA_TOKENS = 1_000  # of one image or page, likewise
 
+# Fields whose value reaches the upstream, or decides what does; what is neither here nor below is noted as unknown.
+READ = frozenset(
+    {
+        "max_tokens",
+        "messages",
+        "model",
+        "output_config",
+        "output_format",
+        "service_tier",
+        "speed",
+        "stop_sequences",
+        "stream",
+        "system",
+        "temperature",
+        "thinking",
+        "tool_choice",
+        "tools",
+        "top_p",
+    }
+)
 # Fields that have no counterpart upstream: why nothing is lost by leaving them out, or what is.
 DROPPED = {
+    "billing_policy": "dropped: Anthropic's own billing",
     "cache_control": "dropped: the upstream caches by prefix on its own",
-    "context_management": "dropped: nothing is cleared, all reasoning is replayed",
+    "compaction": "dropped: nothing is compacted here; the client does it",
     "container": "dropped: Anthropic's code execution",
-    "mcp_servers": "dropped: Anthropic's own MCP connector",
-    "top_k": "dropped: the upstream has no such parameter",
-    "metadata": "used for the cache key only",
-    "inference_geo": "dropped: Anthropic's own routing",
+    "context_management": "dropped: nothing is cleared, all reasoning is replayed",
     "diagnostics": "dropped: Anthropic's own diagnostics",
+    "fallback_credit_token": "dropped: Anthropic's own billing",
     "fallbacks": "dropped: Anthropic's own models",
+    "inference_geo": "dropped: Anthropic's own routing",
+    "mcp_servers": "dropped: Anthropic's own MCP connector",
+    "metadata": "used for the cache key only",
     "safeguards": "dropped: the check runs on Anthropic's servers; the client refuses what it would have checked",
+    "thread": "dropped: no conversation is kept here",
+    "top_k": "dropped: the upstream has no such parameter",
+    "user_profile_id": "dropped: Anthropic's own accounts",
+    "workspace_id": "dropped: Anthropic's own accounts",
 }
+UNKNOWN = "dropped: not known here"
+NOTHING_SAID = "[empty message]"  # an empty input is refused
+FORMAT_IN_WORDS = "Answer with JSON alone, valid against this JSON Schema: "
 SERVICE_TIERS = {"standard_only": "default"}
 
 
@@ -79,11 +110,18 @@ class Translation:
 def translate(request: Request, target: Target) -> Translation:
     """Translate one valid Messages request (validate.check_request). Raises InvalidRequest for what cannot be."""
     messages = request["messages"]
+    if (request.get("thread") or {}).get("type") == "continue":
+        raise InvalidRequest("thread: no conversation is kept here; send all of its messages.")
     table = request_tools(request, target.tools)
     conversation = Conversation(
         table, target.identity, media_in_outputs=target.media_in_outputs, refused_reasoning=target.refused_reasoning
     )
     items = conversation.read(messages)
+    if messages and not items:
+        items = [openai.message("user", [openai.input_text(NOTHING_SAID)])]
+        conversation.notes.append(("messages", "repaired: nothing in them has a counterpart upstream"))
+    if (schema := wanted_schema(request)) is not None and not is_object(schema):
+        items = [*items, openai.message("developer", [openai.input_text(FORMAT_IN_WORDS + dumps(schema))])]
     system = instructions(request.get("system"), target.identity)
     body: dict[str, Any] = {"model": target.model}
     if system and target.instructions:
@@ -129,8 +167,8 @@ def output_fields(request: Request, target: Target) -> dict[str, Any]:
     if target.summary and target.effort != "none":
         reasoning["summary"] = target.summary
     fields: dict[str, Any] = {"reasoning": reasoning}
-    if output_format := (request.get("output_config") or {}).get("format") or request.get("output_format"):
-        fields["text"] = {"format": json_format(output_format)}
+    if (schema := wanted_schema(request)) is not None and is_object(schema):
+        fields["text"] = {"format": openai.json_schema_format("answer", schema, strict=is_strict(schema))}
     if target.least_output_tokens is not None and request.get("max_tokens"):
         fields["max_output_tokens"] = max(request["max_tokens"], target.least_output_tokens)
     if target.effort == "none":  # reasoning models refuse these otherwise
@@ -154,26 +192,52 @@ def fixed_fields(target: Target, table: ToolTable) -> dict[str, Any]:
     return fields
 
 
-def json_format(output_format: Mapping[str, Any]) -> dict[str, Any]:
-    schema = output_format.get("schema") or {"type": "object"}
-    return openai.json_schema_format("answer", schema, strict=is_strict(schema))
+def wanted_format(request: Request) -> Mapping[str, Any]:
+    return (request.get("output_config") or {}).get("format") or request.get("output_format") or {}
+
+
+def wanted_schema(request: Request) -> Schema | None:
+    """The schema the answer's JSON is to have; None where the answer is free."""
+    output_format = wanted_format(request)
+    return output_format.get("schema") or {"type": "object"} if output_format.get("type") == "json_schema" else None
+
+
+def is_object(schema: Schema) -> bool:
+    """Whether the upstream takes it as a format at all: 400 "schema must be a JSON Schema of 'type: "object"'"."""
+    return schema.get("type") == "object" and not any(key in schema for key in REFUSED_AT_TOP if key != "$schema")
+
+
+# What strict output takes, and one of which each schema in it must have.
+STRICT_KEYS = frozenset(
+    (
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "minItems",
+        "maxItems",
+        "anyOf",
+        "enum",
+        "const",
+    )
+    + ("$ref", "$defs", "definitions", "title", "description", "pattern", "format", "multipleOf")
+    + ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+)
+STRICT_KINDS = frozenset({"type", "anyOf", "enum", "const", "$ref"})
 
 
 def is_strict(schema: Any) -> bool:
-    """Whether a schema qualifies for strict output: every object closed, every property required, no exotic keys."""
-    if isinstance(schema, list):
-        return all(map(is_strict, schema))
-    if not isinstance(schema, dict):
-        return True
-    if schema.get("type") == "object" or "properties" in schema:
-        properties = schema.get("properties") or {}
-        if schema.get("additionalProperties") is not False or set(schema.get("required") or ()) != set(properties):
-            return False
-        if not all(map(is_strict, properties.values())):
-            return False
-    if any(key in schema for key in ("allOf", "oneOf", "not", "if", "patternProperties", "dependentRequired")):
+    """Whether a schema qualifies for strict output: every object closed, every property required, no other keys."""
+    if not isinstance(schema, dict) or not schema.keys() <= STRICT_KEYS or not schema.keys() & STRICT_KINDS:
         return False
-    return all(is_strict(schema[key]) for key in ("items", "anyOf") if key in schema)
+    properties = schema.get("properties") or {}
+    closed = schema.get("additionalProperties") is False and set(schema.get("required") or ()) == set(properties)
+    if (schema.get("type") == "object" or "properties" in schema) and not closed:
+        return False
+    inner = [*properties.values(), *(schema.get("anyOf") or ()), *([schema["items"]] if "items" in schema else ())]
+    inner += [part for key in ("$defs", "definitions") for part in (schema.get(key) or {}).values()]
+    return all(map(is_strict, inner))
 
 
 def wants_thinking(request: Request) -> bool:
@@ -189,16 +253,27 @@ def wants_thinking(request: Request) -> bool:
 
 
 def parameter_notes(request: Request, target: Target) -> list[Note]:
-    notes = [(key, why) for key, why in DROPPED.items() if request.get(key)]
+    notes = [(key, DROPPED.get(key, UNKNOWN)) for key, value in request.items() if value and key not in READ]
+    notes += format_notes(request)
     if target.effort != "none":
         why = "dropped: refused while the model reasons"
         notes += [(key, why) for key in ("temperature", "top_p") if request.get(key) is not None]
     if target.least_output_tokens is None:
         notes.append(("max_tokens", "dropped: the backend has no such parameter"))
-    elif request.get("max_tokens", 0) < target.least_output_tokens:
+    elif 0 < (request.get("max_tokens") or 0) < target.least_output_tokens:
         notes.append(("max_tokens", f"raised to {target.least_output_tokens}, the backend's least"))
     if request.get("stop_sequences"):
         notes.append(("stop_sequences", "emulated: the answer is cut at the first match"))
+    return notes
+
+
+def format_notes(request: Request) -> list[Note]:
+    config, kind = request.get("output_config") or {}, wanted_format(request).get("type")
+    notes = [(f"output_config.{key}", UNKNOWN) for key in config if key not in ("effort", "format") and config[key]]
+    if (schema := wanted_schema(request)) is not None and not is_object(schema):
+        notes.append(("output_config.format", "emulated: asked for in words, since it is not of an object"))
+    elif schema is None and kind:
+        notes.append(("output_config.format", f"dropped: no format named {kind} upstream"))
     return notes
 
 

@@ -37,7 +37,7 @@ def check_request(request: Any, *, counting: bool = False) -> Request:
     sequences = request.get("stop_sequences") or []
     texts = isinstance(sequences, list) and all(isinstance(text, str) for text in sequences)
     need(texts, "stop_sequences: is a list of strings.")
-    for field in ("thinking", "output_config", "tool_choice", "metadata"):
+    for field in ("thinking", "output_config", "tool_choice", "metadata", "thread"):
         need(isinstance(request.get(field) or {}, dict), f"{field}: is an object.")
     for where, form in (
         ("output_config.format", (request.get("output_config") or {}).get("format")),

@@ -70,7 +70,7 @@ def late(item_id: str, blob: str) -> dict[str, Any]:
 
 def conversation(*messages: dict[str, Any], identity: Identity | None = None, **more: Any) -> Conversation:
     searching = more.pop("searching", False)
-    tools = [{"name": "Bash"}, {"name": "ToolSearch"}, FOUND]
+    tools: list[dict[str, Any]] = [{"name": "Bash"}, {"name": "ToolSearch"}, FOUND]
     table = tool_table(tools, references(messages), ToolRules(tool_search=searching), revealed=revealed(messages))
     read = Conversation(table, identity, **more)
     read.read(messages)

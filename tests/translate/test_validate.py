@@ -72,6 +72,7 @@ WRONG: list[tuple[Any, str]] = [
     ({**GOOD, "output_config": {"format": {"type": "json_schema", "schema": 1}}}, r"^output_config\.format\.schema"),
     ({**GOOD, "tool_choice": "auto"}, "^tool_choice:"),
     ({**GOOD, "metadata": "x"}, "^metadata:"),
+    ({**GOOD, "thread": "x"}, "^thread:"),
 ]
 
 

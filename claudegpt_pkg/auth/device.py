@@ -90,7 +90,7 @@ def begin(server: LoginServer) -> Code:
 def interval_in(value: object) -> float:
     """The server writes the seconds as a string."""
     try:
-        return max(1.0, float(str(value)))
+        return float(max(1, int(str(value))))
     except ValueError:
         return INTERVAL
 

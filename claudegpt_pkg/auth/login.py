@@ -17,7 +17,6 @@ import sys
 import time
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TextIO
 
 from ..errors import BadSetting, NotLoggedIn
@@ -100,43 +99,56 @@ def browser_login(
             show(f"If that browser is on another machine, paste the address it ends at ({redirect}?…) here.")
         if open_page:
             open_page(page)
-        return first_answer(Wait(door, typed, time.monotonic() + patience), finish, show)
+        keyboard = Keyboard(typed.fileno()) if typed else None
+        return first_answer(door, keyboard, finish, show, time.monotonic() + patience)
 
 
-@dataclass(frozen=True)
-class Wait:
-    """What a login waits for: the door, the terminal, and how long, on the monotonic clock."""
+class Keyboard:
+    """Lines from a descriptor, without the buffer of a file object, which would hide from `select` what it holds."""
 
-    door: Door | None
-    typed: TextIO | None
-    deadline: float
+    def __init__(self, descriptor: int):
+        self._descriptor = descriptor
+        self._rest = b""
+        self.closed = False
 
-    def ready(self) -> list[Door | TextIO]:
-        """The places where something has come. Raises NotLoggedIn when nothing has come in time."""
-        places: list[Door | TextIO] = [place for place in (self.door, self.typed) if place]
-        left = max(0.0, self.deadline - time.monotonic())
-        found = select.select(places, [], [], left)[0] if places else []
-        if not found:
-            raise NotLoggedIn("Nobody logged in.", "Run `claudegpt login` again.")
-        return found
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def lines(self) -> list[str]:
+        """What was finished since the last time, blank lines left out; at the end of input the unfinished too."""
+        data = os.read(self._descriptor, 65_536)
+        self.closed = not data
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        found = [*whole, self._rest] if self.closed else whole
+        return [line.decode(errors="replace") for line in found if line.strip()]
 
 
-def first_answer(wait: Wait, finish: Finish, show: Show) -> Tokens:
-    """The tokens that `finish` makes of the first address of this login that comes, through the door or typed."""
+def first_answer(door: Door | None, keyboard: Keyboard | None, finish: Finish, show: Show, deadline: float) -> Tokens:
+    """The tokens that `finish` makes of the first address of this login that comes, through the door or typed.
+
+    `deadline` is on the monotonic clock. Raises what `finish` raises, and NotLoggedIn when nothing comes in time.
+    """
     while True:
-        ready = wait.ready()
-        if wait.door in ready and wait.door and (tokens := wait.door.receive(finish)):
+        ready = wait_for([place for place in (door, keyboard) if place], deadline)
+        if door in ready and door and (tokens := door.receive(finish)):
             return tokens
-        if wait.typed not in ready or not wait.typed:
-            continue
-        line = wait.typed.readline()
-        if not line:
-            wait = Wait(wait.door, None, wait.deadline)  # the terminal is gone; the door may still be used
-        elif line.strip():
-            try:
-                return finish(line)
-            except oauth.OtherLogin as problem:
-                show(str(problem))
+        if keyboard in ready and keyboard:
+            for line in keyboard.lines():
+                try:
+                    return finish(line)
+                except oauth.OtherLogin as problem:
+                    show(str(problem))
+            if keyboard.closed:
+                keyboard = None  # the terminal is gone; the door may still be used
+
+
+def wait_for(places: list[Door | Keyboard], deadline: float) -> list[Door | Keyboard]:
+    """Those of `places` where something has come."""
+    left = max(0.0, deadline - time.monotonic())
+    ready = select.select(places, [], [], left)[0] if places else []
+    if not ready:
+        raise NotLoggedIn("Nobody logged in.", "Run `claudegpt login` again.")
+    return ready
 
 
 def open_page(page: str, environ: Mapping[str, str] = os.environ) -> None:

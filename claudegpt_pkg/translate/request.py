@@ -207,24 +207,12 @@ def is_object(schema: Schema) -> bool:
     return schema.get("type") == "object" and not any(key in schema for key in REFUSED_AT_TOP if key != "$schema")
 
 
-# What strict output takes, and one of which each schema in it must have.
-STRICT_KEYS = frozenset(
-    (
-        "type",
-        "properties",
-        "required",
-        "additionalProperties",
-        "items",
-        "minItems",
-        "maxItems",
-        "anyOf",
-        "enum",
-        "const",
-    )
-    + ("$ref", "$defs", "definitions", "title", "description", "pattern", "format", "multipleOf")
-    + ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-)
+# What a schema must have one of, and what it may have besides, to be taken as strict.
 STRICT_KINDS = frozenset({"type", "anyOf", "enum", "const", "$ref"})
+STRICT_OBJECTS = frozenset({"properties", "required", "additionalProperties", "$defs", "definitions"})
+STRICT_VALUES = frozenset({"items", "minItems", "maxItems", "pattern", "format", "multipleOf", "title", "description"})
+STRICT_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+STRICT_KEYS = STRICT_KINDS | STRICT_OBJECTS | STRICT_VALUES | STRICT_BOUNDS
 
 
 def is_strict(schema: Any) -> bool:

@@ -24,6 +24,8 @@ from .settings import Secret
 # Would send the session elsewhere, or present another credential than ours.
 SILENCED = (
     "ANTHROPIC_API_KEY",
+    "ANTHROPIC_CUSTOM_HEADERS",
+    "ANTHROPIC_UNIX_SOCKET",
     "CLAUDE_CODE_OAUTH_TOKEN",
     "CLAUDE_CODE_USE_ANTHROPIC_AWS",
     "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",

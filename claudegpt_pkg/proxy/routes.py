@@ -8,6 +8,7 @@ The status of a streamed answer is known before its first byte: the handshake wa
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from ..translate.tokens import count_tokens
 from ..translate.validate import check_request
 from .turn import Ask, Patience, Proxy, Turn, plan, translated
 
+SESSION_ID = re.compile(r"[!-~]+")
 STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -176,17 +178,17 @@ class Models:
     async def list(self, request: Request) -> Response:
         provider = self._proxy.provider
         ids = dict.fromkeys([*(provider.tiers.model(tier) for tier in TIERS), *provider.models])
-        return JSONResponse(anthropic.model_list([self._info(model_id) for model_id in ids]))
+        return JSONResponse(anthropic.model_list([self._info(model_id, model_id) for model_id in ids]))
 
     async def one(self, request: Request) -> Response:
         """Any name that a request may carry is a model here: it says by which one it is served."""
         asked = request.path_params["model_id"]
         choice = choose(asked, self._proxy.provider.tiers, self._proxy.rules.passthrough)
-        name = self._proxy.provider.model(choice.model).name
-        return JSONResponse(anthropic.model_info(asked, name))
+        return JSONResponse(self._info(asked, choice.model))
 
-    def _info(self, model_id: str) -> dict[str, Any]:
-        return anthropic.model_info(model_id, self._proxy.provider.model(model_id).name)
+    def _info(self, model_id: str, served_by: str) -> dict[str, Any]:
+        model = self._proxy.provider.model(served_by)
+        return anthropic.model_info(model_id, display_name=model.name, window=model.window)
 
 
 async def health(request: Request) -> Response:
@@ -198,14 +200,14 @@ async def read_ask(request: Request, limit: int, *, counting: bool = False) -> A
     body = await read_body(request, limit)
     try:
         content = loads(body)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise InvalidRequest(f"The request body is not JSON: {problem}.") from None
     message = check_request(content, counting=counting)
     headers = request.headers
     return Ask(
         request=message,
         body=body,
-        session_id=headers.get("x-claude-code-session-id") or session_of(message),
+        session_id=session_id(headers.get("x-claude-code-session-id")) or session_of(message),
         agent_id=headers.get("x-claude-code-agent-id"),
         user_agent=headers.get("user-agent", ""),
     )
@@ -231,8 +233,12 @@ def session_of(message: Mapping[str, Any]) -> str | None:
         user = loads((message.get("metadata") or {}).get("user_id") or "")
     except (ValueError, TypeError):
         return None
-    session = user.get("session_id") if isinstance(user, dict) else None
-    return session if isinstance(session, str) else None
+    return session_id(user.get("session_id")) if isinstance(user, dict) else None
+
+
+def session_id(given: Any) -> str | None:
+    """An id that can stand in a header of ours; as good as none otherwise."""
+    return given if isinstance(given, str) and SESSION_ID.fullmatch(given) else None
 
 
 async def no_route(request: Request, error: Exception) -> Response:

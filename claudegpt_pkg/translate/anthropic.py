@@ -114,6 +114,11 @@ def web_citation(*, url: str, title: str, cited_text: str) -> Block:
     }
 
 
+def adaptive_thinking() -> dict[str, str]:
+    """What a request of Claude Code says about thinking."""
+    return {"type": "adaptive"}
+
+
 def usage(
     *, input_tokens: int, cached_tokens: int = 0, cache_write_tokens: int = 0, output_tokens: int = 0, searches: int = 0
 ) -> dict[str, Any]:
@@ -132,8 +137,15 @@ def usage(
 # Other bodies.
 
 
-def model_info(model_id: str, display_name: str) -> dict[str, Any]:
-    return {"type": "model", "id": model_id, "display_name": display_name, "created_at": "2026-01-01T00:00:00Z"}
+def model_info(model_id: str, *, display_name: str, window: int) -> dict[str, Any]:
+    return {
+        "type": "model",
+        "id": model_id,
+        "display_name": display_name,
+        "created_at": "1970-01-01T00:00:00Z",  # what the API itself says where the date is not known
+        "lifecycle": "active",
+        "max_input_tokens": window,
+    }
 
 
 def model_list(models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

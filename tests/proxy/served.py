@@ -9,6 +9,7 @@ with served(backend, tmp_path) as proxy:
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,8 +51,9 @@ def ask(words: str = "hello", **fields: Any) -> Body:
 class Served:
     """A running proxy, and a client of it."""
 
-    def __init__(self, url: str, proxy: Proxy, traces: Path):
+    def __init__(self, url: str, proxy: Proxy, traces: Path, loop: asyncio.AbstractEventLoop | None):
         self.url = url
+        self.loop = loop  # of the server's thread, to look at
         self.proxy = proxy
         self.traces = traces
         self.client = httpx.Client(
@@ -141,7 +143,7 @@ def served(
     app = create_app(settings, provider, token=Secret(TOKEN), patience=patience)
     with serving(lambda: app, bind("127.0.0.1", 0)) as server:
         server.ready()
-        proxy = Served(server.url, app.state.proxy, settings.trace_dir)
+        proxy = Served(server.url, app.state.proxy, settings.trace_dir, server._loop)
         with proxy.client:
             yield proxy
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -27,9 +29,15 @@ from .models import EFFORTS, Model, Tiers, known
 from .providers.base import Provider
 
 TIMEOUT = 15.0
+GLANCE = 2.0  # seconds that a session's start may lose to a server never asked before
+FRESH = 6 * 3600.0  # seconds for which a list needs no second look
 # What an OpenAI key can reach is mostly not for us: other kinds of model, and dated copies of the same.
 CONVERSES = re.compile(r"gpt-\d+(\.\d+)?(-(?!.*(audio|image|realtime|search|transcribe|tts|\d{4}))[a-z-]+)?")
 VERSION = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
+
+
+class NoList(UpstreamFailed):
+    """The server answers, but not with a list of models: not every one has such a list."""
 
 
 @dataclass(frozen=True)
@@ -94,21 +102,42 @@ def refresh_now(client: httpx.Client, provider: Provider, folder: Path) -> Catal
     return keep(answer, provider, last, folder)
 
 
-def question(client: httpx.Client | httpx.AsyncClient, provider: Provider, last: Catalog | None) -> httpx.Request:
+def first_look(provider: Provider, folder: Path) -> bool:
+    """Ask for a list that was never seen, but not for long; whether there is one now."""
+    if cached(folder, str(provider.models_url), provider.account):
+        return False
+    # Certificates take longer to load than a near server to answer.
+    encrypted = str(provider.models_url).startswith("https:")
+    try:
+        with httpx.Client(verify=encrypted) as client:
+            asked = question(client, provider, None, timeout=GLANCE)
+            keep(client.send(asked, auth=provider.auth), provider, None, folder)
+    except (httpx.RequestError, NotLoggedIn, UpstreamFailed):
+        return False
+    return True
+
+
+def question(
+    client: httpx.Client | httpx.AsyncClient, provider: Provider, last: Catalog | None, *, timeout: float = TIMEOUT
+) -> httpx.Request:
     headers = {"accept": "application/json", **provider.fixed_headers}
     if last and last.etag:
         headers["if-none-match"] = last.etag
-    return client.build_request("GET", str(provider.models_url), headers=headers, timeout=TIMEOUT)
+    return client.build_request("GET", str(provider.models_url), headers=headers, timeout=timeout)
 
 
 def keep(answer: httpx.Response, provider: Provider, last: Catalog | None, folder: Path) -> Catalog:
     """What the answer says, on disk too; a disk that cannot be written costs a question at the next start."""
     if answer.status_code == 304 and last:
+        with suppress(OSError):
+            os.utime(cache_file(folder, str(provider.models_url), provider.account))
         return last
-    if answer.status_code in (401, 403):
-        raise NotLoggedIn(f"{provider.label}: the credential was refused (HTTP {answer.status_code}).", "Log in again.")
+    if answer.status_code == 401:
+        raise NotLoggedIn(
+            f"{provider.label}: the credential was refused (HTTP 401).", "Check the key, or log in again."
+        )
     if not answer.is_success:
-        raise UpstreamFailed(f"{provider.label}: the list of models could not be had (HTTP {answer.status_code}).")
+        raise NoList(f"{provider.label}: the list of models could not be had (HTTP {answer.status_code}).")
     found = read_list(answer.content, provider)
     catalog = replace(found, etag=answer.headers.get("etag"))
     with suppress(OSError):
@@ -127,7 +156,7 @@ def read_list(body: bytes, provider: Provider) -> Catalog:
         answer = None
     rows = answer.get("models") or answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(rows, list):
-        raise UpstreamFailed(f"{provider.label}: the list of models is not one.")
+        raise NoList(f"{provider.label}: the list of models is not one.")
     entries = [entry for row in rows if isinstance(row, dict) and (entry := read_entry(row, provider))]
     entries.sort(key=lambda entry: entry.place)
     offered = tuple(entry.model for entry in entries if entry.offered)
@@ -181,6 +210,14 @@ def cached(folder: Path, url: str, account: str = "") -> Catalog | None:
         return Catalog(offered, hidden, saved["etag"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def stale(folder: Path, url: str, account: str = "") -> bool:
+    """Whether the list is worth another look: never seen, or not for a while."""
+    try:
+        return time.time() - cache_file(folder, url, account).stat().st_mtime > FRESH
+    except OSError:
+        return True
 
 
 def cache_file(folder: Path, url: str, account: str) -> Path:

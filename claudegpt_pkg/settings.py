@@ -121,7 +121,7 @@ def size(value: str) -> int:
 
 
 def web_url(value: str) -> str:
-    if not re.match(r"https?://[^\s/]+", value.strip()):
+    if not re.fullmatch(r"https?://[^\s/]+\S*", value.strip()):
         raise ValueError("is an address that begins with https:// or http://")
     return value.strip().rstrip("/")
 

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from claudegpt_pkg import catalog
+from claudegpt_pkg.catalog import Catalog, cached, refresh, refresh_now
+from claudegpt_pkg.errors import NotLoggedIn, UpstreamFailed
+from claudegpt_pkg.models import KNOWN, Model, Tiers
+from claudegpt_pkg.providers.base import Provider
+
+BUILT_IN = Tiers("built-in-opus", "built-in-sonnet", "built-in-haiku")
+PROVIDER = Provider(
+    name="chatgpt",
+    label="ChatGPT Plus",
+    url="https://backend.test/codex/responses",
+    tiers=BUILT_IN,
+    models_url="https://backend.test/codex/models",
+    account="acc",
+    fixed_headers={"originator": "claudegpt"},
+)
+
+
+def entry(slug: str, **more: Any) -> dict[str, Any]:
+    levels = [{"effort": effort, "description": "x"} for effort in ("low", "medium", "high", "xhigh")]
+    return {"slug": slug, "context_window": 272_000, "supported_reasoning_levels": levels, "priority": 9, **more}
+
+
+class Server:
+    """Answers with `said`; 304 to who has its ETag."""
+
+    def __init__(self, said: Any, *, status: int = 200, etag: str | None = '"1"'):
+        self.said, self.status, self.etag = said, status, etag
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.etag and request.headers.get("if-none-match") == self.etag:
+            return httpx.Response(304)
+        headers = {"etag": self.etag} if self.etag else {}
+        if isinstance(self.said, str):
+            return httpx.Response(self.status, text=self.said, headers=headers)
+        return httpx.Response(self.status, json=self.said, headers=headers)
+
+
+def ask(server: Server, folder: Path, provider: Provider = PROVIDER) -> Catalog:
+    with httpx.Client(transport=httpx.MockTransport(server)) as client:
+        return refresh_now(client, provider, folder)
+
+
+def ids(models: tuple[Model, ...]) -> list[str]:
+    return [model.id for model in models]
+
+
+def test_windows_and_efforts_are_the_accounts(tmp_path: Path) -> None:
+    found = ask(Server({"models": [entry("gpt-6.1-sol", context_window=300_000)]}), tmp_path)
+    model = found.models["gpt-6.1-sol"]
+    assert (model.window, model.efforts) == (300_000, ("low", "medium", "high", "xhigh"))
+    assert model.price == KNOWN["gpt-6.1-sol"].price
+
+
+def test_the_offered_come_in_the_servers_order_and_the_hidden_are_known_all_the_same(tmp_path: Path) -> None:
+    rows = [
+        entry("gpt-6-luna", priority=5),
+        entry("gpt-secret", visibility="hide", priority=0),
+        entry("gpt-6.1-sol", priority=1),
+        entry("gpt-new", priority=None),
+    ]
+    found = ask(Server({"models": rows}), tmp_path)
+    assert ids(found.offered) == ["gpt-6.1-sol", "gpt-6-luna", "gpt-new"]
+    assert ids(found.hidden) == ["gpt-secret"]
+
+
+def test_a_model_never_heard_of_is_taken_as_it_comes(tmp_path: Path) -> None:
+    found = ask(Server({"models": [entry("gpt-9-nova", context_window=5_000_000)]}), tmp_path)
+    assert found.models["gpt-9-nova"].window == 5_000_000
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"slug": "gpt-6-sol"},
+        {"slug": "gpt-6-sol", "context_window": None, "supported_reasoning_levels": None},
+        {"slug": "gpt-6-sol", "context_window": "many", "supported_reasoning_levels": [{"effort": "ultra"}, 5, {}]},
+        {"slug": "gpt-6-sol", "context_window": 0, "supported_reasoning_levels": []},
+    ],
+)
+def test_what_an_entry_does_not_say_the_table_does(tmp_path: Path, row: dict[str, Any]) -> None:
+    assert ask(Server({"models": [row]}), tmp_path).models["gpt-6-sol"] == KNOWN["gpt-6-sol"]
+
+
+@pytest.mark.parametrize("row", [None, 5, {}, {"slug": ""}, {"slug": 5}, []])
+def test_an_entry_that_is_none_is_passed_over(tmp_path: Path, row: Any) -> None:
+    assert ids(ask(Server({"models": [row, entry("gpt-6-sol")]}), tmp_path).offered) == ["gpt-6-sol"]
+
+
+def test_of_an_openai_keys_list_the_models_that_converse_are_offered_newest_first(tmp_path: Path) -> None:
+    names = [
+        "text-embedding-4", "gpt-4o-audio-preview", "gpt-5.4", "gpt-5.4-2026-03-01", "gpt-6.1-sol", "gpt-realtime",
+        "gpt-6-luna", "whisper-2", "gpt-5-search-api", "gpt-5.4-mini", "o3",
+    ]  # fmt: skip
+    found = ask(Server({"object": "list", "data": [{"id": name, "object": "model"} for name in names]}), tmp_path)
+    assert ids(found.offered) == ["gpt-6.1-sol", "gpt-6-luna", "gpt-5.4", "gpt-5.4-mini"]
+    assert set(ids(found.hidden)) == set(names) - set(ids(found.offered))
+
+
+def test_a_local_servers_models_are_all_offered(tmp_path: Path) -> None:
+    found = ask(Server({"data": [{"id": "qwen3:32b"}, {"id": "llama4"}]}), tmp_path)
+    assert ids(found.offered) == ["qwen3:32b", "llama4"] and not found.hidden
+
+
+def test_the_list_is_saved_for_the_next_start(tmp_path: Path) -> None:
+    found = ask(Server({"models": [entry("gpt-6.1-sol"), entry("gpt-x", visibility="hide")]}), tmp_path)
+    assert cached(tmp_path, str(PROVIDER.models_url), "acc") == found
+    assert found.etag == '"1"'
+
+
+def test_the_list_of_one_account_is_not_anothers(tmp_path: Path) -> None:
+    ask(Server({"models": [entry("gpt-6.1-sol")]}), tmp_path)
+    assert cached(tmp_path, str(PROVIDER.models_url), "other") is None
+    assert cached(tmp_path, "https://elsewhere.test/models", "acc") is None
+
+
+def test_an_unchanged_list_is_not_sent_again(tmp_path: Path) -> None:
+    server = Server({"models": [entry("gpt-6.1-sol")]})
+    first = ask(server, tmp_path)
+    assert ask(server, tmp_path) == first
+    assert server.requests[1].headers["if-none-match"] == '"1"'
+    assert server.requests[1].headers["originator"] == "claudegpt"
+
+
+def test_a_changed_list_replaces_the_old(tmp_path: Path) -> None:
+    ask(Server({"models": [entry("gpt-6.1-sol")]}), tmp_path)
+    ask(Server({"models": [entry("gpt-7-sol")]}, etag='"2"'), tmp_path)
+    saved = cached(tmp_path, str(PROVIDER.models_url), "acc")
+    assert saved and ids(saved.offered) == ["gpt-7-sol"] and saved.etag == '"2"'
+
+
+def test_the_same_without_blocking(tmp_path: Path) -> None:
+    async def run() -> Catalog:
+        transport = httpx.MockTransport(Server({"models": [entry("gpt-6.1-sol")]}))
+        async with httpx.AsyncClient(transport=transport) as client:
+            return await refresh(client, PROVIDER, tmp_path)
+
+    assert ids(asyncio.run(run()).offered) == ["gpt-6.1-sol"]
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "raised"),
+    [
+        ({"detail": "no"}, 401, NotLoggedIn),
+        ({"detail": "no"}, 500, UpstreamFailed),
+        ("<html>", 200, UpstreamFailed),
+        ([], 200, UpstreamFailed),
+        ({"models": "none"}, 200, UpstreamFailed),
+        ("<html>cloudflare</html>", 403, UpstreamFailed),
+    ],
+)
+def test_what_is_no_list_is_said_and_the_saved_one_stays(
+    tmp_path: Path, said: Any, status: int, raised: type[Exception]
+) -> None:
+    before = ask(Server({"models": [entry("gpt-6.1-sol")]}), tmp_path)
+    with pytest.raises(raised, match="ChatGPT Plus"):
+        ask(Server(said, status=status, etag='"2"'), tmp_path)
+    assert cached(tmp_path, str(PROVIDER.models_url), "acc") == before
+
+
+def test_a_server_that_is_away_is_said(tmp_path: Path) -> None:
+    def away(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route")
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(away)) as client,
+        pytest.raises(UpstreamFailed, match=r"cannot be reached \(no route\)"),
+    ):
+        refresh_now(client, PROVIDER, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"etag": null}',
+        '{"etag": null, "offered": [{"id": "x"}], "hidden": []}',
+        '{"etag": 1, "offered": 5, "hidden": 5}',
+    ],
+)
+def test_a_saved_list_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+    catalog.cache_file(tmp_path, "https://x", "").write_text(text)
+    assert cached(tmp_path, "https://x") is None
+
+
+def test_a_disk_that_cannot_be_written_only_costs_the_saving(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert ids(ask(Server({"models": [entry("gpt-6.1-sol")]}), tmp_path / "file").offered) == ["gpt-6.1-sol"]
+
+
+# The model per tier.
+
+
+def tiers(*offered: str) -> Tiers:
+    return catalog.tiers([Model(name, 1) for name in offered], BUILT_IN)
+
+
+def test_with_nothing_on_offer_the_built_in_answer_counts() -> None:
+    assert tiers() == BUILT_IN
+
+
+def test_each_tier_gets_the_newest_of_its_size() -> None:
+    offered = ["gpt-6-sol", "gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.6-luna", "gpt-10-terra"]
+    assert tiers(*offered) == Tiers("gpt-6.1-sol", "gpt-10-terra", "gpt-6-luna")
+
+
+def test_a_size_that_is_not_on_offer_is_served_by_the_next_larger() -> None:
+    assert tiers("gpt-6.1-sol") == Tiers("gpt-6.1-sol", "gpt-6.1-sol", "gpt-6.1-sol")
+    assert tiers("gpt-6.1-sol", "gpt-6.1-terra") == Tiers("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6.1-terra")
+
+
+def test_older_sizes_are_known_too() -> None:
+    assert tiers("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano") == Tiers("gpt-5.4", "gpt-5.4", "gpt-5.4-mini")
+
+
+def test_a_local_servers_first_model_serves_all() -> None:
+    assert tiers("qwen3:32b", "llama4") == Tiers("qwen3:32b", "qwen3:32b", "qwen3:32b")

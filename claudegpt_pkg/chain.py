@@ -14,7 +14,18 @@ from .errors import BadSetting
 from .launcher import Site
 from .providers.base import Provider
 from .proxy.server import bind, url_of
-from .settings import HOST, PORT, PROVIDER, TOKEN, Secret, Settings
+from .settings import (
+    HOST,
+    OPENAI_BASE_URL,
+    OPENAI_HAIKU,
+    OPENAI_OPUS,
+    OPENAI_SONNET,
+    PORT,
+    PROVIDER,
+    TOKEN,
+    Secret,
+    Settings,
+)
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -58,16 +69,23 @@ def backend(settings: Settings) -> tuple[Provider, list[Site]]:
     name = settings[PROVIDER]
     if name is None:
         raise BadSetting(
-            f"No {PROVIDER.name} is set.",
-            f"`claudegpt config set {PROVIDER.name} openai` (and OPENAI_API_KEY), or try it with `claudegpt demo`.",
+            "No account is set up.",
+            "Run `claudegpt setup`, or try it with `claudegpt demo`.",
         )
     return PROVIDERS[name](settings)
 
 
 def openai(settings: Settings) -> tuple[Provider, list[Site]]:
+    from . import catalog
     from .providers.openai import openai
 
-    return openai(settings), []
+    provider = openai(settings)
+    # What a server of the user's own has, no table knows: it is asked before it is first used.
+    chosen = all(settings[option] for option in (OPENAI_OPUS, OPENAI_SONNET, OPENAI_HAIKU))
+    foreign = settings[OPENAI_BASE_URL] != OPENAI_BASE_URL.default
+    if foreign and not chosen and catalog.first_look(provider, settings.dirs.cache):
+        provider = openai(settings)
+    return provider, []
 
 
 def chatgpt(settings: Settings) -> tuple[Provider, list[Site]]:

@@ -8,11 +8,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How right, wrong, a filled and an empty part of a bar are written."""
+
+    right: str
+    wrong: str
+    full: str
+    empty: str
+    dot: str
+
+
+SIGNS = Marks("✓", "✗", "█", "░", "·")
+LETTERS = Marks("ok", "x", "#", "-", "-")
 
 
 @cache
@@ -24,12 +40,22 @@ def console() -> Console:
 
 def say(message: str) -> None:
     """One line of ours beside Claude's output."""
-    console().print(f"[dim]claudegpt:[/dim] {_plain(message)}")
+    console().print(f"[dim]claudegpt:[/dim] {plain(message)}")
 
 
 def complain(message: str) -> None:
     """One line saying what went wrong and what to do."""
-    console().print(f"[bold red]claudegpt:[/bold red] {_plain(message)}")
+    console().print(f"[bold red]claudegpt:[/bold red] {plain(message)}")
+
+
+def tell(text: str) -> None:
+    """Lines of ours to somebody who is being asked or shown something; as they are."""
+    console().print(text, markup=False)
+
+
+def marks(stream: TextIO) -> Marks:
+    """The signs that the encoding of `stream` can hold."""
+    return SIGNS if "utf" in (stream.encoding or "").lower() else LETTERS
 
 
 def result(line: str) -> None:
@@ -50,11 +76,33 @@ def result_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for index, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=index == 0)
     for row in rows:
-        table.add_row(*map(_plain, row))
+        table.add_row(*map(plain, row))
     Console(highlight=False).print(table)
 
 
-def _plain(message: str) -> str:
+def result_rows(rows: Iterable[Sequence[str]]) -> None:
+    """A result of marked-up rows, their last column folded to the width on a terminal; tab-separated anywhere else.
+
+    Cells are Rich markup: what comes from elsewhere goes through `plain`.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not sys.stdout.isatty():
+        for row in rows:
+            result("\t".join(" ".join(Text.from_markup(cell).plain.split()) for cell in row).rstrip())
+        return
+    table = Table.grid(padding=(0, 2))
+    for number, row in enumerate(rows):
+        if not number:
+            for index in range(len(row)):
+                table.add_column(overflow="fold", no_wrap=index < len(row) - 1)
+        table.add_row(*row)
+    Console(highlight=False).print(table)
+
+
+def plain(message: str) -> str:
     """Text that says nothing to Rich, on one line."""
     from rich.markup import escape
 

@@ -144,7 +144,7 @@ def test_the_demo_is_the_plain_form_with_the_demo_provider(launched: list[Sessio
 @pytest.mark.parametrize(
     ("words", "status", "line"),
     [
-        (["-p", "hi"], 2, "No CLAUDEGPT_PROVIDER is set."),
+        (["-p", "hi"], 2, "No account is set up."),
         (["--provider", "gpt"], 2, "CLAUDEGPT_PROVIDER is one of"),
         (["--provider"], 2, "--provider needs a value"),
         (["--effort", "lots"], 2, "CLAUDEGPT_EFFORT is one of"),

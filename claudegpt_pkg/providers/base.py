@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from ..models import Model, Tiers, claude_tier, known
 from ..settings import DEFAULT_HAIKU, DEFAULT_OPUS, DEFAULT_SONNET, Option, Settings
+
+if TYPE_CHECKING:
+    from ..auth.tokens import TokenFile
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Provider:
     models: Mapping[str, Model] = field(default_factory=dict)  # the account's catalogue, where known
     models_url: str | None = None  # of GET …/models, where the backend has a list for this account (catalog.py)
     account: str = ""  # whose list that is, where one address serves several accounts
+    usage_url: str | None = None  # of GET …/usage, where the backend says what is left of the plan (status.py)
+    login: TokenFile | None = None  # the file that holds the login, where it is one
 
     def headers(self, cache_key: str) -> dict[str, str]:
         """Headers of one request of the conversation that `cache_key` (≤ 64 characters) names."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from .. import catalog
 from ..auth.bearer import Bearer
@@ -102,7 +103,16 @@ def plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whos
         models=OFFLINE | (seen.models if seen else {}),
         models_url=models_url,
         account=account,
+        usage_url=usage_url(base),
+        login=file,
     )
+
+
+def usage_url(base: str) -> str:
+    """Where the ChatGPT backend at `base` (…/backend-api/codex) says what is left of the plan."""
+    parts = urlsplit(base)
+    front = parts.path.partition("/backend-api")[0] if "/backend-api" in parts.path else ""
+    return urlunsplit((parts.scheme, parts.netloc, f"{front}/backend-api/wham/usage", "", ""))
 
 
 def headers(version: str | None) -> dict[str, str]:

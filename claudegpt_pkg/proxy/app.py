@@ -7,12 +7,15 @@ so that neither another user's process nor a web page can spend this user's plan
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+import httpx
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -20,12 +23,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .. import catalog
 from ..errors import ClaudegptError, Forbidden, NotLoggedIn
 from ..providers.base import Provider
 from ..settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings
 from ..trace import Traces
 from ..translate import anthropic
 from ..translate.sse import encode
+from .remembered import recall, remember
 from .routes import CountTokens, Messages, Models, error_response, health, no_route
 from .turn import Patience, Proxy, Rules
 from .upstream import new_client
@@ -40,16 +45,22 @@ def create_app(
     """The proxy for one account. Raises BadSetting for a setting that cannot be used."""
     traces = Traces(settings.trace_dir, settings[TRACE_MAX_MB] << 20) if settings[TRACE] else None
     client = new_client()
-    proxy = Proxy(provider, Rules.of(settings), client, traces, patience)
+    cache = settings.dirs.cache
+    learnt = recall(cache, provider)
+    proxy = Proxy(provider, Rules.of(settings), client, traces, patience, dict(learnt))
     models = Models(proxy)
     limit = settings[JSON_LIMIT]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with client:
+            looking = asyncio.create_task(look_again(client, provider, cache))
             yield
+            looking.cancel()
         if traces:
             traces.flush()
+        if proxy.lessons != learnt:
+            remember(cache, provider, proxy.lessons)
 
     app = Starlette(
         routes=[
@@ -70,6 +81,13 @@ def create_app(
     app.router.redirect_slashes = False  # a client posts to the address it has; a redirect would only confuse it
     app.state.proxy = proxy
     return app
+
+
+async def look_again(client: httpx.AsyncClient, provider: Provider, cache: Path) -> None:
+    """Bring the account's list of models up to date for the next start, where it is old. Nobody waits for it."""
+    if provider.models_url and catalog.stale(cache, provider.models_url, provider.account):
+        with suppress(ClaudegptError):
+            await catalog.refresh(client, provider, cache)
 
 
 def is_loopback(host: str) -> bool:

@@ -25,6 +25,7 @@ class Lessons:
     efforts: tuple[str, ...] | None = None  # the levels it has; None: not known
     summary: bool = True
     tool_search: bool = True
+    web_search: bool = True
     media_in_outputs: bool = True
     refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob it could not read
 
@@ -102,6 +103,15 @@ def about_tool_search(report: Report, known: Lessons, body: Mapping[str, Any]) -
     return replace(known, tool_search=False) if "tool_search" in f"{report.param} {report.message}" else None
 
 
+def about_web_search(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
+    """ "Hosted tool 'web_search' is not supported with gpt-5.4-nano." """
+    said = f"{report.param} {report.message}"
+    declared = any(tool.get("type") == "web_search" for tool in body.get("tools") or ())
+    if declared and "web_search" in said and UNSUPPORTED_VALUE.search(said) and "include" not in report.param:
+        return replace(known, web_search=False)
+    return None
+
+
 def about_outputs(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
     """Some servers take a tool's output as a string only."""
     match = re.search(r"input\[(\d+)\]", f"{report.param} {report.message}")
@@ -121,4 +131,13 @@ def about_parameters(report: Report, known: Lessons, body: Mapping[str, Any]) ->
     return None
 
 
-LEARNERS = (about_blobs, about_summary, about_length, about_effort, about_tool_search, about_outputs, about_parameters)
+LEARNERS = (
+    about_blobs,
+    about_summary,
+    about_length,
+    about_effort,
+    about_tool_search,
+    about_web_search,
+    about_outputs,
+    about_parameters,
+)

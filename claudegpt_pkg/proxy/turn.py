@@ -22,7 +22,7 @@ import orjson
 
 from ..errors import ClaudegptError, EmptyAnswer, UpstreamFailed
 from ..models import Choice, Tier, choose
-from ..providers.base import Provider
+from ..providers.base import Backend, Provider
 from ..settings import (
     BLOCK_MCP,
     DROP_TOOLS,
@@ -152,7 +152,7 @@ def plan(ask: Ask, proxy: Proxy) -> Plan:
         cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
         summary="auto" if known.summary else None,
         identity=Identity(model.name, model.id) if rules.identity else None,
-        tools=tool_rules(rules.tools, ask, searching=backend.tool_search and known.tool_search),
+        tools=tool_rules(rules.tools, ask, backend=backend, known=known),
         instructions=backend.instructions,
         least_output_tokens=backend.max_output_tokens,
         media_in_outputs=known.media_in_outputs,
@@ -162,10 +162,15 @@ def plan(ask: Ask, proxy: Proxy) -> Plan:
     return Plan(choice, target, model.window, known)
 
 
-def tool_rules(rules: ToolRules, ask: Ask, *, searching: bool) -> ToolRules:
+def tool_rules(rules: ToolRules, ask: Ask, *, backend: Backend, known: Lessons) -> ToolRules:
     """Claude Code runs mutating calls one after another by itself: `auto` is `on` for it."""
     parallel = "on" if rules.parallel == "auto" and ask.user_agent.startswith(CLAUDE_CODE) else rules.parallel
-    return replace(rules, parallel=parallel, tool_search=searching)
+    return replace(
+        rules,
+        parallel=parallel,
+        tool_search=backend.tool_search and known.tool_search,
+        web_search=rules.web_search and known.web_search,
+    )
 
 
 def translated(ask: Ask, proxy: Proxy, plan: Plan) -> tuple[Translation, dict[str, Any]]:
@@ -275,6 +280,8 @@ class Turn:
                     raise failure
                 if stream.done:
                     break
+            if stream.done and stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
+                await upstream.drain()
         stream.finish()
         self._record["usage"] = stream.usage
         self._mark("done")

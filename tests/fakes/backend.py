@@ -50,6 +50,40 @@ HEADERS: dict[Kind, Mapping[str, str]] = {
 }
 
 
+# What a session asks beside its turns.
+NAMES = ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-5.5")
+MODELS = {
+    "object": "list",
+    "data": [{"id": name, "object": "model", "owned_by": "system"} for name in (*NAMES, "text-embedding-3-small")],
+}
+PLAN_MODELS = {
+    "models": [
+        {
+            "slug": name,
+            "display_name": name,
+            "context_window": 500_000 if "terra" in name else 272_000,
+            "supported_reasoning_levels": [{"effort": effort} for effort in ("low", "medium", "high", "xhigh", "max")],
+            "visibility": "list",
+            "priority": priority,
+        }
+        for priority, name in enumerate(NAMES)
+    ]
+}
+USAGE = {
+    "plan_type": "plus",
+    "rate_limit": {
+        "primary_window": {"used_percent": 12, "limit_window_seconds": 18_000, "reset_at": 1_795_003_600},
+        "secondary_window": {"used_percent": 40, "limit_window_seconds": 604_800, "reset_at": 1_795_400_000},
+    },
+    "credits": {"has_credits": False, "unlimited": False, "balance": None},
+}
+PAGES: dict[Kind, Mapping[tuple[str, str], Any]] = {
+    "openai": {("GET", "/v1/models"): MODELS},
+    "azure": {},
+    "chatgpt": {("GET", "/backend-api/codex/models"): PLAN_MODELS, ("GET", "/backend-api/wham/usage"): USAGE},
+}
+
+
 @dataclass(eq=False)
 class Request:
     """One request as it arrived, and how its answer went."""
@@ -106,7 +140,7 @@ class FakeBackend:
         self.side: list[Request] = []  # POST …/responses that a route answered
         self.others: list[Request] = []  # everything else
         self.faults: list[str] = []
-        self.pages: dict[tuple[str, str], HttpError] = {}  # answers of other routes, by method and path
+        self.pages = {where: HttpError(200, body) for where, body in PAGES[kind].items()}  # by method and path
         self._script: deque[Answering] = deque()
         self._routes: list[tuple[Callable[[Request], bool], Answering]] = [(is_title_request, title_answer)]
         self._arrived = threading.Condition()
@@ -458,8 +492,8 @@ def _last_words(request: Request) -> str:
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout: float = DEADLINE) -> None:
-    """Poll until `condition` holds; AssertionError naming `what` when it does not in time."""
+    """Poll until `condition` holds; AssertionError naming `what` was waited for when it does not in time."""
     end = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < end, f"not within {timeout} s: {what}"
+        assert time.monotonic() < end, f"waited {timeout:g} s for {what}"
         time.sleep(0.01)

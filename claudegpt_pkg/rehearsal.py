@@ -1,0 +1,131 @@
+"""One tiny turn through the whole proxy to the real account, so that nobody is told "ready" who is not.
+
+    with stage(flags) as on_stage:             # the proxy as a session would have it, on a free loopback port
+        play(on_stage, "opus")                 # a streamed turn with a tool call; raises what a user must know
+        on_stage.search("haiku")               # whether the account's hosted web search answers there
+
+It is what Claude Code would send, only small: a tool, adaptive thinking, a level of effort. The tool is never run.
+What the backend refuses on the way is learnt by the proxy as in a session, and remembered (proxy/lessons.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from .chain import connect
+from .errors import (
+    BadSetting,
+    ClaudegptError,
+    Forbidden,
+    NotFound,
+    NotLoggedIn,
+    RateLimited,
+    UpstreamFailed,
+    UsageLimitReached,
+)
+from .models import TIERS, Tier
+from .providers.base import Provider
+from .proxy.server import serving
+from .settings import HOST, PORT, TRACE, load
+from .translate import anthropic
+from .translate.message import Folder
+from .translate.sse import Decoder
+
+# Not the user's port: a session may be using it. No trace: this is nobody's work.
+QUIET = {HOST.name: "127.0.0.1", PORT.name: "0", TRACE.name: "0"}
+TOOL = {
+    "name": "Bash",
+    "description": "Runs a shell command and returns its output.",
+    "input_schema": {
+        "type": "object",
+        "properties": {"command": {"type": "string"}, "description": {"type": "string"}},
+        "required": ["command"],
+        "additionalProperties": False,
+    },
+}
+PROMPT = "This is a connection test. Run `echo ready` with the Bash tool, and say nothing."
+EFFORT = "low"
+MOST_TOKENS = 4096
+
+KINDS: tuple[type[ClaudegptError], ...] = (BadSetting, NotLoggedIn, Forbidden, NotFound, RateLimited)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A proxy that is up, and a client of it."""
+
+    provider: Provider
+    client: httpx.Client
+
+
+@contextmanager
+def stage(flags: Mapping[str, str]) -> Iterator[Stage]:
+    """The chain that `flags` and all other settings describe, served. Raises what keeps it from standing."""
+    chain = connect(load({**flags, **QUIET}))
+    with ExitStack() as stack:
+        for site in chain.sites:
+            stack.enter_context(serving(site.make_app, site.listener)).ready()
+        headers = {"authorization": f"Bearer {chain.token.reveal()}", "user-agent": "claudegpt"}
+        # No limit of time: the proxy has its own. No HTTP proxy of the user's: this goes to ourselves.
+        client = httpx.Client(base_url=chain.url, headers=headers, timeout=None, trust_env=False)
+        yield Stage(chain.provider, stack.enter_context(client))
+
+
+def rehearse(flags: Mapping[str, str]) -> None:
+    """A turn on each model that a tier uses, the largest first. Raises the first failure."""
+    with stage(flags) as on_stage:
+        for tier in distinct(on_stage.provider):
+            play(on_stage, tier)
+
+
+def distinct(provider: Provider) -> list[Tier]:
+    """The tiers, without those whose model serves a higher one."""
+    return [tier for tier in TIERS if provider.tiers.tier_of(provider.tiers.model(tier)) == tier]
+
+
+def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT) -> None:
+    """The turn. Raises NotLoggedIn, NotFound, … as a session would tell it, UpstreamFailed when no tool is called."""
+    message = ask(
+        on_stage,
+        {
+            "model": tier,
+            "max_tokens": MOST_TOKENS,
+            "thinking": anthropic.adaptive_thinking(),
+            "output_config": {"effort": effort},
+            "tools": [TOOL],
+            "messages": [{"role": "user", "content": PROMPT}],
+        },
+    )
+    if not any(block.get("name") == TOOL["name"] for block in message["content"]):
+        raise UpstreamFailed(
+            f"{on_stage.provider.tiers.model(tier)} answered, but did not use the tool it was told to use.",
+            "Claude Code needs a model that calls tools.",
+        )
+
+
+def ask(on_stage: Stage, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The whole answer, streamed. Raises the error that the proxy tells, before or within the stream."""
+    folder, decoder = Folder(), Decoder()
+    with on_stage.client.stream("POST", "/v1/messages", json={**request, "stream": True}) as response:
+        if response.status_code != 200:
+            response.read()
+            raise told(response.json()["error"], response.headers)
+        for chunk in response.iter_bytes():
+            for event in decoder.feed(chunk):
+                if "error" in event:
+                    raise told(event["error"], {})
+                folder.add(event)
+    return folder.message()
+
+
+def told(error: Mapping[str, str], headers: Mapping[str, str]) -> ClaudegptError:
+    """The proxy's error again as one of ours, for its exit status; its message holds the hint."""
+    if error["type"] == RateLimited.kind and headers.get("x-should-retry") == "false":
+        return UsageLimitReached(error["message"])
+    made = next((kind for kind in KINDS if kind.kind == error["type"]), UpstreamFailed)
+    return made(error["message"])

@@ -9,6 +9,7 @@ Seen with 2.1.197 and 2.1.330: an empty value in our file undoes a set one in th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,11 @@ CLIENT_TIERS: dict[str, Tier] = {"OPUS": "opus", "SONNET": "sonnet", "HAIKU": "h
 MODEL_ALIASES = {"default", "best", "opusplan"}  # names of no model, beside the tiers'
 # A `modelPicker` row (2.1.287+) names a known model whose client-side handling applies; this one has every feature.
 BEHAVES_AS = "claude-opus-4-8"
+
+# 2.1.310 writes a warning to stderr where it is larger.
+LARGEST_COMPACTION_WINDOW = 1_000_000
+SIZE = re.compile(r"(\d+(?:\.\d+)?)([km]?)")
+UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
@@ -164,9 +170,15 @@ def window_variables(provider: Provider, chosen: str, theirs: Mapping[str, str])
     Alone, the first does not make `-p` compact, and the second is cut to 200,000.
     """
     window = min(model.window for model in session_models(provider, chosen).values())
-    wanted = theirs.get("CLAUDE_CODE_AUTO_COMPACT_WINDOW", "")
-    compact = min(window, int(wanted)) if wanted.isdecimal() and int(wanted) else window
+    wanted = tokens(theirs.get("CLAUDE_CODE_AUTO_COMPACT_WINDOW", ""))
+    compact = min(window, wanted or window, LARGEST_COMPACTION_WINDOW)
     return {"CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(window), "CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(compact)}
+
+
+def tokens(size: str) -> int:
+    """A size as newer versions take it, 200000, 200k or 1m; 0 for anything else."""
+    read = SIZE.fullmatch(size.strip().lower())
+    return int(float(read[1]) * UNITS[read[2]]) if read else 0
 
 
 def direct(url: str, theirs: Mapping[str, str]) -> dict[str, str]:

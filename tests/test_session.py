@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,12 @@ def planned(
     settings: Mapping[str, Any] | None = None,
     argument: Mapping[str, Any] | None = None,
     tool_search: bool = True,
+    provider: Provider = PROVIDER,
 ) -> Session:
     user = UserSetup({**(settings or {}), **(argument or {})}, argument or {})
     return plan(
         args,
-        provider=PROVIDER,
+        provider=provider,
         url=URL,
         token=Secret("t0ken"),
         environ=environ or {},
@@ -124,7 +126,16 @@ def test_the_session_starts_with_the_model_the_user_chose(
 def test_a_smaller_compaction_window_of_the_users_stays_and_a_larger_does_not() -> None:
     name = "CLAUDE_CODE_AUTO_COMPACT_WINDOW"
     assert both(planned(environ={name: "150000"}), name) == ("150000", "150000")
+    assert both(planned(environ={name: "150k"}), name) == ("150000", "150000")
+    assert both(planned(environ={name: "plenty"}), name) == ("272000", "272000")
     assert both(planned(settings={"env": {name: 999_999}}), name) == ("272000", "272000")
+
+
+def test_no_compaction_window_is_larger_than_the_client_takes_without_a_warning() -> None:
+    models = {name: Model(name, 1_050_000) for name in ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna")}
+    session = planned(provider=replace(PROVIDER, models=models))
+    assert both(session, "CLAUDE_CODE_MAX_CONTEXT_TOKENS") == ("1050000", "1050000")
+    assert both(session, "CLAUDE_CODE_AUTO_COMPACT_WINDOW") == ("1000000", "1000000")
 
 
 def test_loopback_never_goes_through_the_users_http_proxy() -> None:

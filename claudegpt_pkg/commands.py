@@ -17,8 +17,9 @@ from typer.core import TyperGroup
 
 from . import __version__
 from .claude_args import OUR_OPTIONS, CommandLine
-from .console import result, result_table, say
+from .console import result, result_table, say, tell
 from .errors import BadSetting, ClaudeNotFound
+from .files import POSIX
 from .settings import HOST, OPTIONS, PORT, PROVIDER, Dirs, Option, Settings, load, write_config
 
 ABOUT = """Run Claude Code on GPT.
@@ -78,6 +79,33 @@ def demo() -> None:
     Installs Claude Code if it is missing, after asking; with --yes, without.
     """
     raise AssertionError("cli runs it: its words are Claude's")
+
+
+@app.command()
+def login(
+    ctx: typer.Context,
+    device: Annotated[bool, typer.Option("--device", help="with a code that you enter on any other device")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="open no browser here, only show the page")] = False,
+) -> None:
+    """Log in to ChatGPT with your browser, for provider chatgpt.
+
+    Where the browser is on another machine (SSH), paste the address it ends at, or use --device.
+    """
+    from .auth.login import login
+
+    settings = load(ctx.obj)
+    typed = sys.stdin if POSIX and sys.stdin.isatty() else None
+    login(settings, tell, with_device=device, browser=not no_browser, typed=typed)
+    if settings[PROVIDER] != "chatgpt":
+        tell(f"Use it with `claudegpt --provider chatgpt`, or always: `claudegpt config set {PROVIDER.name} chatgpt`.")
+
+
+@app.command()
+def logout(ctx: typer.Context) -> None:
+    """End the login of `claudegpt login`, at ChatGPT and here."""
+    from .auth.login import logout
+
+    logout(load(ctx.obj), tell)
 
 
 @app.command()

@@ -12,6 +12,8 @@ import pytest
 
 from claudegpt_pkg import files
 
+ROOT = Path(__file__).parents[1]
+
 # Counts down at each system call that can change a file, and kills the process at zero.
 KILLED = """
 import os, signal, sys
@@ -41,7 +43,9 @@ print(left)
 
 
 def killed_at(call: int, path: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", KILLED, str(path), str(call)], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", KILLED, str(path), str(call)], capture_output=True, text=True, cwd=ROOT
+    )
 
 
 def test_a_file_is_private_from_its_creation_and_its_folder_too(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ class FakeLogin:
         self.denies = False
         self.rotates = True
         self.device_waits = 2
+        self.device_interval = "5"
         self.clock: Callable[[], float] = time.time
         self.account = ACCOUNT
         self.plan = "plus"
@@ -240,7 +241,12 @@ class FakeLogin:
             return self._fault("the code was asked for wrongly")
         device = Device(secrets.token_hex(8), "ABCD-1234", self.device_waits)
         self._devices[device.id] = device
-        said = {"device_auth_id": device.id, "user_code": device.typed, "interval": "5", "expires_at": "2026-11-21"}
+        said = {
+            "device_auth_id": device.id,
+            "user_code": device.typed,
+            "interval": self.device_interval,
+            "expires_at": "2026-11-21",
+        }
         return answer(200, said)
 
     def _device_token(self, headers: Mapping[str, str], body: bytes) -> Answer:

@@ -8,7 +8,8 @@
 Rules it keeps. message_start comes once and first. Blocks have contiguous indices and one is open at a time: each item
 of the answer is a *lane*; the first unfinished lane streams as it arrives, later ones wait in order, so items may
 interleave as they like. What comes only in a `done` event, or only in `response.completed`, is made up for; what comes
-twice is sent once. A thinking block ends with its signature. A failure raises: it can never look like `end_turn`.
+twice is sent once; servers that number their items or parts wrongly, or not at all, are understood by what they say.
+A thinking block ends with its signature. A failure raises: it can never look like `end_turn`.
 
 Event facts: backends.md §1.
 """
@@ -16,7 +17,7 @@ Event facts: backends.md §1.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ from .stop import StopFilter
 from .tools import SEARCH_TOOL, ToolTable
 
 Event = dict[str, Any]
+# (output_index, content_index) of a message's part; other items have one lane each, (output_index, kind of lane).
+Place = tuple[int, int | str]
 Delta = Callable[[int, str], Event]
 
 CHARS_PER_TOKEN = 4  # for the output of an answer cut before its usage is known
@@ -71,9 +74,9 @@ class Lane:
         "queue",
     )
 
-    def __init__(self, kind: str, place: tuple[int, int], item: Mapping[str, Any]):
+    def __init__(self, kind: str, place: Place, item: Mapping[str, Any]):
         self.kind = kind
-        self.place = place  # (output_index, content_index)
+        self.place = place
         self.item = item
         self.delta: Delta = DELTAS[kind]
         self.length: dict[Any, int] = {}  # characters received, by part
@@ -95,7 +98,8 @@ class MessageStream:
         self.stop_reason: str | None = None
         self._reply = reply
         self._out: list[Event] = []
-        self._lanes: dict[tuple[int, int], Lane] = {}
+        self._lanes: dict[Place, Lane] = {}
+        self._moved: dict[str, int] = {}  # item id → its index here, where a server gave that to another item too
         self._waiting: list[Lane] = []  # unfinished, in order; the first is the one that streams
         self._blocks = 0
         self._open = False
@@ -135,85 +139,119 @@ class MessageStream:
     def _text(self, event: Event) -> None:
         place = (event.get("output_index") or 0, event.get("content_index") or 0)
         lane = self._lanes.get(place) or self._add_lane("text", place, {})
-        self._push(lane, event["delta"])
+        self._push(lane, event.get("delta"))
 
     def _refusal(self, event: Event) -> None:
         self._refused = True
         self._text(event)
 
     def _text_done(self, event: Event) -> None:
-        text = event["text"] if "text" in event else event.get("refusal")
-        self._text_so_far((event.get("output_index") or 0, event.get("content_index") or 0), text or "")
+        self._text_so_far(self._place(event), event.get("text") or event.get("refusal") or "")
 
     def _part_added(self, event: Event) -> None:
-        place = (event.get("output_index") or 0, event.get("content_index") or 0)
+        place = self._place(event)
         if (event.get("part") or {}).get("type") in ("output_text", "refusal") and place not in self._lanes:
             self._add_lane("text", place, {})
 
     def _part_done(self, event: Event) -> None:
-        place = (event.get("output_index") or 0, event.get("content_index") or 0)
+        place = self._place(event)
         self._message_part(place, event.get("part") or {})
         if place in self._lanes:
             self._close(self._lanes[place])
 
     def _annotation(self, event: Event) -> None:
-        lane = self._lanes.get((event.get("output_index") or 0, event.get("content_index") or 0))
+        lane = self._lanes.get(self._place(event))
         if lane and isinstance(event.get("annotation"), dict):
             lane.annotations.append(event["annotation"])
 
     def _thinking(self, event: Event) -> None:
-        part = ("summary", event["summary_index"]) if "summary_index" in event else ("text", event.get("content_index"))
-        self._push(self._thinking_lane(event), event["delta"], part)
+        self._push(self._lane("thinking", event), event.get("delta"), thinking_part(event))
 
     def _thinking_done(self, event: Event) -> None:
-        part = ("summary", event["summary_index"]) if "summary_index" in event else ("text", event.get("content_index"))
-        self._push_rest(self._thinking_lane(event), event.get("text") or "", part)
-
-    def _thinking_lane(self, event: Event) -> Lane:
-        place = (event.get("output_index") or 0, 0)
-        return self._lanes.get(place) or self._add_lane("thinking", place, {})
+        self._push_rest(self._lane("thinking", event), event.get("text") or "", thinking_part(event))
 
     def _arguments(self, event: Event) -> None:
-        self._push(self._call_lane(event), event["delta"])
+        delta = event.get("delta")
+        self._push(self._lane("call", event), delta if isinstance(delta, str) or not delta else dumps(delta))
 
     def _arguments_done(self, event: Event) -> None:
-        self._push_rest(self._call_lane(event), event.get("arguments") or "")
+        if event.get("arguments"):
+            self._push_arguments(self._lane("call", event), event["arguments"])
 
-    def _call_lane(self, event: Event) -> Lane:
-        place = (event.get("output_index") or 0, 0)
-        return self._lanes.get(place) or self._add_lane("call", place, {})
+    def _push_arguments(self, lane: Lane, arguments: Any) -> None:
+        if isinstance(arguments, str):
+            self._push_rest(lane, arguments)
+        elif not lane.length:  # an object; its own text may differ from what streamed
+            self._push(lane, dumps(arguments or {}))
+
+    def _lane(self, kind: str, event: Event) -> Lane:
+        place = (self._index(event), kind)
+        return self._lanes.get(place) or self._add_lane(kind, place, {})
+
+    def _place(self, event: Event) -> Place:
+        return self._index(event), event.get("content_index") or 0
+
+    def _index(self, event: Event) -> int:
+        index: int = event.get("output_index") or 0
+        if not self._moved:
+            return index
+        return self._moved.get(event.get("item_id") or (event.get("item") or {}).get("id") or "", index)
 
     # Items.
 
     def _item_added(self, event: Event) -> None:
-        item, index = event.get("item") or {}, event.get("output_index") or 0
-        kind = LANES.get(item.get("type") or "")
-        if kind is None:
-            return
-        lane = self._lanes.get((index, 0))
+        item, index = event.get("item") or {}, self._index(event)
+        if kind := LANES.get(item.get("type") or ""):
+            lane = self._lanes.get(head(index, kind))
+            if lane and lane.item and (lane.closed or differs(lane.item, item)):
+                self._move(index, kind)
+            self._announce(index, kind, item)
+
+    def _item_done(self, event: Event) -> None:
+        item, index = event.get("item") or {}, self._index(event)
+        if kind := LANES.get(item.get("type") or ""):
+            lane = self._lanes.get(head(index, kind))
+            if lane and lane.closed and event.get("output_index") is None and differs(lane.item, item):
+                self._move(index, kind)
+            self._complete(index, kind, item)
+
+    def _move(self, index: int, kind: str) -> None:
+        """Make room at an index for an item of the same kind: some servers number all items 0, or none."""
+        free = min(place[0] for place in (*self._lanes, (0, 0))) - 1
+        for lane in self._lanes_of(index, kind):
+            del self._lanes[lane.place]
+            lane.place = (free, lane.place[1])
+            self._lanes[lane.place] = lane
+            if lane.item.get("id"):
+                self._moved[lane.item["id"]] = free
+
+    def _lanes_of(self, index: int, kind: str) -> list[Lane]:
+        return [lane for place, lane in self._lanes.items() if place[0] == index and lane.kind == kind]
+
+    def _announce(self, index: int, kind: str, item: Mapping[str, Any]) -> None:
+        lane = self._lanes.get(head(index, kind))
         if lane is None:
-            self._add_lane(kind, (index, 0), item)
+            self._add_lane(kind, head(index, kind), item)
         elif not lane.item:
             lane.item = item
             self._advance()
 
-    def _item_done(self, event: Event) -> None:
-        item, index = event.get("item") or {}, event.get("output_index") or 0
-        kind = LANES.get(item.get("type") or "")
-        if kind is None:
-            return
-        self._item_added(event)
-        lane = self._lanes[index, 0]
-        if lane.kind == kind:
-            COMPLETERS[kind](self, index, item)
-        for other in [lane for place, lane in self._lanes.items() if place[0] == index]:
-            self._close(other)
+    def _complete(self, index: int, kind: str, item: Mapping[str, Any]) -> None:
+        self._announce(index, kind, item)
+        COMPLETERS[kind](self, index, item)
+        for lane in self._lanes_of(index, kind):
+            self._close(lane)
 
     def _complete_message(self, index: int, item: Mapping[str, Any]) -> None:
-        for at, part in enumerate(item.get("content") or ()):
-            self._message_part((index, at), part)
+        parts = text_parts(item.get("content"))
+        places: list[Place] = [(index, at) for at in range(len(parts))]
+        streamed = [lane.place for lane in self._lanes_of(index, "text") if lane.length]
+        if not set(streamed) <= set(places):  # numbered otherwise than they stand
+            places = [*streamed, *(place for place in places if place not in streamed)]
+        for place, part in zip(places, parts, strict=False):
+            self._message_part(place, part)
 
-    def _message_part(self, place: tuple[int, int], part: Mapping[str, Any]) -> None:
+    def _message_part(self, place: Place, part: Mapping[str, Any]) -> None:
         if part.get("type") == "refusal":
             self._refused = True
         self._text_so_far(place, part.get("text") or part.get("refusal") or "")
@@ -221,7 +259,7 @@ class MessageStream:
         if lane and not lane.annotations:
             lane.annotations += [note for note in part.get("annotations") or () if isinstance(note, dict)]
 
-    def _text_so_far(self, place: tuple[int, int], text: str) -> None:
+    def _text_so_far(self, place: Place, text: str) -> None:
         lane = self._lanes.get(place)
         if lane is None and text:
             lane = self._add_lane("text", place, {})
@@ -229,33 +267,34 @@ class MessageStream:
             self._push_rest(lane, text)
 
     def _complete_reasoning(self, index: int, item: Mapping[str, Any]) -> None:
-        lane = self._lanes[index, 0]
+        lane = self._lanes[index, "thinking"]
         if not lane.closed:
             lane.item = item
-            for at, part in enumerate(item.get("summary") or ()):
-                self._push_rest(lane, part.get("text") or "", ("summary", at))
-            for at, part in enumerate(item.get("content") or ()):
-                self._push_rest(lane, part.get("text") or "", ("text", at))
+            texts = {("summary", at): part for at, part in enumerate(text_parts(item.get("summary")))}
+            texts |= {("text", at): part for at, part in enumerate(text_parts(item.get("content")))}
+            if lane.length.keys() <= texts.keys():  # else they were numbered otherwise while they streamed
+                for at, part in texts.items():
+                    self._push_rest(lane, part.get("text") or "", at)
         elif item.get("encrypted_content") and not lane.item.get("encrypted_content"):
             lane.item = item
             if lane not in self._waiting:
                 self._late.append(lane.item)
 
     def _complete_call(self, index: int, item: Mapping[str, Any]) -> None:
-        lane = self._lanes[index, 0]
+        lane = self._lanes[index, "call"]
         if not lane.closed:
-            lane.item = {**lane.item, **item}
-            self._push_rest(lane, call_arguments(item))
+            lane.item = {**lane.item, **{key: value for key, value in item.items() if value is not None}}
+            self._push_arguments(lane, item.get("arguments"))
 
     def _complete_search(self, index: int, item: Mapping[str, Any]) -> None:
-        lane = self._lanes[index, 0]
+        lane = self._lanes[index, "search"]
         if not lane.closed:
             lane.item = item
             lane.queue.append(search_input(item))
 
     # Lanes: what may go out now, and what must wait.
 
-    def _add_lane(self, kind: str, place: tuple[int, int], item: Mapping[str, Any]) -> Lane:
+    def _add_lane(self, kind: str, place: Place, item: Mapping[str, Any]) -> Lane:
         lane = Lane(kind, place, item)
         same_item = [at for at, other in enumerate(self._waiting) if other.place[0] == place[0]]
         self._lanes[place] = lane
@@ -264,7 +303,7 @@ class MessageStream:
             self._advance()
         return lane
 
-    def _push(self, lane: Lane, text: str, part: Any = None) -> None:
+    def _push(self, lane: Lane, text: str | None, part: Any = None) -> None:
         """Text for a lane: out at once if it is the lane's turn, else into its queue."""
         if lane.closed or not text:
             return
@@ -396,7 +435,7 @@ class MessageStream:
     def _search_block(self, lane: Lane) -> anthropic.Block | None:
         if not lane.closed:
             return None
-        return anthropic.server_tool_use_block(search_id(lane.item), self._reply.table.web_search or "web_search")
+        return anthropic.server_tool_use_block(search_id(lane), self._reply.table.web_search or "web_search")
 
     def _search_results(self, lane: Lane) -> None:
         action = lane.item.get("action") or {}
@@ -406,13 +445,15 @@ class MessageStream:
             for source in sources
         ]
         self._searches += 1
-        self._start_block(anthropic.web_search_tool_result_block(search_id(lane.item), results))
+        self._start_block(anthropic.web_search_tool_result_block(search_id(lane), results))
         self._stop_block()
 
     # The end.
 
     def _completed(self, event: Event) -> None:
         response = event.get("response") or {}
+        if response.get("status") in ("failed", "cancelled"):
+            self._failed(event)
         self._make_up(response.get("output") or ())
         if self.done:
             return
@@ -429,32 +470,38 @@ class MessageStream:
 
     def _make_up(self, output: Iterable[Any]) -> None:
         """Items that only the end of the answer tells of, and the end of those that were never closed."""
-        claimed: set[int] = set()
-        for item in output:
-            kind = LANES.get(item.get("type") or "") if isinstance(item, dict) else None
-            if kind:
-                index = self._index_of(item, kind, claimed)
-                claimed.add(index)
-                self._item_done({"item": item, "output_index": index})
+        known = [item for item in output if isinstance(item, dict) and item.get("type") in LANES]
+        streamed = [self._streamed_as(item) for item in known]
+        for item, lane in zip(known, streamed, strict=True):
+            if lane and lane.kind == "thinking":  # before any block that still waits is let go: its blob belongs to it
+                self._complete_reasoning(lane.place[0], item)
+        claimed = {lane.place for lane in streamed if lane}
+        for item, lane in zip(known, streamed, strict=True):
+            kind = LANES[item["type"]]
+            lane = lane or self._unclaimed(kind, claimed)
+            index = lane.place[0] if lane else max((place[0] for place in self._lanes), default=-1) + 1
+            claimed.add(head(index, kind))
+            self._complete(index, kind, item)
         for lane in list(self._lanes.values()):
             self._close(lane)
         if not self.done and self._reply.show_thinking:
-            for item in self._late:
-                self._start_block(anthropic.redacted_thinking_block(reasoning.sign(dict(item), late=True)))
+            for late in self._late:
+                self._start_block(anthropic.redacted_thinking_block(reasoning.sign(dict(late), late=True)))
                 self._stop_block()
 
-    def _index_of(self, item: Mapping[str, Any], kind: str, claimed: set[int]) -> int:
-        """The output_index under which an item of the finished answer was streamed, else a new one.
+    def _streamed_as(self, item: Mapping[str, Any]) -> Lane | None:
+        """The lane in which an item of the finished answer was streamed, known by its id or call_id."""
+        own = {item[key] for key in ("id", "call_id") if item.get(key)}
+        lanes = self._heads(LANES[item["type"]])
+        return next((lane for lane in lanes if own & {lane.item.get("id"), lane.item.get("call_id")}), None)
 
-        Known by its id; some servers give it another id at the end, and some leave items out there: then by its kind,
-        the first not yet claimed.
-        """
-        heads = [lane for (_, part), lane in self._lanes.items() if part == 0]
-        for lane in heads:
-            if item.get("id") and lane.item.get("id") == item["id"]:
-                return lane.place[0]
-        same_kind = [lane.place[0] for lane in heads if lane.kind == kind and lane.place[0] not in claimed]
-        return min(same_kind, default=max((lane.place[0] for lane in heads), default=-1) + 1)
+    def _unclaimed(self, kind: str, claimed: Collection[Place]) -> Lane | None:
+        """Some servers give an item another id at the end: then it is the first of its kind that no id tells."""
+        return next((lane for lane in self._heads(kind) if lane.place not in claimed), None)
+
+    def _heads(self, kind: str) -> list[Lane]:
+        """One lane of each item of a kind."""
+        return [lane for lane in self._lanes.values() if lane.place == head(lane.place[0], kind)]
 
     def _read_usage(self, usage: Mapping[str, Any] | None) -> None:
         if not usage:
@@ -489,21 +536,43 @@ class MessageStream:
         error = response.get("error") or event.get("error") or event
         raise ResponseFailed(error if isinstance(error, dict) else {"message": str(error)})
 
+    def _untyped(self, event: Event) -> None:
+        """A server in between may say that it failed in an event of no type."""
+        if event.get("error"):
+            self._failed(event)
 
-def call_arguments(item: Mapping[str, Any]) -> str:
-    """A finished call's arguments as text; tool_search gives them as an object."""
-    arguments = item.get("arguments")
-    return arguments if isinstance(arguments, str) else dumps(arguments or {})
+
+def head(index: int, kind: str) -> Place:
+    """Where an item's lane is; a message's first."""
+    return index, 0 if kind == "text" else kind
 
 
-def search_id(item: Mapping[str, Any]) -> str:
-    return "srvtoolu_" + re.sub(r"[^a-zA-Z0-9_]", "_", item.get("id") or "search")
+def differs(known: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+    return bool(known.get("id") and item.get("id") and known["id"] != item["id"])
+
+
+def thinking_part(event: Event) -> tuple[str, int]:
+    if "summary_index" in event:
+        return "summary", event["summary_index"] or 0
+    return "text", event.get("content_index") or 0
+
+
+def text_parts(content: Any) -> list[Mapping[str, Any]]:
+    """The parts of a message or summary; a plain string, which some servers give, is one."""
+    if isinstance(content, str):
+        return [{"text": content}]
+    return [part for part in content or () if isinstance(part, dict)]
+
+
+def search_id(lane: Lane) -> str:
+    return "srvtoolu_" + re.sub(r"[^a-zA-Z0-9_]", "_", str(lane.item.get("id") or lane.place[0]))
 
 
 def search_input(item: Mapping[str, Any]) -> str:
     """What was searched for, or the page that was opened, as the client's web_search input."""
     action = item.get("action") or {}
-    query = action.get("query") or ", ".join(action.get("queries") or ()) or action.get("url") or ""
+    queries = ", ".join(query for query in action.get("queries") or () if query)
+    query = action.get("query") or queries or action.get("url") or ""
     return dumps({"query": query})
 
 
@@ -546,6 +615,7 @@ COMPLETERS: dict[str, Callable[[MessageStream, int, Mapping[str, Any]], None]] =
     "search": MessageStream._complete_search,
 }
 HANDLERS: dict[str, Callable[[MessageStream, Event], None]] = {
+    "": MessageStream._untyped,
     "response.output_text.delta": MessageStream._text,
     "response.output_text.done": MessageStream._text_done,
     "response.output_text.annotation.added": MessageStream._annotation,

@@ -296,6 +296,19 @@ def test_thinking_is_shown_to_those_that_ask_for_it(request_fields: dict[str, An
     assert wants_thinking(request_fields) is wanted
 
 
+@pytest.mark.parametrize(
+    ("request_fields", "wanted"),
+    [
+        ({"tools": [BASH]}, True),
+        ({"thinking": {"type": "disabled"}, "tools": [BASH]}, False),
+        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, False),
+        ({}, False),
+    ],
+)
+def test_a_client_that_keeps_thinking_gets_it_with_its_tools(request_fields: dict[str, Any], wanted: bool) -> None:
+    assert wants_thinking(request_fields, kept=True) is wanted
+
+
 # Estimates.
 
 

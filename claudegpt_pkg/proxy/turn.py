@@ -158,6 +158,7 @@ def plan(ask: Ask, proxy: Proxy) -> Plan:
         media_in_outputs=known.media_in_outputs,
         obfuscation_option=backend.obfuscation_option,
         refused_reasoning=known.refused_reasoning,
+        keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
     )
     return Plan(choice, target, model.window, known)
 

@@ -88,6 +88,7 @@ class Target:
     media_in_outputs: bool = True
     obfuscation_option: bool = True
     refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob the backend could not read
+    keeps_thinking: bool = False  # the client keeps thinking blocks that it did not ask for
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def translate(request: Request, target: Target) -> Translation:
         body={**body, **fixed_fields(target, table), "input": items},
         table=table,
         stop_sequences=tuple(text for text in request.get("stop_sequences") or () if text),
-        show_thinking=wants_thinking(request),
+        show_thinking=wants_thinking(request, kept=target.keeps_thinking),
         media=(len(media), conversation.media_bytes),
         notes=tuple(notes),
     )
@@ -228,16 +229,19 @@ def is_strict(schema: Any) -> bool:
     return all(map(is_strict, inner))
 
 
-def wants_thinking(request: Request) -> bool:
+def wants_thinking(request: Request, *, kept: bool = False) -> bool:
     """Whether the answer may hold thinking blocks, which carry the reasoning into the next turn.
 
-    The haiku tier's subagents send an effort without `thinking` and need it all the same; a client that asked for
-    nothing of the kind (the title request, a plain SDK call) gets text only.
+    The haiku tier's subagents send an effort without `thinking`, and versions up to 2.1.20 neither of them to a model
+    they do not know; both need it all the same and keep the blocks (`kept`). A client that asked for nothing of the
+    kind (the title request, a plain SDK call) gets text only.
     """
     thinking = request.get("thinking") or {}
     if thinking.get("type"):
         return bool(thinking["type"] != "disabled")
-    return bool((request.get("output_config") or {}).get("effort") and request.get("tools"))
+    if (request.get("output_config") or {}).get("effort"):
+        return bool(request.get("tools"))
+    return kept and any("input_schema" in tool for tool in request.get("tools") or ())
 
 
 def parameter_notes(request: Request, target: Target) -> list[Note]:

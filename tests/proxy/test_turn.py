@@ -54,3 +54,13 @@ def test_a_second_empty_answer_is_an_error_that_says_so(backend: FakeBackend, pr
     response, told = proxy.error(ask())
     assert response.headers["x-should-retry"] == "false"
     assert "without an answer" in told["message"]
+
+
+def test_claude_code_keeps_the_reasoning_even_where_it_asks_for_none(backend: FakeBackend, proxy: Served) -> None:
+    """Versions up to 2.1.20 name neither thinking nor effort for a model that they do not know."""
+    backend.script(answer(reasoning("Hm."), "Done."), answer(reasoning("Hm."), "Done."))
+    body = ask(tools=[{"name": "Bash", "input_schema": {"type": "object", "properties": {}}}])
+    kept = proxy.events(body, headers={"user-agent": "claude-cli/2.1.20 (external, cli)"})
+    assert [event["content_block"]["type"] for event in kept if "content_block" in event] == ["thinking", "text"]
+    plain = proxy.events(body, headers={"user-agent": "another"})
+    assert [event["content_block"]["type"] for event in plain if "content_block" in event] == ["text"]

@@ -32,7 +32,7 @@ TIMEOUT = 15.0
 GLANCE = 2.0  # seconds that a session's start may lose to a server never asked before
 FRESH = 6 * 3600.0  # seconds for which a list needs no second look
 # What an OpenAI key can reach is mostly not for us: other kinds of model, and dated copies of the same.
-CONVERSES = re.compile(r"gpt-\d+(\.\d+)?(-(?!.*(audio|image|realtime|search|transcribe|tts|\d{4}))[a-z-]+)?")
+CONVERSES = re.compile(r"gpt-([5-9]|\d\d)(\.\d+)?(-(?!.*(audio|image|realtime|search|transcribe|tts|\d{4}))[a-z-]+)?")
 VERSION = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
 
 
@@ -187,7 +187,7 @@ def read_entry(row: dict[str, Any], provider: Provider) -> Entry | None:
     )
     if "slug" not in row:
         major, minor = version(name)
-        return Entry(model, bool(CONVERSES.fullmatch(name)), (0, -major, -minor))
+        return Entry(model, bool(CONVERSES.fullmatch(name)), (-major, -minor, len(name) if major else 0))
     priority = row.get("priority")
     offered = row.get("visibility", "list") == "list"
     return Entry(model, offered, (float(priority) if isinstance(priority, (int, float)) else float("inf"), 0, 0))

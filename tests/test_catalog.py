@@ -101,10 +101,10 @@ def test_an_entry_that_is_none_is_passed_over(tmp_path: Path, row: Any) -> None:
 def test_of_an_openai_keys_list_the_models_that_converse_are_offered_newest_first(tmp_path: Path) -> None:
     names = [
         "text-embedding-4", "gpt-4o-audio-preview", "gpt-5.4", "gpt-5.4-2026-03-01", "gpt-6.1-sol", "gpt-realtime",
-        "gpt-6-luna", "whisper-2", "gpt-5-search-api", "gpt-5.4-mini", "o3",
+        "gpt-5.4-mini", "gpt-6-luna", "whisper-2", "gpt-5-search-api", "gpt-6.1-sol-pro", "o3", "gpt-4.1",
     ]  # fmt: skip
     found = ask(Server({"object": "list", "data": [{"id": name, "object": "model"} for name in names]}), tmp_path)
-    assert ids(found.offered) == ["gpt-6.1-sol", "gpt-6-luna", "gpt-5.4", "gpt-5.4-mini"]
+    assert ids(found.offered) == ["gpt-6.1-sol", "gpt-6.1-sol-pro", "gpt-6-luna", "gpt-5.4", "gpt-5.4-mini"]
     assert set(ids(found.hidden)) == set(names) - set(ids(found.offered))
 
 

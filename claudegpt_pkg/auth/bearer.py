@@ -46,7 +46,7 @@ class Bearer(httpx.Auth):
         self._tokens: Tokens | None = None
         self._clock_ahead = 0.0  # seconds, as the last renewal showed
         self._not_before = 0.0  # when to try again after a failure
-        self._dead: tuple[Secret, NotLoggedIn] | None = None  # a refresh token not to be sent again, and why
+        self._dead: tuple[Secret, str] | None = None  # a refresh token not to be sent again, and why
         self._refused: Secret | None = None  # a fresh access token that the backend refused all the same
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
@@ -118,11 +118,11 @@ class Bearer(httpx.Auth):
 
     def _ask(self, refresh: Secret) -> oauth.Grant:
         if self._dead and self._dead[0] == refresh:
-            raise self._dead[1]
+            raise NotLoggedIn(self._dead[1])
         try:
             grant = self._server.refresh(refresh)
         except NotLoggedIn as verdict:
-            self._dead = (refresh, verdict)
+            self._dead = (refresh, verdict.message)
             raise
         self._compare_clocks(oauth.claims(grant.access).issued_at)
         return grant

@@ -3,9 +3,10 @@
 Both have Codex's shape: `{auth_mode, OPENAI_API_KEY, tokens: {id_token, access_token, refresh_token, account_id},
 last_refresh}`; before `auth_mode` existed, a key in the file meant that the key is used. Keys we do not know are kept.
 
-Two programs that renew from one file must not send the same refresh token twice. So a renewal holds `renewing()`, one
-holder over all our processes, reads again before it asks, and saves before it lets go. The Codex CLI (0.169.0) takes no
-lock while it asks, only `auth.lock` and `auth.json.lock` while it writes, and reads again before it asks; so do we.
+Two programs that renew from one file must not send the same refresh token twice. So a renewal has its turn, alone over
+all our processes, from reading the file again to having saved the answer. The Codex CLI (0.169.0) also reads again
+before it asks, but takes no lock until it writes (`auth.lock`, `auth.json.lock`): where it was quicker all the same,
+its answer is awaited and adopted.
 """
 
 from __future__ import annotations
@@ -93,11 +94,14 @@ class Tokens:
         return cls(grant.access, grant.refresh, grant.id_token, oauth.claims(grant.id_token).account_id)
 
     def newer_than(self, other: Tokens) -> bool:
-        """Other tokens, and not from before `other`: an unsaved renewal must not be undone by an old file."""
+        """Whether these were made after `other`: a renewal that could not be saved must not be undone by an old file.
+
+        Another account's always were: somebody logged in.
+        """
         if self.access == other.access:
             return False
-        mine, others = self.expires_at, other.expires_at
-        return mine is None or others is None or mine >= others
+        mine, others = self.access_claims.issued_at, other.access_claims.issued_at
+        return self.account_id != other.account_id or mine is None or others is None or mine >= others
 
 
 class CutOff(NotLoggedIn):
@@ -178,7 +182,11 @@ class TokenFile:
     def log_out(self, end: Callable[[Tokens], None]) -> ClaudegptError | None:
         """Forget the login, after `end` has told the server of it; returns what kept it from doing so."""
         with self._turn():
-            problem = attempt(lambda: end(self._tokens(self._document())))
+            problem: ClaudegptError | None = None
+            try:
+                end(self._tokens(self._document()))
+            except ClaudegptError as found:
+                problem = found
             try:
                 self.path.unlink(missing_ok=True)
             except OSError as unwritable:
@@ -277,14 +285,6 @@ class TokenFile:
             f"{self.path} cannot be read and kept up to date: {problem.strerror or problem}.",
             "Make room on the disk, or correct the permissions of the file and its folder.",
         )
-
-
-def attempt(act: Callable[[], None]) -> ClaudegptError | None:
-    try:
-        act()
-    except ClaudegptError as problem:
-        return problem
-    return None
 
 
 FRESH = {"auth_mode": "chatgpt", "OPENAI_API_KEY": None}

@@ -212,6 +212,16 @@ def test_an_older_file_never_replaces_newer_tokens_in_memory(tmp_path: Path, ser
     assert server.reused == 0 and again == file.read() and lives(server, again)
 
 
+def test_a_login_as_somebody_else_is_never_overwritten_by_the_old_one(tmp_path: Path, server: FakeLogin) -> None:
+    """Whenever their tokens end: those of another plan may live less long."""
+    file = files.own(tmp_path, server.log_in())
+    stale = file.read()
+    server.account, server.lifetime = "account-2", 60
+    server.clock = lambda: time.time() - 3000
+    files.own(tmp_path, server.log_in())
+    assert file.renew(stale, never).account_id == "account-2"
+
+
 def test_codex_being_quicker_by_a_moment_costs_nothing(tmp_path: Path) -> None:
     """It asks after we have read and before our question arrives, and saves only later."""
     with FakeLogin() as server:

@@ -83,7 +83,7 @@ class Device:
 class FakeLogin:
     """The server; a context manager."""
 
-    def __init__(self, *, lifetime: float = 3600.0, ports: tuple[int, ...] = (1455, 1457), strict: bool = False):
+    def __init__(self, *, lifetime: int = 3600, ports: tuple[int, ...] = (1455, 1457), strict: bool = False):
         """`lifetime`: of an access token, seconds. `ports`: those a browser may be sent back to."""
         self.lifetime = lifetime
         self.ports = ports
@@ -214,7 +214,7 @@ class FakeLogin:
         return answer(200, given)
 
     def _issue(self, login: Login) -> dict[str, str]:
-        now = self.clock()
+        now = int(self.clock())  # whole seconds: the Codex CLI reads no others
         auth = {"chatgpt_account_id": self.account, "chatgpt_plan_type": self.plan}
         about = {"https://api.openai.com/auth": auth, "iat": now, "exp": now + self.lifetime}
         access = jwt({**about, "jti": secrets.token_hex(8)})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .errors import BadSetting
 from .launcher import Site
 from .providers.base import Provider
+from .proxy.ledger import Ledger
 from .proxy.server import bind, url_of
 from .settings import (
     HOST,
@@ -35,12 +36,13 @@ LOOPBACK = ("localhost", "::1")
 
 @dataclass(frozen=True)
 class Chain:
-    """`sites[0]` is the proxy, at `url`; the others are what it needs."""
+    """`sites[0]` is the proxy, at `url`; the others are what it needs. What it uses is counted in `ledger`."""
 
     provider: Provider
     url: str
     token: Secret
     sites: list[Site]
+    ledger: Ledger
 
 
 def connect(settings: Settings) -> Chain:
@@ -50,14 +52,14 @@ def connect(settings: Settings) -> Chain:
     if token is None and not is_loopback(host):
         raise BadSetting(f"{host} can be reached by others.", f"Set {TOKEN.name} to what they must present.")
     token = token or Secret(secrets.token_urlsafe(32))
-    listener = bind(host, settings[PORT])
+    listener, ledger = bind(host, settings[PORT]), Ledger()
 
     def proxy() -> Starlette:
         from .proxy.app import create_app
 
-        return create_app(settings, provider, token=token)
+        return create_app(settings, provider, token=token, ledger=ledger)
 
-    return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites])
+    return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], ledger)
 
 
 def is_loopback(host: str) -> bool:
@@ -68,11 +70,16 @@ def backend(settings: Settings) -> tuple[Provider, list[Site]]:
     """The provider that the settings name, and what has to be served for it."""
     name = settings[PROVIDER]
     if name is None:
-        raise BadSetting(
-            "No account is set up.",
-            "Run `claudegpt setup`, or try it with `claudegpt demo`.",
-        )
+        raise no_account()
     return PROVIDERS[name](settings)
+
+
+def no_account() -> BadSetting:
+    return BadSetting(
+        "No account is set up.",
+        "Run `claudegpt setup` (without a terminal `claudegpt setup --provider openai --api-key-stdin <FILE`, or "
+        "chatgpt, codex, azure, demo), or try `claudegpt demo`.",
+    )
 
 
 def openai(settings: Settings) -> tuple[Provider, list[Site]]:

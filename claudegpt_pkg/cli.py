@@ -82,6 +82,7 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     from . import launcher
     from .chain import connect
     from .isolation import config_folder
+    from .proxy.ledger import last_line
     from .session import plan, read_user_setup
 
     chain = connect(settings)
@@ -96,7 +97,10 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     )
     if session.set_aside:
         console.say(f"set aside for this session, from your Claude settings: {', '.join(session.set_aside)}")
-    return launcher.run(program, session, chain.sites, runs=settings.dirs.state / "run")
+    status = launcher.run(program, session, chain.sites, runs=settings.dirs.state / "run")
+    if chain.ledger.models and sys.stderr.isatty():
+        console.say(last_line(chain.ledger.total, metered=chain.provider.metered))
+    return status
 
 
 def told(flags: Mapping[str, str], args: list[str]) -> tuple[Settings, list[str]]:

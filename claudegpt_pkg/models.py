@@ -59,6 +59,15 @@ class Model:
     efforts: tuple[str, ...] = EFFORTS
     price: tuple[float, float, float] | None = None  # input, cached input, output
 
+    def cost(self, tokens_in: int, cached: int, tokens_out: int) -> float | None:
+        """Dollars of one request at list price, None where that is not known; `cached` is a part of `tokens_in`."""
+        if self.price is None:
+            return None
+        fresh, from_cache, out = self.price
+        dearer_in, dearer_out = LONG_PROMPT_FACTORS if tokens_in > LONG_PROMPT else (1.0, 1.0)
+        paid_in = ((tokens_in - cached) * fresh + cached * from_cache) * dearer_in
+        return (paid_in + tokens_out * out * dearer_out) / 1e6
+
     @property
     def name(self) -> str:
         """How people write it: gpt-6.1-sol → GPT-6.1 Sol."""
@@ -130,6 +139,8 @@ def known(model: str) -> Model:
 # Recorded November 2026: windows and prices of the OpenAI API, effort levels of the Codex CLI 0.169.0's bundled list.
 UNKNOWN_WINDOW = 272_000
 API_WINDOW = 1_050_000
+LONG_PROMPT = 272_000  # input tokens of one request above which all of it costs more
+LONG_PROMPT_FACTORS = (2.0, 1.5)  # input, output
 LOW_TO_MAX = ("low", "medium", "high", "xhigh", "max")
 LOW_TO_XHIGH = ("low", "medium", "high", "xhigh")
 NONE_TO_XHIGH = ("none", "low", "medium", "high", "xhigh")

@@ -47,6 +47,7 @@ class Provider:
     session_header: str | None = None  # carries the conversation's cache key on each request
     models: Mapping[str, Model] = field(default_factory=dict)  # the account's catalogue, where known
     models_url: str | None = None  # of GET …/models, where the backend has a list for this account (catalog.py)
+    metered: bool = True  # each token has its price; else a plan covers them
     account: str = ""  # whose list that is, where one address serves several accounts
     usage_url: str | None = None  # of GET …/usage, where the backend says what is left of the plan (status.py)
     login: TokenFile | None = None  # the file that holds the login, where it is one

@@ -102,6 +102,7 @@ def plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whos
         session_header="session-id",
         models=OFFLINE | (seen.models if seen else {}),
         models_url=models_url,
+        metered=False,
         account=account,
         usage_url=usage_url(base),
         login=file,

@@ -30,8 +30,9 @@ from ..settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings
 from ..trace import Traces
 from ..translate import anthropic
 from ..translate.sse import encode
+from .ledger import Ledger
 from .remembered import recall, remember
-from .routes import CountTokens, Messages, Models, error_response, health, no_route
+from .routes import CountTokens, Messages, Models, Usage, error_response, health, no_route
 from .turn import Patience, Proxy, Rules
 from .upstream import new_client
 
@@ -40,15 +41,23 @@ DEFAULT_PATIENCE = Patience()
 
 
 def create_app(
-    settings: Settings, provider: Provider, *, token: Secret, patience: Patience = DEFAULT_PATIENCE
+    settings: Settings,
+    provider: Provider,
+    *,
+    token: Secret,
+    patience: Patience = DEFAULT_PATIENCE,
+    ledger: Ledger | None = None,
 ) -> Starlette:
-    """The proxy for one account. Raises BadSetting for a setting that cannot be used."""
+    """The proxy for one account, which counts in `ledger` what it uses.
+
+    Raises BadSetting for a setting that cannot be used.
+    """
     traces = Traces(settings.trace_dir, settings[TRACE_MAX_MB] << 20) if settings[TRACE] else None
     client = new_client()
     cache = settings.dirs.cache
     learnt = recall(cache, provider)
-    proxy = Proxy(provider, Rules.of(settings), client, traces, patience, dict(learnt))
-    models = Models(proxy)
+    proxy = Proxy(provider, Rules.of(settings), client, traces, patience, dict(learnt), ledger or Ledger())
+    models, usage = Models(proxy), Usage(proxy)
     limit = settings[JSON_LIMIT]
 
     @asynccontextmanager
@@ -68,6 +77,8 @@ def create_app(
             Route("/v1/messages/count_tokens", CountTokens(proxy, limit), methods=["POST"]),
             Route("/v1/models", models.list),
             Route("/v1/models/{model_id:path}", models.one),
+            Route("/usage", usage.whole),
+            Route("/status-line", usage.line, methods=["POST"]),
             Route("/health", health),
             Route("/", health),
         ],

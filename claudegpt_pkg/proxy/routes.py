@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
@@ -26,9 +26,11 @@ from ..translate.jsontext import loads
 from ..translate.sse import Event, encode
 from ..translate.tokens import count_tokens
 from ..translate.validate import check_request
+from .status_line import status_line
 from .turn import Ask, Patience, Proxy, Turn, plan, translated
 
 SESSION_ID = re.compile(r"[!-~]+")
+STATUS_LIMIT = 1 << 20  # bytes
 STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -189,6 +191,26 @@ class Models:
     def _info(self, model_id: str, served_by: str) -> dict[str, Any]:
         model = self._proxy.provider.model(served_by)
         return anthropic.model_info(model_id, display_name=model.name, window=model.window)
+
+
+class Usage:
+    """GET /usage, and POST /status-line: what this session has used, for programs and in a line for people."""
+
+    def __init__(self, proxy: Proxy):
+        self._proxy = proxy
+
+    async def whole(self, request: Request) -> Response:
+        return JSONResponse(self._proxy.ledger.as_json())
+
+    async def line(self, request: Request) -> Response:
+        """The body is what Claude Code hands to a `statusLine` command."""
+        try:
+            told = loads(await read_body(request, STATUS_LIMIT))
+        except ValueError as problem:
+            raise InvalidRequest(f"The request body is not JSON: {problem}.") from None
+        if not isinstance(told, dict):
+            raise InvalidRequest("The request body is not a JSON object.")
+        return PlainTextResponse(status_line(told, self._proxy) + "\n")
 
 
 async def health(request: Request) -> Response:

@@ -47,6 +47,7 @@ from ..translate.sse import Event
 from ..translate.stream import MessageStream, Reply, ResponseFailed
 from ..translate.tools import ToolRules
 from .failures import Report, may_retry, ours
+from .ledger import Ledger
 from .lessons import Lessons, lesson
 from .upstream import Limits, Refused, open_stream
 
@@ -107,6 +108,7 @@ class Proxy:
     traces: Traces | None = None
     patience: Patience = field(default_factory=Patience)
     lessons: dict[str, Lessons] = field(default_factory=dict)  # by model
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 @dataclass(frozen=True)
@@ -270,12 +272,14 @@ class Turn:
             proxy.client, proxy.provider, self._body, cache_key=target.cache_key, limits=proxy.rules.limits
         ) as upstream:
             self._mark("accepted")
+            proxy.ledger.note(upstream.headers)
             sink.accepted(self._start)
             async for events in upstream:
                 ours, failure = receive_all(stream, events)
                 if ours and (self._real or not failure):
                     if not self._real:
                         self._commit()
+                    upstream.begun = upstream.begun or any(map(is_delta, ours))
                     await sink.emit(self._seen(ours))
                 if failure:
                     raise failure
@@ -284,6 +288,7 @@ class Turn:
             if stream.done and stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
                 await upstream.drain()
         stream.finish()
+        proxy.ledger.add(proxy.provider.model(target.model), stream.usage)
         self._record["usage"] = stream.usage
         self._mark("done")
 
@@ -323,6 +328,10 @@ class Turn:
         if self._proxy.traces:
             record = {**self._record, "milliseconds": self._marks}
             self._proxy.traces.keep(self.id, record, {"request": self._asked, "sent": self._body}, self._folder)
+
+
+def is_delta(event: Event) -> bool:
+    return bool(event["type"] == "content_block_delta")
 
 
 def receive_all(stream: MessageStream, events: list[Event]) -> tuple[list[Event], Exception | None]:

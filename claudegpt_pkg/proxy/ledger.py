@@ -1,0 +1,144 @@
+"""What a session has used and what is left: counted as answers end; read by the status line, `GET /usage` and the last
+line of the session.
+
+    ledger.note(headers)          # of an answer that begins: a ChatGPT plan says there how much of it is left
+    ledger.add(model, usage)      # the usage of an answer that has ended, in the Messages API's words
+    ledger.total                  # all models together
+
+A turn here is one answered request, whoever asked: the conversation, its agents, the client's own side requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..models import Model
+
+MINUTES_A_DAY = 24 * 60
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Tokens, and dollars at list price: None as soon as one model's price is not known."""
+
+    turns: int = 0
+    tokens_in: int = 0  # cached ones included
+    cached: int = 0
+    tokens_out: int = 0
+    cost: float | None = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.turns + other.turns,
+            self.tokens_in + other.tokens_in,
+            self.cached + other.cached,
+            self.tokens_out + other.tokens_out,
+            None if self.cost is None or other.cost is None else self.cost + other.cost,
+        )
+
+    @property
+    def hit_rate(self) -> float:
+        """The share of the input that the upstream's prompt cache had, 0 to 1."""
+        return self.cached / self.tokens_in if self.tokens_in else 0.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """One of a plan's limits: how much of it is used, and when it begins anew (seconds of the epoch)."""
+
+    used_percent: float
+    minutes: float | None = None
+    resets_at: float | None = None
+
+    @property
+    def left(self) -> int:
+        return max(0, round(100 - self.used_percent))
+
+    @property
+    def name(self) -> str:
+        """ "5 h", "7 d"; empty where the length is not known."""
+        if not self.minutes:
+            return ""
+        days = self.minutes / MINUTES_A_DAY
+        return f"{days:g} d" if days >= 1 else f"{self.minutes / 60:g} h"
+
+
+@dataclass
+class Ledger:
+    """One session's."""
+
+    models: dict[str, Spent] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()  # as the last answer told them
+
+    @property
+    def total(self) -> Spent:
+        return sum(self.models.values(), Spent())
+
+    def add(self, model: Model, usage: Mapping[str, Any]) -> None:
+        spent = spent_on(model, usage)
+        self.models[model.id] = self.models.get(model.id, Spent()) + spent
+
+    def note(self, headers: Mapping[str, str]) -> None:
+        found = (read_window(headers, f"x-codex-{name}") for name in ("primary", "secondary"))
+        if windows := tuple(window for window in found if window):
+            self.windows = windows
+
+    def scarcest(self) -> Window | None:
+        """The limit of which least is left."""
+        return min(self.windows, key=lambda window: window.left, default=None)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "total": asdict(self.total),
+            "models": {name: asdict(spent) for name, spent in self.models.items()},
+            "limits": [asdict(window) for window in self.windows],
+        }
+
+
+def spent_on(model: Model, usage: Mapping[str, Any]) -> Spent:
+    cached = usage.get("cache_read_input_tokens") or 0
+    tokens_in = cached + (usage.get("input_tokens") or 0) + (usage.get("cache_creation_input_tokens") or 0)
+    tokens_out = usage.get("output_tokens") or 0
+    return Spent(1, tokens_in, cached, tokens_out, model.cost(tokens_in, cached, tokens_out))
+
+
+def read_window(headers: Mapping[str, str], prefix: str) -> Window | None:
+    used = number(headers.get(f"{prefix}-used-percent"))
+    if used is None:
+        return None
+    minutes = number(headers.get(f"{prefix}-window-minutes"))
+    return Window(used, minutes, number(headers.get(f"{prefix}-reset-at")) or None)
+
+
+def number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def last_line(spent: Spent, *, metered: bool) -> str:
+    """What a session was, in a line: "3 turns · 41.2k tokens in (87% cached), 1.2k out · about $0.04 at list price"."""
+    turns = "1 turn" if spent.turns == 1 else f"{spent.turns} turns"
+    tokens = f"{short(spent.tokens_in)} tokens in ({spent.hit_rate:.0%} cached), {short(spent.tokens_out)} out"
+    if not metered:
+        return f"{turns} · {tokens} · on your plan"
+    return f"{turns} · {tokens}" + (f" · about {dollars(spent.cost)} at list price" if spent.cost is not None else "")
+
+
+def short(count: float) -> str:
+    """950, 14.5k, 272k, 1.05M"""
+    if count < 1000:
+        return str(round(count))
+    thousands = count / 1000
+    if thousands < 99.95:
+        return f"{thousands:.1f}k".replace(".0k", "k")
+    return f"{thousands:.0f}k" if thousands < 999.5 else f"{count / 1e6:.2f}".rstrip("0").rstrip(".") + "M"
+
+
+def dollars(cost: float) -> str:
+    if not cost:
+        return "$0"
+    return f"${cost:.2f}" if cost >= 0.1 else f"${cost:.4f}".rstrip("0").rstrip(".") if cost >= 0.0001 else "$0.0001"

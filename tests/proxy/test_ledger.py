@@ -1,0 +1,111 @@
+"""What a session has used: added up, priced, told in a line; and what is left of a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from claudegpt_pkg.models import known
+from claudegpt_pkg.proxy.ledger import Ledger, Spent, Window, last_line, short
+from claudegpt_pkg.translate import anthropic
+from tests.fakes.answers import answer, error
+from tests.fakes.backend import HEADERS, FakeBackend
+from tests.proxy.served import ask, served
+
+SOL = known("gpt-6.1-sol")  # $2 in, $0.10 cached, $10 out
+
+
+def spent(**fields: int) -> Spent:
+    ledger = Ledger()
+    ledger.add(SOL, anthropic.usage(**fields))
+    return ledger.total
+
+
+def test_a_turn_costs_what_the_list_says() -> None:
+    total = spent(input_tokens=100_000, cached_tokens=80_000, output_tokens=1_000)
+    assert (total.turns, total.tokens_in, total.cached, total.tokens_out) == (1, 100_000, 80_000, 1_000)
+    assert total.cost == pytest.approx(20_000 * 2e-6 + 80_000 * 0.1e-6 + 1_000 * 10e-6)
+    assert total.hit_rate == 0.8
+
+
+def test_what_is_written_to_the_cache_is_input() -> None:
+    assert spent(input_tokens=5_000, cache_write_tokens=4_864).tokens_in == 5_000
+
+
+def test_above_272k_everything_costs_more() -> None:
+    below, above = (spent(input_tokens=tokens, output_tokens=1_000).cost for tokens in (272_000, 272_001))
+    assert below == pytest.approx(272_000 * 2e-6 + 0.01)
+    assert above == pytest.approx(272_001 * 4e-6 + 0.015)
+
+
+def test_models_are_counted_apart_and_together() -> None:
+    ledger = Ledger()
+    for name in ("gpt-6.1-sol", "gpt-6-luna", "gpt-6.1-sol"):
+        ledger.add(known(name), anthropic.usage(input_tokens=10, output_tokens=1))
+    assert {name: each.turns for name, each in ledger.models.items()} == {"gpt-6.1-sol": 2, "gpt-6-luna": 1}
+    assert ledger.total.turns == 3
+
+
+def test_a_price_that_is_not_known_makes_the_whole_unknown() -> None:
+    ledger = Ledger()
+    ledger.add(SOL, anthropic.usage(input_tokens=10))
+    ledger.add(known("llama"), anthropic.usage(input_tokens=10))
+    assert ledger.models["gpt-6.1-sol"].cost and ledger.total.cost is None
+
+
+@pytest.mark.parametrize(
+    ("total", "said"),
+    [
+        (Spent(3, 41_200, 35_844, 1_200, 0.042), "3 turns · 41.2k tokens in (87% cached), 1.2k out · about $0.042"),
+        (Spent(1, 950, 0, 12, 0.00001), "1 turn · 950 tokens in (0% cached), 12 out · about $0.0001"),
+        (Spent(1, 950, 0, 12, 0.0), "1 turn · 950 tokens in (0% cached), 12 out · about $0"),
+        (
+            Spent(40, 3_100_000, 3_007_000, 99_960, 12.345),
+            "40 turns · 3.1M tokens in (97% cached), 100k out · about $12.35",
+        ),
+    ],
+)
+def test_the_last_line_of_a_session_that_is_paid_by_the_token(total: Spent, said: str) -> None:
+    assert last_line(total, metered=True) == f"{said} at list price"
+
+
+def test_the_last_line_without_a_price_or_on_a_plan() -> None:
+    unpriced = Spent(2, 2_000, 0, 10, None)
+    assert last_line(unpriced, metered=True) == "2 turns · 2k tokens in (0% cached), 10 out"
+    assert last_line(unpriced, metered=False) == "2 turns · 2k tokens in (0% cached), 10 out · on your plan"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(999, "999"), (1_000, "1k"), (14_549, "14.5k"), (272_000, "272k"), (1_050_000, "1.05M")]
+)
+def test_counts_are_short(count: int, text: str) -> None:
+    assert short(count) == text
+
+
+def test_a_plans_limits_are_read_from_an_answers_headers() -> None:
+    ledger = Ledger()
+    ledger.note(HEADERS["chatgpt"])
+    five_hours, week = ledger.windows
+    assert (five_hours.name, five_hours.left, five_hours.resets_at) == ("5 h", 88, 1_795_003_600)
+    assert (week.name, week.left) == ("7 d", 60)
+    assert ledger.scarcest() is week
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-codex-primary-used-percent": "lots"}])
+def test_headers_that_say_nothing_leave_what_is_known(headers: dict[str, str]) -> None:
+    ledger = Ledger(windows=(Window(12),))
+    ledger.note(headers)
+    assert ledger.windows == (Window(12),)
+
+
+def test_answers_are_counted_failures_are_not(backend: FakeBackend, tmp_path: Path) -> None:
+    backend.script(answer("one"), error(400, "invalid_prompt", "no"), answer("two"))
+    with served(backend, tmp_path) as proxy:
+        proxy.events(ask("x"))
+        proxy.error(ask("x"))
+        proxy.message(ask("x", stream=False))
+        told = proxy.client.get("/usage").json()
+    assert told["total"]["turns"] == 2 and told["total"]["cost"] > 0
+    assert told["models"]["gpt-6.1-sol"] == told["total"]
+    assert told["limits"] == []

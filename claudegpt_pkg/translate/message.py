@@ -69,9 +69,10 @@ def with_texts(block: dict[str, Any], texts: dict[str, list[str]]) -> dict[str, 
     return {**block, **whole}
 
 
-def tool_input(text: str) -> Any:
-    """A call's arguments as an object; where the model's JSON is broken, its text, so that nothing is lost."""
+def tool_input(text: str) -> dict[str, Any]:
+    """A call's arguments as an object; where the model wrote anything else, its text, so that nothing is lost."""
     try:
-        return loads(text)
+        value = loads(text)
     except ValueError:
-        return {"_unparsed_arguments": text}
+        value = None
+    return value if isinstance(value, dict) else {"_unparsed_arguments": text}

@@ -259,12 +259,12 @@ def test_a_client_that_goes_away_ends_its_upstream_request(
     backend.script(answer("one two", stall_after=after))
     connection = leaving(ask(stream=stream))
     request = backend.wait_request()
-    wait_until(lambda: request.sent == after, "the upstream's silence")
+    wait_until(lambda: request.sent == after, lambda: "the upstream's silence")
     if stream and after == 5:
         assert b"one" in read_until(connection, b"one")
     connection.close()
     request.wait_left(5)
-    wait_until(lambda: tasks(proxy) == 0, "the turn's end")
+    wait_until(lambda: tasks(proxy) == 0, lambda: "the turn's end")
     assert proxy.trace()["error"] == {"kind": "cancelled", "message": "the client went away"}
 
 
@@ -276,7 +276,7 @@ def test_a_client_that_goes_away_between_two_attempts_is_not_served_any_more(
         client = httpx.Client(base_url=proxy.url, headers={"x-api-key": TOKEN}, timeout=0.3)
         with pytest.raises(httpx.ReadTimeout):
             client.post("/v1/messages", json=ask())
-        wait_until(lambda: tasks(proxy) == 0, "the turn's end")
+        wait_until(lambda: tasks(proxy) == 0, lambda: "the turn's end")
     assert len(backend.requests) == 1
 
 
@@ -291,8 +291,8 @@ def test_a_hundred_interrupted_answers_leave_nothing_behind(
         connection.close()
     for request in backend.requests:
         request.wait_left(5)
-    wait_until(lambda: tasks(proxy) == 0, "the end of all turns")
-    wait_until(lambda: open_descriptors() <= descriptors, "the end of all connections")
+    wait_until(lambda: tasks(proxy) == 0, lambda: "the end of all turns")
+    wait_until(lambda: open_descriptors() <= descriptors, lambda: "the end of all connections")
 
 
 def open_descriptors() -> int:
@@ -336,7 +336,7 @@ def test_a_whole_answer_is_the_folded_stream(backend: FakeBackend, proxy: Served
 
 
 def test_a_whole_answer_that_fails_has_its_status_however_late(backend: FakeBackend, proxy: Served) -> None:
-    backend.script(overloaded("Half of it"))
+    backend.route(lambda _: True, overloaded("Half of it"))
     response, error = proxy.error(ask(stream=False))
     assert response.status_code == 529 and error["type"] == "overloaded_error"
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from tests import grammar
-from tests.fakes.backend import DEADLINE, FakeBackend, wait_until
+from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.clients import binary
-from tests.real.screen import Screen
+from tests.real.screen import PS1, Screen
 from tests.real.tapped import LEFT, WHOLE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -115,7 +115,7 @@ class Session:
         """A terminal with an interactive shell in the work folder, where `claudegpt` is the command."""
         line = " ".join(COMMAND)
         rc = self.home / "shell"
-        rc.write_text(f"PS1='$ '\nclaudegpt() {{ {line} \"$@\"; }}\n")
+        rc.write_text(f"PS1='{PS1}'\nclaudegpt() {{ {line} \"$@\"; }}\n")
         shell = ["bash", "--noprofile", "--rcfile", str(rc), "-i"]
         return Screen(shell, cwd=self.work, env=self.env, columns=columns, lines=lines)
 
@@ -129,16 +129,14 @@ class Session:
 
     def check(self) -> None:
         self.streams()
-        wait_until(lambda: not list(self.processes()), f"no process of the session is left: {list(self.processes())}")
+        wait_until(lambda: not self.processes(), lambda: f"these to end: {self.processes()}")
         runs = self.home / "claudegpt" / "state" / "run"
         assert not runs.exists() or not list(runs.iterdir()), "a run's private folder is left behind"
 
-    def processes(self) -> Iterator[str]:
-        """The command lines of what still runs in this home."""
+    def processes(self) -> list[tuple[int, str]]:
+        """(process id, command line) of whatever runs in this home."""
         mark = f"HOME={self.home}".encode()
-        for pid, words, environ in running():
-            if mark in environ and pid != os.getpid():
-                yield words
+        return [(pid, words) for pid, words, environ in running() if mark in environ]
 
 
 def running() -> Iterator[tuple[int, str, list[bytes]]]:
@@ -150,6 +148,3 @@ def running() -> Iterator[tuple[int, str, list[bytes]]]:
         except OSError:
             continue  # it ended while we looked, or is another user's
         yield int(folder.name), words.strip(), environ
-
-
-__all__ = ["DEADLINE", "Ran", "Session"]

@@ -2,50 +2,13 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from claudegpt_pkg import files
-
-ROOT = Path(__file__).parents[1]
-
-# Counts down at each system call that can change a file, and kills the process at zero.
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from claudegpt_pkg import files
-
-left = int(sys.argv[2])
-
-def counting(name):
-    real = getattr(os, name)
-    def call(*args, **kwargs):
-        global left
-        left -= 1
-        if left == 0:
-            if name == "write":
-                real(args[0], args[1][:len(args[1]) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **kwargs)
-    setattr(os, name, call)
-
-for name in ("open", "write", "fsync", "ftruncate", "lseek", "replace", "rename", "unlink", "close"):
-    counting(name)
-with files.beside(Path(sys.argv[1]), room=1000) as draft:
-    draft.publish("new " * 100)
-print(left)
-"""
-
-
-def killed_at(call: int, path: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", KILLED, str(path), str(call)], capture_output=True, text=True, cwd=ROOT
-    )
+from tests import killed
 
 
 def test_a_file_is_private_from_its_creation_and_its_folder_too(tmp_path: Path) -> None:
@@ -113,17 +76,25 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+PUBLISHING = """
+from pathlib import Path
+from claudegpt_pkg import files
+from tests import killed
+
+arm()
+with files.beside(Path(sys.argv[1]) / "file", room=1000) as draft:
+    draft.publish("new " * 100)
+"""
+
+
 def test_killed_at_any_write_the_file_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "file"
     old, new = "old " * 200, "new " * 100
-    seen = set()
-    for call in range(1, 40):
+    path.write_text(old)
+
+    def check() -> str:
+        found = path.read_text()
         path.write_text(old)
-        done = killed_at(call, path)
-        seen.add(path.read_text())
-        assert path.read_text() in (old, new), f"killed at call {call}"
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-    assert done.returncode == 0 and call > 8, "the whole of it was not walked through"
-    assert seen == {old, new}
+        return found
+
+    assert killed.walk(PUBLISHING, tmp_path, check, least=8) == {old, new}

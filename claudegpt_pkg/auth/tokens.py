@@ -18,7 +18,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +50,7 @@ class Tokens:
     refresh: Secret | None = None
     id_token: Secret | None = None
     stated_account: str | None = None
+    replaced: frozenset[Secret] = field(default=frozenset(), compare=False)  # the access tokens before this one
 
     @cached_property
     def access_claims(self) -> oauth.Claims:
@@ -86,6 +87,7 @@ class Tokens:
             access=grant.access,
             refresh=grant.refresh or self.refresh,
             id_token=grant.id_token or self.id_token,
+            replaced=self.replaced | {self.access},
         )
 
     @classmethod
@@ -94,14 +96,9 @@ class Tokens:
         return cls(grant.access, grant.refresh, grant.id_token, oauth.claims(grant.id_token).account_id)
 
     def newer_than(self, other: Tokens) -> bool:
-        """Whether these were made after `other`: a renewal that could not be saved must not be undone by an old file.
-
-        Another account's always were: somebody logged in.
-        """
-        if self.access == other.access:
-            return False
-        mine, others = self.access_claims.issued_at, other.access_claims.issued_at
-        return self.account_id != other.account_id or mine is None or others is None or mine >= others
+        """Whether somebody else made these: not `other`, nor what it replaced, which a file that could not be written
+        still holds."""
+        return self.access != other.access and self.access not in other.replaced
 
 
 class CutOff(NotLoggedIn):

@@ -1,0 +1,55 @@
+"""`claudegpt serve` as a user starts it, and the `anthropic` package as a client that knows nothing of us."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import anthropic
+import pytest
+
+from tests import grammar
+from tests.fakes.backend import FakeBackend
+from tests.real.session import COMMAND, ROOT
+from tests.real.tapped import WHOLE
+
+
+@pytest.fixture
+def exports(tmp_path: Path, backend: FakeBackend) -> Iterator[dict[str, str]]:
+    """The variables that the two `export` lines set. Every stream served is held against the grammar at the end."""
+    taps = tmp_path / "taps"
+    taps.mkdir()
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+        "TAP_FOLDER": str(taps),
+        "CLAUDEGPT_HOME": str(tmp_path / "claudegpt"),
+        "CLAUDEGPT_PROVIDER": "openai",
+        "OPENAI_API_KEY": "test-key",
+        "OPENAI_BASE_URL": backend.url,
+    }
+    with subprocess.Popen([*COMMAND, "serve"], env=env, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as server:
+        assert server.stdout
+        lines = [server.stdout.readline() for _ in range(2)]
+        found = [re.fullmatch(r"export (\w+)=(\S+)\n", line) for line in lines]
+        assert all(found), lines
+        yield {match[1]: match[2] for match in found if match}
+        server.send_signal(signal.SIGINT)
+        assert server.wait(5) in (0, 130)
+        assert server.stdout.read() == ""
+    for path in taps.iterdir():
+        grammar.check(path.read_bytes(), whole=path.suffix == WHOLE)
+
+
+@pytest.fixture
+def client(exports: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[anthropic.Anthropic]:
+    """The client as it configures itself from those variables."""
+    for name, value in exports.items():
+        monkeypatch.setenv(name, value)
+    with anthropic.Anthropic(max_retries=0) as client:
+        yield client

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -39,7 +40,7 @@ from ..settings import (
     Settings,
 )
 from ..trace import Traces
-from ..translate.effort import EffortRules, resolve
+from ..translate.effort import STANDS_FOR, EffortRules, resolve
 from ..translate.message import Folder, Message
 from ..translate.prompt import Identity
 from ..translate.request import Target, Translation, conversation_key, translate
@@ -70,7 +71,8 @@ class Rules:
     def of(cls, settings: Settings) -> Rules:
         general, with_tools = settings[EFFORT], settings[TOOLS_REASONING]
         dropped: tuple[str, ...] = settings[DROP_TOOLS]
-        rules = EffortRules(default=general, most_with_tools=with_tools)
+        level = settings[REASONING_OPUS] if settings.source(REASONING_OPUS) == "flag" else None  # cli.told
+        rules = EffortRules(default=general, most_with_tools=with_tools, forced=level if level in STANDS_FOR else None)
         return cls(
             passthrough=settings[PASSTHROUGH],
             identity=settings[IDENTITY],
@@ -199,6 +201,7 @@ class Turn:
         self._asked_again = False  # after an empty answer
         self._folder = Folder()
         self._record: dict[str, Any] = {"id": self.id, "began": self.began}
+        self._learned: list[str] = []  # refusals that made the request another
         self._marks: dict[str, float] = {}  # milliseconds since the turn began
 
     @property
@@ -210,14 +213,8 @@ class Turn:
         """Answer into `sink`. Raises ClaudegptError when there is no answer, or only a part of one."""
         try:
             await self._until_answered(sink)
-        except ClaudegptError as error:
-            self._record["error"] = {"kind": error.kind, "status": error.status, "message": str(error)}
-            raise
-        except asyncio.CancelledError:
-            self._record["error"] = {"kind": "cancelled", "message": "the client went away"}
-            raise
         finally:
-            self._keep_trace()
+            self._keep_trace(sys.exception())
 
     async def _until_answered(self, sink: Sink) -> None:
         attempt, delay = 1, self._proxy.patience.retry
@@ -285,12 +282,12 @@ class Turn:
                     raise failure
                 if stream.done:
                     break
-            if stream.done and stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
+            stream.finish()
+            proxy.ledger.add(proxy.provider.model(target.model), stream.usage)
+            self._record["usage"] = stream.usage
+            self._mark("done")
+            if stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
                 await upstream.drain()
-        stream.finish()
-        proxy.ledger.add(proxy.provider.model(target.model), stream.usage)
-        self._record["usage"] = stream.usage
-        self._mark("done")
 
     def _start(self) -> list[Event]:
         """The handshake, of whichever attempt is under way."""
@@ -311,10 +308,9 @@ class Turn:
     def _learn(self, report: Report) -> bool:
         """Whether the refusal taught something, so that the request is worth sending again without it."""
         learned = lesson(report, self._plan.lessons, self._sent)
-        so_far = self._record.setdefault("learned", [])
-        if learned is None or len(so_far) >= MOST_LESSONS:
+        if learned is None or len(self._learned) >= MOST_LESSONS:
             return False
-        so_far.append(report.message)
+        self._learned.append(report.message)
         model, lessons = self._plan.choice.model, self._proxy.lessons
         if model in lessons:  # perhaps another turn has learnt something else meanwhile
             learned = lesson(report, lessons[model], self._sent) or lessons[model]
@@ -324,10 +320,21 @@ class Turn:
     def _mark(self, name: str) -> None:
         self._marks[name] = round((time.perf_counter() - self._clock) * 1000, 2)
 
-    def _keep_trace(self) -> None:
+    def _keep_trace(self, problem: BaseException | None) -> None:
         if self._proxy.traces:
-            record = {**self._record, "milliseconds": self._marks}
+            record = {**self._record, "learned": self._learned, "milliseconds": self._marks}
+            if problem and "done" not in self._marks:
+                record["error"] = error_record(problem)
             self._proxy.traces.keep(self.id, record, {"request": self._asked, "sent": self._body}, self._folder)
+
+
+def error_record(problem: BaseException) -> dict[str, Any]:
+    """How a turn ended that did not come to its end, for its trace."""
+    if isinstance(problem, ClaudegptError):
+        return {"kind": problem.kind, "status": problem.status, "message": str(problem)}
+    if isinstance(problem, asyncio.CancelledError):
+        return {"kind": "cancelled", "message": "the client went away"}
+    return {"kind": "bug", "message": repr(problem)}
 
 
 def is_delta(event: Event) -> bool:

@@ -1,16 +1,43 @@
-"""One turn through the real app and real sockets: attempts, lessons, what the client sees of each failure."""
+"""One turn through the real app and real sockets: attempts, lessons, and what the client sees of each failure."""
 
 from __future__ import annotations
 
+import json
+import socket
+import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from claudegpt_pkg.proxy.turn import Patience
+import pytest
+
+from claudegpt_pkg.proxy.turn import ATTEMPTS, MOST_LESSONS, Patience
 from tests import grammar
-from tests.fakes.answers import EOF, Bytes, answer, failed, reasoning, sse
-from tests.fakes.backend import FakeBackend, Request
-from tests.proxy.served import Served, ask, served
+from tests.fakes.answers import (
+    EOF,
+    Answer,
+    Bytes,
+    HttpError,
+    Item,
+    Reply,
+    answer,
+    call,
+    error,
+    error_event,
+    failed,
+    incomplete,
+    overloaded,
+    reasoning,
+    sse,
+    text,
+)
+from tests.fakes.backend import FakeBackend, Request, wait_until
+from tests.proxy.served import KEY, TOKEN, Served, ask, served
+from tests.proxy.wire import chunk, listening, read_request, stream_head
 
 OVERLOADED = "server_is_overloaded"
+THINKING: dict[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
+TOOLS = [{"name": "Bash", "description": "Run it", "input_schema": {"type": "object", "properties": {}}}]
 
 
 def test_an_answer_comes_through(backend: FakeBackend, proxy: Served) -> None:
@@ -18,19 +45,162 @@ def test_an_answer_comes_through(backend: FakeBackend, proxy: Served) -> None:
     assert grammar.text_of(proxy.events(ask())) == "Hello there."
 
 
-def in_one_piece(request: Request) -> Bytes:
-    """A stream that says something and fails, all in one chunk."""
-    events = answer(reasoning("Thinking."), "Text", end=failed(OVERLOADED, "Busy.")).events(
-        request.body, {"input_tokens": 1}
-    )
-    return Bytes((b"".join(map(sse, events)),))
+def test_our_patience_is_within_the_clients() -> None:
+    assert Patience().hold <= 3 and Patience().ping <= 15
+    assert sum(Patience().retry * 2**attempt for attempt in range(ATTEMPTS - 1)) < 5
 
 
-def test_what_arrived_together_with_a_failure_was_never_sent_and_is_asked_for_again(
+# Attempts before the first real event.
+
+PASSING: dict[str, Reply] = {
+    "500": error(500, "server_error", "Oh.", kind="server_error"),
+    "502": HttpError(502, "<html>Bad Gateway</html>"),
+    "503": error(503, OVERLOADED, "Busy."),
+    "504": HttpError(504, None),
+    "408": HttpError(408, None),
+    "409": HttpError(409, None),
+    "429 for a moment": error(429, "rate_limit_exceeded", "Slow down.", headers={"retry-after-ms": "20"}),
+    "429 in words": error(429, "rate_limit_exceeded", "Please try again in 20ms."),
+    "a block page": HttpError(403, "<html>Just a moment...</html>"),
+    "no event at all": Bytes(()),
+    "a connection reset": answer("x", cut_after=0),
+    "reset after the handshake": answer("x", cut_after=2),
+    "the end after the handshake": answer(end=EOF),
+    "overload inside a 200": overloaded(),
+    "a rate limit inside a 200": answer(end=failed("rate_limit_exceeded", "Please try again in 20ms.")),
+    "an error event": answer(end=error_event("server_error", "Oh.")),
+    "a nested error event": answer(end=error_event(OVERLOADED, "Oh.", nested=True)),
+    "a page instead of a stream": Bytes((b"<html></html>",), {"content-type": "text/html"}),
+    "nonsense": Bytes((b"data: {nonsense\n\n",)),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_passes_by_itself_is_never_seen_by_the_client(
+    backend: FakeBackend, proxy: Served, name: str, stream: bool
+) -> None:
+    backend.script(PASSING[name], answer("Here I am."))
+    if stream:
+        assert grammar.text_of(proxy.events(ask())) == "Here I am."
+    else:
+        assert proxy.message(ask(stream=False))["content"][0]["text"] == "Here I am."
+    assert backend.requests[0].raw == backend.requests[1].raw
+
+
+def test_an_upstream_that_is_down_is_asked_a_few_times_and_then_named(tmp_path: Path) -> None:
+    with listening(lambda connection: connection.close()) as server, served(server.url, tmp_path) as proxy:
+        response, error = proxy.error(ask())
+    assert server.connections == ATTEMPTS
+    assert response.status_code == 502 and error["type"] == "api_error"
+    assert error["message"] == f"The connection to 127.0.0.1:{server.port} broke: the server closed it."
+    assert "x-should-retry" not in response.headers  # the client's own patience is longer
+
+
+FATAL: dict[str, tuple[Reply, int, str, dict[str, str]]] = {
+    "a bad request": (error(400, None, "No."), 400, "invalid_request_error", {}),
+    "a wrong key": (error(401, "invalid_api_key", "No."), 401, "authentication_error", {"x-should-retry": "false"}),
+    "no permission": (error(403, None, "No."), 403, "permission_error", {}),
+    "no such model": (error(404, "model_not_found", "No."), 404, "not_found_error", {}),
+    "a body too large": (HttpError(413, "<html></html>"), 413, "request_too_large", {}),
+    "a long rate limit": (
+        error(429, "rate_limit_exceeded", "No.", headers={"retry-after": "33"}),
+        429,
+        "rate_limit_error",
+        {"retry-after": "33"},
+    ),
+    "a long overload": (
+        error(503, None, "No.", headers={"retry-after": "33"}),
+        529,
+        "overloaded_error",
+        {"retry-after": "33"},
+    ),
+    "a rate limit without a word": (error(429, "rate_limit_exceeded", "No."), 429, "rate_limit_error", {}),
+    "no credit": (error(429, "insufficient_quota", "No."), 429, "rate_limit_error", {"x-should-retry": "false"}),
+    "the plan's limit": (
+        error(429, None, "No.", kind="usage_limit_reached", plan_type="plus", resets_in_seconds=60),
+        429,
+        "rate_limit_error",
+        {"x-should-retry": "false"},
+    ),
+    "a policy": (answer(end=failed("bio_policy", "No.")), 400, "invalid_request_error", {}),
+    "a prompt too long": (answer(end=failed("context_length_exceeded", "No.")), 400, "invalid_request_error", {}),
+    "the filter": (error(400, "content_filter", "No."), 400, "invalid_request_error", {}),
+}
+
+
+@pytest.mark.parametrize("name", FATAL)
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_does_not_pass_reaches_the_client_at_once_with_its_status(
+    backend: FakeBackend, proxy: Served, name: str, stream: bool
+) -> None:
+    reply, status, kind, headers = FATAL[name]
+    backend.script(reply)
+    response, told = proxy.error(ask(stream=stream))
+    assert (response.status_code, told["type"]) == (status, kind)
+    steering = {key: value for key, value in response.headers.items() if key in ("x-should-retry", "retry-after")}
+    assert steering == headers
+    assert "{" not in told["message"]
+
+
+def test_an_empty_answer_is_asked_for_again_once(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(answer(), answer("At last."))
+    assert grammar.text_of(proxy.events(ask())) == "At last."
+
+
+def test_a_second_empty_answer_is_an_error_that_says_so(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(answer(), answer())
+    response, told = proxy.error(ask())
+    assert response.status_code == 502 and response.headers["x-should-retry"] == "false"
+    assert told["message"] == "The model ended its turn without an answer. Ask again."
+
+
+def test_an_answer_without_content_that_was_cut_by_the_limit_is_no_empty_answer(
     backend: FakeBackend, proxy: Served
 ) -> None:
-    backend.script(in_one_piece, answer("Better."))
-    assert grammar.text_of(proxy.events(ask())) == "Better."
+    backend.script(answer(end=incomplete("max_output_tokens")))
+    assert grammar.stop_reason(proxy.events(ask())) == "max_tokens"
+
+
+# Between two attempts.
+
+
+def in_one_piece(*items: Item | str) -> Any:
+    """A stream that says something and fails, all in one chunk."""
+
+    def reply(request: Request) -> Bytes:
+        stream = answer(*items, end=failed(OVERLOADED, "Busy."))
+        return Bytes((b"".join(map(sse, stream.events(request.body, {"input_tokens": 1}))),))
+
+    return reply
+
+
+@pytest.mark.parametrize("items", [("Text.",), (reasoning("Thinking."), "Text."), (call("Bash"),)])
+def test_what_arrived_together_with_a_failure_was_never_sent_and_is_asked_for_again(
+    backend: FakeBackend, proxy: Served, items: tuple[Item | str, ...]
+) -> None:
+    backend.script(in_one_piece(*items), answer("Better."))
+    assert grammar.text_of(proxy.events(ask(tools=TOOLS, **THINKING))) == "Better."
+
+
+def test_what_arrived_before_it_is_sent(tmp_path: Path) -> None:
+    """The last delta and the failure in one piece: nothing of the answer is kept back."""
+    events = answer("one two", end=failed(OVERLOADED, "Busy.")).events({"model": "m"}, {"input_tokens": 1})
+    first = next(place for place, event in enumerate(events) if event["type"].endswith("text.delta")) + 1
+    seen = threading.Event()
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(stream_head() + chunk(b"".join(map(sse, events[:first]))))
+        seen.wait(20)
+        connection.sendall(chunk(b"".join(map(sse, events[first:]))) + chunk(b""))
+
+    with listening(handle) as server, served(server.url, tmp_path) as proxy, proxy.reading(ask()) as stream:
+        stream.until("content_block_delta")
+        seen.set()
+        heard = stream.to_the_end()
+    assert [event["delta"]["text"] for event in heard if event["type"] == "content_block_delta"] == ["one ", "two"]
+    assert heard[-1]["error"]["type"] == "overloaded_error"
 
 
 def test_a_handshake_sent_while_waiting_for_another_attempt_is_sent_once(backend: FakeBackend, tmp_path: Path) -> None:
@@ -44,23 +214,306 @@ def test_a_handshake_sent_while_waiting_for_another_attempt_is_sent_once(backend
         assert grammar.text_of(stream.to_the_end()) == "Second."
 
 
-def test_an_empty_answer_is_asked_for_again_once(backend: FakeBackend, proxy: Served) -> None:
-    backend.script(answer(), answer("At last."))
-    assert grammar.text_of(proxy.events(ask())) == "At last."
+# After the first real event.
+
+RICH = (reasoning("Thinking it over."), text("Some words."), call("Bash", command="ls -la"))
 
 
-def test_a_second_empty_answer_is_an_error_that_says_so(backend: FakeBackend, proxy: Served) -> None:
-    backend.script(answer(), answer())
-    response, told = proxy.error(ask())
-    assert response.headers["x-should-retry"] == "false"
-    assert "without an answer" in told["message"]
+def lengths() -> range:
+    return range(len(answer(*RICH).events({"model": "m"}, {"input_tokens": 1})))
 
 
-def test_claude_code_keeps_the_reasoning_even_where_it_asks_for_none(backend: FakeBackend, proxy: Served) -> None:
-    """Versions up to 2.1.20 name neither thinking nor effort for a model that they do not know."""
-    backend.script(answer(reasoning("Hm."), "Done."), answer(reasoning("Hm."), "Done."))
-    body = ask(tools=[{"name": "Bash", "input_schema": {"type": "object", "properties": {}}}])
-    kept = proxy.events(body, headers={"user-agent": "claude-cli/2.1.20 (external, cli)"})
-    assert [event["content_block"]["type"] for event in kept if "content_block" in event] == ["thinking", "text"]
-    plain = proxy.events(body, headers={"user-agent": "another"})
-    assert [event["content_block"]["type"] for event in plain if "content_block" in event] == ["text"]
+@pytest.mark.parametrize("count", lengths())
+@pytest.mark.parametrize("how", ["reset", "closed"])
+def test_a_stream_cut_at_any_event_never_looks_like_a_success(
+    backend: FakeBackend, proxy: Served, count: int, how: str
+) -> None:
+    backend.route(lambda _: True, cut(count) if how == "closed" else answer(*RICH, cut_after=count))
+    response = proxy.post(ask(tools=TOOLS, **THINKING))
+    if response.status_code == 200:
+        assert grammar.check(response.content)[-1]["type"] == "error"
+        assert b"message_stop" not in response.content
+    else:
+        assert response.status_code == 502
+        grammar.check_error(response.json())
+
+
+def cut(count: int) -> Any:
+    """The first `count` events, then the regular end of the body."""
+
+    def reply(request: Request) -> Bytes:
+        events = answer(*RICH).events(request.body, {"input_tokens": 1})
+        return Bytes(tuple(map(sse, events[:count])))
+
+    return reply
+
+
+@pytest.mark.parametrize("count", lengths())
+def test_cut_while_the_client_asks_for_the_whole_it_is_an_error(
+    backend: FakeBackend, proxy: Served, count: int
+) -> None:
+    backend.route(lambda _: True, cut(count))
+    response, _ = proxy.error(ask(tools=TOOLS, stream=False, **THINKING))
+    assert response.status_code == 502
+
+
+ENDS: dict[str, Any] = {
+    "failed": {"end": failed(OVERLOADED, "Busy.")},
+    "an error event": {"end": error_event("server_error", "Oh.")},
+    "a rate limit": {"end": failed("rate_limit_exceeded", "Please try again in 20ms.")},
+    "a refused parameter": {"end": failed("x", "Unsupported parameter: include")},
+    "the end": {"end": EOF},
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_after_the_first_real_event_nothing_is_asked_again(backend: FakeBackend, proxy: Served, name: str) -> None:
+    backend.script(replace(answer("one two", **ENDS[name]), stall_after=5))
+    with proxy.reading(ask()) as stream:
+        stream.until("content_block_delta")
+        backend.release()
+        events = stream.to_the_end()
+    assert events[-1]["type"] == "error" and len(backend.requests) == 1
+    assert grammar.check_error(events[-1])["message"]
+
+
+# Lessons.
+
+LESSONS: dict[str, tuple[HttpError, dict[str, Any], Any]] = {
+    "a summary": (
+        error(400, "unsupported_value", "Your organization must be verified.", param="reasoning.summary"),
+        THINKING,
+        lambda body: "summary" not in body["reasoning"],
+    ),
+    "a level of effort": (
+        error(
+            400,
+            "unsupported_value",
+            "Unsupported value: 'high' is not supported with this model. Supported values are: 'low' and 'medium'.",
+            param="reasoning.effort",
+        ),
+        THINKING,
+        lambda body: body["reasoning"]["effort"] == "medium",
+    ),
+    "a level without a list": (
+        error(400, None, "Invalid value for reasoning.effort.", param="reasoning.effort"),
+        THINKING,
+        lambda body: body["reasoning"]["effort"] not in ("high", "none"),
+    ),
+    "reasoning": (
+        error(400, None, "Unsupported parameter: 'reasoning.effort' is not supported with this model."),
+        THINKING,
+        lambda body: "reasoning" not in body,
+    ),
+    "encrypted reasoning": (
+        error(400, None, "Encrypted content is not supported with this model.", param="include"),
+        {},
+        lambda body: "include" not in body,
+    ),
+    "a parameter of OpenAI's": (
+        error(400, "unknown_parameter", "Unknown parameter: 'stream_options.include_obfuscation'."),
+        {},
+        lambda body: "stream_options" not in body,
+    ),
+    "a parameter in the ChatGPT backend's words": (
+        HttpError(400, {"detail": "Unsupported parameter: prompt_cache_key"}),
+        {},
+        lambda body: "prompt_cache_key" not in body,
+    ),
+    "so much output": (
+        error(400, "invalid_value", "max_tokens is too large: 64000. This model supports at most 16384."),
+        {"max_tokens": 64_000},
+        lambda body: "max_output_tokens" not in body,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_what_a_model_does_not_take_is_left_out_at_once_and_from_then_on(
+    backend: FakeBackend, proxy: Served, name: str
+) -> None:
+    refusal, fields, without = LESSONS[name]
+    backend.script(refusal, answer("Now."), answer("And now."))
+    assert grammar.text_of(proxy.events(ask(**fields))) == "Now."
+    assert grammar.text_of(proxy.events(ask("again", **fields))) == "And now."
+    bodies = [request.body for request in backend.requests]
+    assert [without(body) for body in bodies] == [False, True, True]
+
+
+def test_a_lesson_about_one_model_is_none_about_another(backend: FakeBackend, proxy: Served) -> None:
+    refusal = error(400, None, "Your organization must be verified.", param="reasoning.summary")
+    backend.script(refusal, answer("a"), answer("b"))
+    proxy.events(ask(**THINKING))
+    proxy.events(ask(model="claude-sonnet-4-6", **THINKING))
+    assert ["summary" in request.body["reasoning"] for request in backend.requests] == [True, False, True]
+
+
+def test_several_lessons_may_be_learnt_in_one_turn(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(
+        error(400, None, "Your organization must be verified.", param="reasoning.summary"),
+        error(400, None, "Unknown parameter: 'stream_options'."),
+        error(500, None, "Oh."),
+        error(400, None, "Unknown parameter: 'prompt_cache_key'."),
+        answer("There."),
+    )
+    assert grammar.text_of(proxy.events(ask(**THINKING))) == "There."
+    assert not {"stream_options", "prompt_cache_key"} & backend.requests[-1].body.keys()
+
+
+def test_a_backend_that_refuses_everything_is_not_asked_for_ever(tmp_path: Path) -> None:
+    """Each refusal teaches something: what it names is left out, and it names the next thing."""
+    names = ["stream_options", "include", "prompt_cache_key", "max_output_tokens", "reasoning", "text"]
+
+    def refuse(request: Request) -> HttpError:
+        level = (request.body.get("reasoning") or {}).get("effort")
+        left = next((name for name in names if name in request.body and name != "reasoning"), None)
+        return error(400, None, f"Unknown parameter: '{left}'" if left else f"Invalid value '{level}' for effort.")
+
+    with FakeBackend() as backend, served(backend, tmp_path) as proxy:
+        backend.route(lambda _: True, refuse)
+        response, told = proxy.error(ask(**THINKING))
+    assert response.status_code == 400 and "Invalid value" in told["message"]
+    assert ATTEMPTS < len(backend.side) <= MOST_LESSONS + 1
+
+
+def test_the_strict_backends_own_list_of_efforts_is_believed(tmp_path: Path) -> None:
+    with FakeBackend("azure", deployments={"gpt-6.1-sol": "gpt-5.5"}) as backend, served(backend, tmp_path) as proxy:
+        backend.script(answer("never given: refused"), answer("Now."), answer("And now."))
+        for _ in range(2):
+            proxy.events(ask(output_config={"effort": "max"}, thinking={"type": "adaptive"}))
+        assert [request.body["reasoning"]["effort"] for request in backend.requests] == ["max", "xhigh", "xhigh"]
+        assert len(backend.faults) == 1
+
+
+def test_reasoning_that_can_no_longer_be_read_is_left_out_and_the_turn_goes_on(tmp_path: Path) -> None:
+    with FakeBackend("openai") as backend, served(backend, tmp_path) as proxy:
+        backend.script(answer(reasoning("Hm."), call("Bash")))
+        first = grammar.folded(proxy.events(ask(tools=TOOLS, **THINKING)))
+        result = {"type": "tool_result", "tool_use_id": first[-1]["id"], "content": "done"}
+        messages = [
+            {"role": "user", "content": "hello"},
+            {"role": "assistant", "content": first},
+            {"role": "user", "content": [result]},
+        ]
+        backend.memory.forget()
+        backend.script(answer("never given: refused"), answer("Done."), answer("Still."))
+        for words in ("Done.", "Still."):
+            assert grammar.text_of(proxy.events(ask(tools=TOOLS, messages=messages, **THINKING))) == words
+        assert [len(request.of_type("reasoning")) for request in backend.requests] == [0, 1, 0, 0]
+        assert len(backend.faults) == 1 and "could not be verified" in backend.faults[0]
+
+
+def test_a_picture_in_a_tools_output_follows_in_a_message_where_outputs_are_text_only(
+    backend: FakeBackend, proxy: Served
+) -> None:
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    messages = [
+        {"role": "user", "content": "look"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "Read", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [picture]}]},
+    ]
+    backend.script(
+        error(400, "invalid_type", "Invalid type for 'input[2].output': expected a string."), answer("A cat.")
+    )
+    assert grammar.text_of(proxy.events(ask(messages=messages))) == "A cat."
+    assert isinstance(backend.requests[1].of_type("function_call_output")[0]["output"], str)
+    assert backend.requests[1].of_type("message")[-1]["content"][-1]["type"] == "input_image"
+
+
+# The prompt is too long.
+
+
+@pytest.mark.parametrize("words", ["hello " * 3_000, "CRITICAL: Respond with TEXT ONLY. " + "summarise " * 3_000])
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_prompt_over_the_window_is_said_in_the_words_the_client_compacts_on(
+    tmp_path: Path, words: str, stream: bool
+) -> None:
+    with FakeBackend("openai", window=2_000) as backend, served(backend, tmp_path) as proxy:
+        backend.script(answer("never"))
+        response, told = proxy.error(ask(words, stream=stream))
+    assert response.status_code == 400 and told["type"] == "invalid_request_error"
+    prompt, _, rest = told["message"].removeprefix("prompt is too long: ").partition(" tokens > ")
+    assert int(prompt) > int(rest.removesuffix(" maximum"))
+
+
+# Traces.
+
+
+def test_a_trace_tells_the_whole_turn(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(
+        error(400, None, "Unknown parameter: 'stream_options'."),
+        answer(reasoning("Thinking."), "Words.", call("Bash", command="ls")),
+    )
+    body = ask(tools=TOOLS, top_k=5, **THINKING)
+    events = proxy.events(body)
+    trace = proxy.trace()
+    assert trace["request"] == body
+    assert trace["sent"] == backend.requests[1].body
+    assert trace["answer"]["content"] == grammar.folded(events)
+    assert trace["answer"]["stop_reason"] == "tool_use"
+    assert trace["usage"] == grammar.usage(events)
+    assert trace["learned"] == ["Unknown parameter: 'stream_options'."]
+    assert ["top_k", "dropped: the upstream has no such parameter"] in trace["notes"]
+    assert trace["tier"] == "opus" and "error" not in trace
+    marks = trace["milliseconds"]
+    assert 0 <= marks["translated"] <= marks["accepted"] <= marks["first"] <= marks["done"]
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_a_trace_of_a_turn_that_failed_says_how(backend: FakeBackend, proxy: Served, count: int) -> None:
+    reply: Answer | HttpError = error(400, None, "No.") if count == 0 else answer("one two", cut_after=count, pace=0.01)
+    backend.script(reply)
+    proxy.post(ask())
+    trace = proxy.trace()
+    assert trace["error"]["status"] == (400 if count == 0 else 502)
+    assert trace["error"]["message"].endswith(".")
+    assert trace["answer"] == {} if count == 0 else trace["answer"]["content"][0]["text"] == "one "
+
+
+def test_a_client_that_leaves_at_message_stop_has_had_its_answer(tmp_path: Path) -> None:
+    """The end of the upstream's body is still being read then."""
+    whole = answer("All of it.").events({"model": "m"}, {"input_tokens": 1})
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(stream_head() + chunk(b"".join(map(sse, whole))))
+        connection.recv(1)
+
+    with listening(handle) as server, served(server.url, tmp_path) as proxy:
+        with proxy.reading(ask()) as stream:
+            stream.until("message_stop")
+        wait_until(lambda: bool(proxy.proxy.traces and proxy.proxy.traces._waiting), lambda: "the turn's end")
+        trace = proxy.trace()
+    assert "error" not in trace and trace["usage"]["output_tokens"] == 3
+
+
+def test_a_bug_is_in_the_trace_too(backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("claudegpt_pkg.proxy.turn.translate", lambda *_: 1 / 0)
+    proxy.error(ask())
+    assert proxy.trace()["error"] == {"kind": "bug", "message": "ZeroDivisionError('division by zero')"}
+
+
+@pytest.mark.parametrize("reply", [answer("Fine."), error(401, "invalid_api_key", "Incorrect API key provided: ***.")])
+def test_no_trace_holds_a_secret(backend: FakeBackend, proxy: Served, reply: Reply) -> None:
+    backend.script(reply)
+    proxy.post(ask(), headers={"x-api-key": TOKEN, "cookie": f"session={TOKEN}"})
+    trace = json.dumps(proxy.trace())
+    assert TOKEN not in trace and KEY not in trace and "Bearer" not in trace
+
+
+def test_without_traces_no_file_is_written(backend: FakeBackend, tmp_path: Path) -> None:
+    backend.script(answer("ok"))
+    with served(backend, tmp_path, CLAUDEGPT_TRACE=0) as proxy:
+        proxy.events(ask())
+        assert proxy.proxy.traces is None and not proxy.traces.exists()
+
+
+def test_a_trace_directory_that_cannot_be_written_costs_nothing(backend: FakeBackend, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    backend.script(answer("a"), answer("b"))
+    with served(backend, tmp_path, CLAUDEGPT_TRACE_DIR=blocked / "traces") as proxy:
+        for words in ("a", "b"):
+            assert grammar.text_of(proxy.events(ask())) == words
+            assert proxy.proxy.traces
+            proxy.proxy.traces.flush()

@@ -245,6 +245,29 @@ def test_codex_being_quicker_by_a_moment_costs_nothing(tmp_path: Path) -> None:
         assert found == file.read() and lives(server, found)
 
 
+def test_codex_in_the_middle_of_writing_is_waited_for(tmp_path: Path, server: FakeLogin) -> None:
+    """It has read the file and will write it again: what we saved in between would be gone."""
+    file = files.codex(tmp_path, server.log_in())
+    reading, ours_is_saved = threading.Event(), threading.Event()
+
+    def change(document: dict[str, Any]) -> dict[str, Any]:
+        reading.set()
+        ours_is_saved.wait(0.2)
+        return {**document, "codex": "was here"}
+
+    other = threading.Thread(target=lambda: codex.rewrite(file.path, change, in_place=False))
+
+    def ask(refresh: Secret) -> Grant:
+        other.start()
+        assert reading.wait(10)
+        return LoginServer(server.url).refresh(refresh)
+
+    renewed = file.renew(file.read(), ask)
+    ours_is_saved.set()
+    other.join(10)
+    assert file.read() == renewed and files.content(file)["codex"] == "was here"
+
+
 def test_a_login_made_while_we_asked_is_not_overwritten(tmp_path: Path, server: FakeLogin) -> None:
     file = files.codex(tmp_path, server.log_in())
     other = server.log_in()

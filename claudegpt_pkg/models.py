@@ -20,17 +20,20 @@ TIERS: tuple[Tier, ...] = ("opus", "sonnet", "haiku")
 # From least to most; a model that lacks a level gets the nearest it has below, else its lowest.
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 FAMILY_TIER: dict[str, Tier] = {"opus": "opus", "fable": "opus", "mythos": "opus", "sonnet": "sonnet", "haiku": "haiku"}
+# Claude Code's "From gateway" list holds only names that begin with `claude`.
+LISTED = "claudegpt/"
 ALIASES = {"gpt-5.3": "gpt-5.3-codex"}
 EFFORT_SUFFIX = re.compile(rf"-({'|'.join(EFFORTS)})$")
 
 
 @dataclass(frozen=True)
 class Tiers:
-    """The model behind each tier."""
+    """The model behind each tier. `literal`: the names are somebody's own (deployments), so none ends in an effort."""
 
     opus: str
     sonnet: str
     haiku: str
+    literal: bool = False
 
     def model(self, tier: Tier) -> str:
         models: dict[Tier, str] = {"opus": self.opus, "sonnet": self.sonnet, "haiku": self.haiku}
@@ -84,12 +87,12 @@ def choose(requested: str, tiers: Tiers, passthrough: bool | None = None) -> Cho
     `passthrough` is PASSTHROUGH_MODE: None maps Claude's names and lets others through, True lets all through,
     False gives every unknown name the sonnet tier's model.
     """
-    name = requested.removesuffix("[1m]")
+    name = plain(requested)
     if passthrough is True:
         return Choice(tiers.tier_of(name), name)
-    if tier := claude_tier(name):
+    if tier := tiers.tier_of(name) or claude_tier(name):
         return pick(tier, tiers)
-    model, effort = split_effort(name)
+    model, effort = (name, None) if tiers.literal else split_effort(name)
     model = ALIASES.get(model, model)
     tier = tiers.tier_of(model)
     if tier is None and passthrough is False:
@@ -97,8 +100,15 @@ def choose(requested: str, tiers: Tiers, passthrough: bool | None = None) -> Cho
     return Choice(tier, model, effort)
 
 
+def plain(name: str) -> str:
+    """A model's name without what stands around it for the client only."""
+    return name.removesuffix("[1m]").removeprefix(LISTED)
+
+
 def pick(tier: Tier, tiers: Tiers) -> Choice:
     """A tier's model; its name may carry an effort suffix too."""
+    if tiers.literal:
+        return Choice(tier, tiers.model(tier))
     model, effort = split_effort(tiers.model(tier))
     return Choice(tier, ALIASES.get(model, model), effort)
 

@@ -90,7 +90,7 @@ def deployments(settings: Settings, endpoint: Endpoint) -> Tiers:
             "Set AZURE_OPENAI_CHAT_DEPLOYMENT; …_FULL and …_NANO for larger and smaller models.",
         )
     sonnet = middle or opus
-    return Tiers(opus, sonnet, nano or sonnet)
+    return Tiers(opus, sonnet, nano or sonnet, literal=True)
 
 
 def read_endpoint(pasted: str) -> Endpoint:

@@ -46,6 +46,7 @@ class Provider:
     fixed_headers: Mapping[str, str] = field(default_factory=dict)
     session_header: str | None = None  # carries the conversation's cache key on each request
     models: Mapping[str, Model] = field(default_factory=dict)  # the account's catalogue, where known
+    offered: tuple[str, ...] = ()  # those of it that a user would choose from, best first
     models_url: str | None = None  # of GET …/models, where the backend has a list for this account (catalog.py)
     metered: bool = True  # each token has its price; else a plan covers them
     account: str = ""  # whose list that is, where one address serves several accounts
@@ -84,4 +85,4 @@ def choose_tiers(settings: Settings, own: tuple[Option[str | None], ...], newest
     ours = (None if name is None or claude_tier(name) else name.removesuffix("[1m]") for name in exported)
     models = zip(ours, (settings[option] for option in own), (newest.opus, newest.sonnet, newest.haiku), strict=True)
     opus, sonnet, haiku = (first or second or default for first, second, default in models)
-    return Tiers(opus, sonnet, haiku)
+    return Tiers(opus, sonnet, haiku, literal=newest.literal)

@@ -11,7 +11,7 @@ import pytest
 
 from claudegpt_pkg.auth.entra import Entra
 from claudegpt_pkg.errors import BadSetting, NotLoggedIn, UpstreamFailed
-from claudegpt_pkg.models import Tiers
+from claudegpt_pkg.models import Tiers, choose
 from claudegpt_pkg.providers.azure import azure, read_endpoint
 from claudegpt_pkg.settings import Settings, load
 from tests.fakes.backend import FakeBackend
@@ -204,3 +204,10 @@ def test_entra_that_gives_no_token_is_said_with_the_next_step(tmp_path: Path, id
         identity.raises = identity.errors.AzureError("timed out")
         with pytest.raises(UpstreamFailed, match="cannot be reached: timed out"):
             client.get(provider.url)
+
+
+def test_a_deployment_s_name_is_its_name_whatever_it_ends_in() -> None:
+    tiers = Tiers("fast-high", "team-xhigh", "fast-high", literal=True)
+    for asked, served in [("claude-opus-4-8", "fast-high"), ("team-xhigh", "team-xhigh"), ("other-low", "other-low")]:
+        choice = choose(asked, tiers)
+        assert (choice.model, choice.effort) == (served, None)

@@ -22,6 +22,7 @@ from .translate.message import Folder
 
 DELAY = 0.2  # seconds between a turn's end and its trace
 KEPT_AFTER_SWEEP = 0.9  # of the cap, so that not every turn has to sweep
+LOOK_AGAIN = 0.05  # of the cap, after which we look again what other sessions have added
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Traces:
     def __init__(self, directory: Path, cap: int):
         self._directory = directory
         self._cap = cap
-        self._size: int | None = None  # of all traces; None: not yet looked
+        self._room = 0.0  # bytes that may be written before the directory is looked at
         self._waiting: deque[Kept] = deque()
         self._timer: threading.Timer | None = None
         self._writing = threading.Lock()
@@ -48,13 +49,14 @@ class Traces:
     def keep(self, name: str, record: Mapping[str, Any], bodies: Mapping[str, bytes], answer: Folder) -> None:
         """Have a trace written soon; costs the caller nothing."""
         self._waiting.append(Kept(name, record, bodies, answer))
-        if self._timer is None or not self._timer.is_alive():
+        if self._timer is None:
             self._timer = threading.Timer(DELAY, self.flush)
             self._timer.daemon = True
             self._timer.start()
 
     def flush(self) -> None:
         """Write what waits, now. Blocking."""
+        self._timer = None  # first: what is kept from here on has a timer of its own
         with self._writing:
             while self._waiting:
                 kept = self._waiting.popleft()
@@ -62,6 +64,8 @@ class Traces:
                     self._write(kept)
                 except OSError:  # a full or read-only disk must not end a session
                     self._waiting.clear()
+                except TypeError:  # something that cannot be JSON; a word about it would stand on Claude's terminal
+                    continue
 
     def _write(self, kept: Kept) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,17 +77,18 @@ class Traces:
         self._sweep(size)
 
     def _sweep(self, added: int) -> None:
-        if self._size is None:
-            self._size = sum(size for _, size in self._files())
-        else:
-            self._size += added
-        if self._size <= self._cap:
+        self._room -= added
+        if self._room > 0:
             return
-        for path, size in sorted(self._files()):
-            if self._size <= self._cap * KEPT_AFTER_SWEEP:
+        files = sorted(self._files())
+        total = sum(size for _, size in files)
+        wanted = self._cap * KEPT_AFTER_SWEEP if total > self._cap else total
+        for path, size in files:
+            if total <= wanted:
                 break
             path.unlink(missing_ok=True)
-            self._size -= size
+            total -= size
+        self._room = min(self._cap - total, self._cap * LOOK_AGAIN)
 
     def _files(self) -> Iterator[tuple[Path, int]]:
         for path in self._directory.glob("*.json"):

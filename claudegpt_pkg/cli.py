@@ -71,10 +71,15 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     """Claude Code with `args`, through the proxy; its own exit status."""
     from . import install
 
+    needs_no_model = bool(args) and args[0] in CLAUDE_COMMANDS | CLAUDE_QUESTIONS
+    if not needs_no_model and load(flags)[PROVIDER] is None:
+        from .wizard import first_run
+
+        first_run(flags)
     settings, args = told(flags, args)
     program = install.find_claude(settings)
     environ = {**environment(settings), **install.own_copy_environment(program, settings)}
-    if args and args[0] in CLAUDE_COMMANDS | CLAUDE_QUESTIONS:
+    if needs_no_model:
         os.execve(program, [str(program), *args], environ)
     if has("--bg", args) or has("--background", args):
         raise BadSetting("A background session would outlive its proxy.", "Run `claudegpt` in tmux instead.")

@@ -20,7 +20,20 @@ from .claude_args import OUR_OPTIONS, CommandLine
 from .console import result, result_table, say, tell
 from .errors import BadSetting, ClaudeNotFound
 from .files import POSIX
-from .settings import HOST, OPTIONS, PORT, PROVIDER, Dirs, Option, Settings, load, write_config
+from .settings import (
+    AZURE_API_VERSION,
+    AZURE_ENDPOINT,
+    HOST,
+    OPTIONS,
+    PORT,
+    PROVIDER,
+    Dirs,
+    Option,
+    Secret,
+    Settings,
+    load,
+    write_config,
+)
 
 ABOUT = """Run Claude Code on GPT.
 
@@ -82,6 +95,44 @@ def demo() -> None:
 
 
 @app.command()
+def setup(
+    ctx: typer.Context,
+    provider: Annotated[str | None, typer.Option(metavar="NAME", help=PROVIDER.help)] = None,
+    api_key_stdin: Annotated[bool, typer.Option("--api-key-stdin", help="read the API key from stdin")] = False,
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="openai: a server of your own")] = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="URL", help=AZURE_ENDPOINT.help)] = None,
+    api_version: Annotated[str | None, typer.Option(metavar="VERSION", help=AZURE_API_VERSION.help)] = None,
+    opus: Annotated[str | None, typer.Option(metavar="MODEL", help="the large model; azure: its deployment")] = None,
+    sonnet: Annotated[str | None, typer.Option(metavar="MODEL", help="the middle one")] = None,
+    haiku: Annotated[str | None, typer.Option(metavar="MODEL", help="the small and quick one")] = None,
+    device: Annotated[bool, typer.Option("--device", help="chatgpt: log in with a code, on another device")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="chatgpt: log in, opening no browser")] = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="save without trying it")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="install Claude Code if it is missing, without asking")] = False,
+) -> None:
+    """Choose an account and models, try them, keep them.
+
+    Asks on a terminal; every answer can also be given as an option.
+    """
+    from . import install, wizard
+    from .questions import Nobody, Terminal
+
+    name = provider or ctx.obj.get(PROVIDER.name)
+    given = wizard.Given(
+        provider=load({PROVIDER.name: name})[PROVIDER] if name else None,
+        key=Secret(sys.stdin.readline().strip()) if api_key_stdin and not sys.stdin.isatty() else None,
+        base_url=base_url,
+        endpoint=endpoint,
+        api_version=api_version,
+        login="device" if device else "address" if no_browser else None,
+        models={"opus": opus, "sonnet": sonnet, "haiku": haiku},
+        check=not no_check,
+        yes=yes,
+    )
+    wizard.set_up(Terminal() if install.on_terminal() else Nobody(), given, ctx.obj)
+
+
+@app.command()
 def login(
     ctx: typer.Context,
     device: Annotated[bool, typer.Option("--device", help="with a code that you enter on any other device")] = False,
@@ -106,6 +157,35 @@ def logout(ctx: typer.Context) -> None:
     from .auth.login import logout
 
     logout(load(ctx.obj), tell)
+
+
+@app.command()
+def status(
+    ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="one JSON object, on stdout")] = False
+) -> None:
+    """The account, its plan and what is left of it, its models: asked of its server now."""
+    from .status import show_status
+
+    raise typer.Exit(show_status(ctx.obj, as_json=as_json))
+
+
+@app.command()
+def models(ctx: typer.Context) -> None:
+    """What the account can use, and which tier uses which."""
+    from .status import show_models
+
+    show_models(ctx.obj)
+
+
+@app.command()
+def doctor(ctx: typer.Context) -> None:
+    """Check every link between Claude Code and the model.
+
+    Says what to do about each that fails; status 1 if one does.
+    """
+    from .doctor import examine
+
+    raise typer.Exit(examine(ctx.obj))
 
 
 @app.command()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -40,12 +41,17 @@ def console() -> Console:
 
 def say(message: str) -> None:
     """One line of ours beside Claude's output."""
-    console().print(f"[dim]claudegpt:[/dim] {plain(message)}")
+    _print_line(f"[dim]claudegpt:[/dim] {plain(message)}")
 
 
 def complain(message: str) -> None:
     """One line saying what went wrong and what to do."""
-    console().print(f"[bold red]claudegpt:[/bold red] {plain(message)}")
+    _print_line(f"[bold red]claudegpt:[/bold red] {plain(message)}")
+
+
+def _print_line(markup: str) -> None:
+    """Folded between words on a terminal; one line anywhere else."""
+    console().print(markup, soft_wrap=not console().is_terminal)
 
 
 def tell(text: str) -> None:
@@ -100,6 +106,11 @@ def result_rows(rows: Iterable[Sequence[str]]) -> None:
                 table.add_column(overflow="fold", no_wrap=index < len(row) - 1)
         table.add_row(*row)
     Console(highlight=False).print(table)
+
+
+def from_home(text: str) -> str:
+    """The user's home in it written ~, as in the shell."""
+    return text.replace(f"{Path.home()}/", "~/")
 
 
 def plain(message: str) -> str:

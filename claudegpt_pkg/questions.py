@@ -129,4 +129,4 @@ class Nobody:
 
 
 def lacking(question: str, flag: str) -> BadSetting:
-    return BadSetting(f"There is no terminal to ask on: {question}", f"Give {flag}.")
+    return BadSetting(f"{question}: there is no terminal to ask on.", f"Give {flag}.")

@@ -1,35 +1,38 @@
 """One tiny turn through the whole proxy to the real account, so that nobody is told "ready" who is not.
 
-    with stage(flags) as on_stage:             # the proxy as a session would have it, on a free loopback port
-        play(on_stage, "opus")                 # a streamed turn with a tool call; raises what a user must know
-        on_stage.search("haiku")               # whether the account's hosted web search answers there
+    with stage(flags) as on_stage:     # the proxy as a session would have it, on a free loopback port
+        play(on_stage, "opus")         # a streamed turn with a tool call; raises what a user must know
+        probe(on_stage, "haiku")       # the same, asking for everything that the model may lack
 
 It is what Claude Code would send, only small: a tool, adaptive thinking, a level of effort. The tool is never run.
-What the backend refuses on the way is learnt by the proxy as in a session, and remembered (proxy/lessons.py).
+What the backend refuses on the way is learnt by the proxy as in a session, and remembered (proxy/remembered.py): so a
+probe needs no questions of its own. It declares the hosted search, which costs nothing unless it is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
 from .chain import connect
 from .errors import (
-    BadSetting,
     ClaudegptError,
     Forbidden,
+    InvalidRequest,
     NotFound,
     NotLoggedIn,
     RateLimited,
     UpstreamFailed,
     UsageLimitReached,
 )
-from .models import TIERS, Tier
+from .models import EFFORTS, TIERS, Tier, choose
 from .providers.base import Provider
+from .proxy.lessons import Lessons
+from .proxy.remembered import forget
 from .proxy.server import serving
 from .settings import HOST, PORT, TRACE, load
 from .translate import anthropic
@@ -52,7 +55,7 @@ PROMPT = "This is a connection test. Run `echo ready` with the Bash tool, and sa
 EFFORT = "low"
 MOST_TOKENS = 4096
 
-KINDS: tuple[type[ClaudegptError], ...] = (BadSetting, NotLoggedIn, Forbidden, NotFound, RateLimited)
+KINDS: tuple[type[ClaudegptError], ...] = (InvalidRequest, NotLoggedIn, Forbidden, NotFound, RateLimited)
 
 
 @dataclass(frozen=True)
@@ -61,26 +64,30 @@ class Stage:
 
     provider: Provider
     client: httpx.Client
+    lessons: dict[str, Lessons]  # what the proxy learns meanwhile, by model
 
 
 @contextmanager
-def stage(flags: Mapping[str, str]) -> Iterator[Stage]:
-    """The chain that `flags` and all other settings describe, served. Raises what keeps it from standing."""
-    chain = connect(load({**flags, **QUIET}))
+def stage(
+    flags: Mapping[str, str], *, pending: Mapping[str, str | None] | None = None, anew: bool = False
+) -> Iterator[Stage]:
+    """The chain that `flags` and all other settings describe, served; `pending` as for settings.load.
+
+    `anew`: nothing that was learnt earlier counts. Raises what keeps it from standing.
+    """
+    settings = load({**flags, **QUIET}, pending=pending)
+    chain = connect(settings)
+    if anew:
+        forget(settings.dirs.cache, chain.provider)
     with ExitStack() as stack:
+        apps = []
         for site in chain.sites:
-            stack.enter_context(serving(site.make_app, site.listener)).ready()
+            apps.append(site.make_app())
+            stack.enter_context(serving(lambda: apps[-1], site.listener)).ready()
         headers = {"authorization": f"Bearer {chain.token.reveal()}", "user-agent": "claudegpt"}
         # No limit of time: the proxy has its own. No HTTP proxy of the user's: this goes to ourselves.
         client = httpx.Client(base_url=chain.url, headers=headers, timeout=None, trust_env=False)
-        yield Stage(chain.provider, stack.enter_context(client))
-
-
-def rehearse(flags: Mapping[str, str]) -> None:
-    """A turn on each model that a tier uses, the largest first. Raises the first failure."""
-    with stage(flags) as on_stage:
-        for tier in distinct(on_stage.provider):
-            play(on_stage, tier)
+        yield Stage(chain.provider, stack.enter_context(client), apps[0].state.proxy.lessons)
 
 
 def distinct(provider: Provider) -> list[Tier]:
@@ -88,7 +95,26 @@ def distinct(provider: Provider) -> list[Tier]:
     return [tier for tier in TIERS if provider.tiers.tier_of(provider.tiers.model(tier)) == tier]
 
 
-def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT) -> None:
+def try_out(on_stage: Stage, tier: Tier) -> None:
+    """A turn; for a model of which no table and no list knows what it can do, one that finds it out."""
+    unknown = on_stage.provider.model(on_stage.provider.tiers.model(tier)).efforts == EFFORTS
+    (probe if unknown else play)(on_stage, tier)
+
+
+def probe(on_stage: Stage, tier: Tier) -> None:
+    """A turn that asks for the most effort and declares the search, so that refusals teach what there is.
+
+    Some deployments refuse nothing and answer nothing when the search is declared.
+    """
+    try:
+        play(on_stage, tier, effort=EFFORTS[-1], more=(anthropic.web_search_tool(),))
+    except (InvalidRequest, UpstreamFailed):
+        play(on_stage, tier, effort=EFFORTS[-1])
+        model = choose(tier, on_stage.provider.tiers).model
+        on_stage.lessons[model] = replace(on_stage.lessons.get(model) or Lessons(), web_search=False)
+
+
+def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT, more: Sequence[Mapping[str, Any]] = ()) -> None:
     """The turn. Raises NotLoggedIn, NotFound, … as a session would tell it, UpstreamFailed when no tool is called."""
     message = ask(
         on_stage,
@@ -97,7 +123,7 @@ def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT) -> None:
             "max_tokens": MOST_TOKENS,
             "thinking": anthropic.adaptive_thinking(),
             "output_config": {"effort": effort},
-            "tools": [TOOL],
+            "tools": [TOOL, *more],
             "messages": [{"role": "user", "content": PROMPT}],
         },
     )
@@ -111,21 +137,23 @@ def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT) -> None:
 def ask(on_stage: Stage, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """The whole answer, streamed. Raises the error that the proxy tells, before or within the stream."""
     folder, decoder = Folder(), Decoder()
+    model = on_stage.provider.tiers.model(request["model"])
     with on_stage.client.stream("POST", "/v1/messages", json={**request, "stream": True}) as response:
         if response.status_code != 200:
             response.read()
-            raise told(response.json()["error"], response.headers)
+            raise told(response.json()["error"], model, response.headers)
         for chunk in response.iter_bytes():
             for event in decoder.feed(chunk):
                 if "error" in event:
-                    raise told(event["error"], {})
+                    raise told(event["error"], model, {})
                 folder.add(event)
     return folder.message()
 
 
-def told(error: Mapping[str, str], headers: Mapping[str, str]) -> ClaudegptError:
+def told(error: Mapping[str, str], model: str, headers: Mapping[str, str]) -> ClaudegptError:
     """The proxy's error again as one of ours, for its exit status; its message holds the hint."""
+    message = f"{model}: {error['message']}"
     if error["type"] == RateLimited.kind and headers.get("x-should-retry") == "false":
-        return UsageLimitReached(error["message"])
+        return UsageLimitReached(message)
     made = next((kind for kind in KINDS if kind.kind == error["type"]), UpstreamFailed)
-    return made(error["message"])
+    return made(message)

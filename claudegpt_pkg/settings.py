@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -331,8 +331,14 @@ class Settings:
         return None
 
 
-def load(flags: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read every layer. `flags` maps setting names to values; `environ` defaults to the process's.
+def load(
+    flags: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    pending: Mapping[str, str | None] | None = None,
+) -> Settings:
+    """Read every layer. `flags` maps setting names to values; `environ` defaults to the process's; `pending` are
+    changes to `config.env` that are not written yet.
 
     Raises BadSetting when a settings file is there but cannot be read.
     """
@@ -342,7 +348,9 @@ def load(flags: Mapping[str, str] | None = None, environ: Mapping[str, str] | No
     files = [dirs.config_file, home / ".claude" / ".env"]
     if clone := environ.get("CLAUDEGPT_CLONE"):  # set by the clone's `claudegpt` script
         files.append(Path(clone) / ".env")
-    layers = [Layer("flag", flags or {}), Layer("environment", environ), *map(read_env_file, files)]
+    config, *others = map(read_env_file, files)
+    changed = {name: value for name, value in {**config.values, **(pending or {})}.items() if value}
+    layers = [Layer("flag", flags or {}), Layer("environment", environ), replace(config, values=changed), *others]
     return Settings(layers, dirs)
 
 

@@ -114,11 +114,6 @@ def web_citation(*, url: str, title: str, cited_text: str) -> Block:
     }
 
 
-def adaptive_thinking() -> dict[str, str]:
-    """What a request of Claude Code says about thinking."""
-    return {"type": "adaptive"}
-
-
 def usage(
     *, input_tokens: int, cached_tokens: int = 0, cache_write_tokens: int = 0, output_tokens: int = 0, searches: int = 0
 ) -> dict[str, Any]:
@@ -132,6 +127,17 @@ def usage(
     if searches:
         counts["server_tool_use"] = {"web_search_requests": searches, "web_fetch_requests": 0}
     return counts
+
+
+# What a request of Claude Code holds.
+
+
+def adaptive_thinking() -> dict[str, str]:
+    return {"type": "adaptive"}
+
+
+def web_search_tool() -> dict[str, str]:
+    return {"type": "web_search_20250305", "name": "web_search"}
 
 
 # Other bodies.

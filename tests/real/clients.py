@@ -3,7 +3,7 @@
     python -m tests.real.clients        fetch what is missing
     binary("2.1.330")                   where it is; AssertionError if it was never fetched
 
-A newer version is one more line in VERSIONS. The native binary inside the platform's own package is run directly: it
+A newer version is one more line in VERSIONS, or another NEWEST_TESTED. The native binary inside the platform's own package is run directly: it
 needs no Node, and npm's install scripts, which newer npm versions do not run, have no part in it.
 """
 
@@ -18,8 +18,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from claudegpt_pkg.install import NEWEST_TESTED
+
 OLD = "2.1.197"  # what npm picks on Node 20
-NEW = "2.1.330"  # the newest
+NEW = NEWEST_TESTED
 VERSIONS = (OLD, NEW)
 
 CACHE_VARIABLE = "CLAUDEGPT_TESTS_CLAUDE"  # a folder with one folder a version

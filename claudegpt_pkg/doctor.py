@@ -1,0 +1,310 @@
+"""`claudegpt doctor`: every link between Claude Code and the model, and of each that fails, what to do about it.
+
+In order, because the later ones rest on the earlier ones: what cannot be tried for want of another is left out. Each
+finding is printed when it is found; the exit status is 1 if one is bad.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import stat
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from . import __version__, chain, install, status
+from .auth.tokens import codex_file, own_file
+from .console import from_home, marks, plain, result_rows
+from .errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
+from .files import POSIX
+from .isolation import config_folder
+from .providers.base import Provider
+from .providers.chatgpt import codex_path
+from .proxy.server import bind
+from .rehearsal import Stage, distinct, play, stage
+from .session import HIJACKS, PROXIES, read_if_usable
+from .settings import HOST, OPTIONS, PORT, PROVIDER, Settings, load, read_env_file
+
+CLOCK_OFF = 300.0  # seconds: logins and certificates suffer from more
+TIMEOUT = 15.0
+NAME_WIDTH = 12
+SHARED = 0o077  # permissions of others
+# What an administrator sets beats every other settings file of Claude Code's, ours too.
+MANAGED = (
+    Path("/etc/claude-code/managed-settings.json"),
+    Path("/Library/Application Support/ClaudeCode/managed-settings.json"),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One link. `advice`: what to do, where it is not right."""
+
+    name: str
+    right: bool
+    text: str
+    advice: str = ""
+
+
+def examine(flags: Mapping[str, str]) -> int:
+    """Print every finding; the exit status."""
+    signs = marks(sys.stdout)
+    wrong = 0
+    for finding in findings(flags):
+        wrong += not finding.right
+        mark = f"[green]{signs.right}[/green]" if finding.right else f"[bold red]{signs.wrong}[/bold red]"
+        text = plain_lines(from_home(finding.text))
+        advice = f"\n[bold]{plain(from_home(finding.advice))}[/bold]" if finding.advice and not finding.right else ""
+        result_rows([(mark, finding.name.ljust(NAME_WIDTH), text + advice)])
+    return 1 if wrong else 0
+
+
+def plain_lines(text: str) -> str:
+    return "\n".join(plain(line) for line in text.splitlines())
+
+
+def findings(flags: Mapping[str, str]) -> Iterator[Finding]:
+    yield python()
+    try:
+        settings = load(flags)
+    except BadSetting as problem:
+        yield of_error("settings", problem)
+        return
+    yield claude(settings)
+    told = list(values(settings))
+    yield from told
+    yield from secrets(settings)
+    yield from leftovers(os.environ)
+    if not all(finding.right for finding in told):
+        return
+    yield port(settings)
+    yield proxies(os.environ)
+    try:
+        provider, sites = chain.backend(settings)
+    except ClaudegptError as problem:
+        yield of_error("account", problem)
+        return
+    reached = [] if sites else list(network(provider))  # what we serve ourselves is not up yet
+    yield from reached
+    if all(finding.right for finding in reached):
+        yield from account(provider, settings, flags)
+
+
+def of_error(name: str, problem: ClaudegptError) -> Finding:
+    return Finding(name, False, problem.message, problem.hint)
+
+
+# This machine.
+
+
+def python() -> Finding:
+    return Finding("python", True, f"{platform.python_version()} at {sys.executable}, claudegpt {__version__}")
+
+
+def claude(settings: Settings) -> Finding:
+    try:
+        program = install.find_claude(settings)
+        version = install.claude_version(program)
+    except (ClaudeNotFound, BadSetting) as problem:
+        return of_error("claude", problem)
+    newer = numbers(version) > numbers(install.NEWEST_TESTED)
+    tested = (
+        f"newer than the newest tested, {install.NEWEST_TESTED}" if newer else f"tested up to {install.NEWEST_TESTED}"
+    )
+    return Finding("claude", True, f"{version} at {program}; {tested}")
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)))
+
+
+def values(settings: Settings) -> Iterator[Finding]:
+    """Every value the user set, and where; each that cannot be used by itself."""
+    good = []
+    for option in OPTIONS.values():
+        written = settings.written(option)
+        if written is None:
+            continue
+        try:
+            settings[option]
+        except BadSetting as problem:
+            yield Finding("settings", False, problem.message, f"Correct it in {settings.source(option)}.")
+        else:
+            good.append(f"{option.name}={'***' if option.secret else written} (from {settings.source(option)})")
+    yield Finding("settings", True, "\n".join(good) or "all at their defaults")
+
+
+def secrets(settings: Settings) -> Iterator[Finding]:
+    """The files that hold secrets: no other user of this machine may read them."""
+    files = list(secret_files(settings))
+    exposed = [file for file in files if POSIX and stat.S_IMODE(file.stat().st_mode) & SHARED]
+    for file in exposed:
+        yield Finding(
+            "secrets", False, f"{file} can be read by other users of this machine.", f"Run `chmod 600 {file}`."
+        )
+    if not exposed:
+        yield Finding("secrets", True, "\n".join(f"{file} is yours alone" for file in files) or "no file holds one")
+
+
+def secret_files(settings: Settings) -> Iterator[Path]:
+    config = settings.dirs.config_file
+    clone = os.environ.get("CLAUDEGPT_CLONE")
+    for file in (config, Path.home() / ".claude" / ".env", *([Path(clone) / ".env"] if clone else [])):
+        names = read_env_file(file).values
+        if any(option.secret and names.get(option.name) for option in OPTIONS.values()):
+            yield file
+    logins = [own_file(settings.dirs.data).path]
+    if settings.written(PROVIDER) == "codex":
+        logins.append(codex_file(codex_path(settings)).path)
+    yield from (file for file in logins if file.exists())
+
+
+def leftovers(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """What would have Claude Code talk to somebody else. In our sessions it is set aside, except what an administrator
+    set, which beats us."""
+    found = [
+        Finding(
+            "leftovers",
+            False,
+            f"{name} is exported. Sessions of ours set it aside.",
+            f"Run `unset {name}`, and take it out of your shell's files.",
+        )
+        for name in HIJACKS
+        if environ.get(name)
+    ]
+    config = config_folder(environ)
+    here = Path.cwd() / ".claude"
+    for file in dict.fromkeys((config / "settings.json", here / "settings.json", here / "settings.local.json")):
+        if names := redirects(file):
+            found.append(
+                Finding(
+                    "leftovers", False, f"{file} sets {names}. Sessions of ours set that aside.", "Take it out there."
+                )
+            )
+    for file in MANAGED:
+        if names := redirects(file):
+            found.append(
+                Finding(
+                    "leftovers",
+                    False,
+                    f"{file} sets {names}, which beats every other setting.",
+                    "Ask your administrator.",
+                )
+            )
+    yield from found or [Finding("leftovers", True, "nothing leads Claude Code elsewhere")]
+
+
+def redirects(file: Path) -> str:
+    """What in a settings file of Claude Code's leads elsewhere, as a list of names."""
+    found = read_if_usable(file)
+    env = found.get("env")
+    names = [name for name in HIJACKS if isinstance(env, dict) and env.get(name)]
+    return ", ".join(names + ["apiKeyHelper"] * bool(found.get("apiKeyHelper")))
+
+
+def port(settings: Settings) -> Finding:
+    host, number = settings[HOST], settings[PORT]
+    try:
+        bind(host, number).close()
+    except BadSetting as problem:
+        return of_error("port", problem)
+    return Finding("port", True, f"{host} port {number} is free" if number else f"a free one on {host}")
+
+
+def proxies(environ: Mapping[str, str]) -> Finding:
+    """HTTP proxies and certificates that the environment names; what they do shows in the next finding."""
+    named = {name: environ[name] for name in (*PROXIES, "SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(name)}
+    for name, value in named.items():
+        if name.startswith("SSL") and not Path(value).exists():
+            return Finding("proxy", False, f"{name} names {value}, which is not there.", f"Correct or unset {name}.")
+        if not name.startswith("SSL") and "://" not in value:
+            return Finding(
+                "proxy", False, f"{name} is not an address: {without_password(value)}.", "Begin it with http://."
+            )
+    return Finding("proxy", True, "\n".join(f"{name}={without_password(named[name])}" for name in named) or "none")
+
+
+def without_password(address: str) -> str:
+    return re.sub(r"//[^/@]*@", "//***@", address) if "://" in address else address.rpartition("@")[2]
+
+
+# The account.
+
+
+def network(provider: Provider) -> Iterator[Finding]:
+    """Whether its server can be reached at all, whatever it says; and its clock against ours."""
+    url = provider.usage_url or provider.models_url or provider.url
+    host = urlsplit(url).netloc
+    began = time.monotonic()
+    try:
+        with httpx.Client(timeout=TIMEOUT) as client:
+            answer = client.get(url, headers=provider.fixed_headers, auth=provider.auth)
+    except httpx.RequestError as problem:
+        yield of_error("network", unreachable(host, problem))
+        return
+    except ClaudegptError as problem:  # the login could not be renewed
+        yield of_error("account", problem)
+        return
+    encrypted = "over TLS" if url.startswith("https:") else "unencrypted"
+    yield Finding("network", True, f"{host} answers {encrypted} in {(time.monotonic() - began) * 1000:.0f} ms")
+    yield clock(answer.headers.get("date", ""), time.time())
+
+
+def unreachable(host: str, problem: httpx.RequestError) -> UpstreamFailed:
+    words = str(problem) or type(problem).__name__
+    if isinstance(problem, httpx.ProxyError):
+        return UpstreamFailed(f"The HTTP proxy on the way to {host} fails: {words}.", "Correct HTTPS_PROXY.")
+    if "CERTIFICATE" in words.upper():
+        return UpstreamFailed(
+            f"{host} has no certificate that this machine trusts: {words}.",
+            "If your company's proxy signs its own, point SSL_CERT_FILE at its certificate; also check the clock.",
+        )
+    return UpstreamFailed(f"{host} cannot be reached: {words}.", "Check the address, the network, a VPN, HTTPS_PROXY.")
+
+
+def clock(date: str, now: float) -> Finding:
+    try:
+        theirs = parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError):
+        return Finding("clock", True, "the server does not tell the time")
+    ahead = now - theirs
+    if abs(ahead) > CLOCK_OFF:
+        side = "ahead of" if ahead > 0 else "behind"
+        return Finding(
+            "clock", False, f"This machine is {abs(ahead) / 60:.0f} minutes {side} the server.", "Set its clock."
+        )
+    return Finding("clock", True, f"within {abs(ahead):.0f} s of the server's" if abs(ahead) >= 1 else "right")
+
+
+def account(provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether it is let in, and an answer of each model."""
+    try:
+        with httpx.Client(timeout=TIMEOUT) as client:
+            status.ask(client, provider, settings, flags)
+        yield Finding("account", True, f"{provider.label}: accepted ({status.credential(provider, settings)})")
+        with stage(flags) as on_stage:
+            yield from round_trips(on_stage)
+    except ClaudegptError as problem:
+        yield of_error("account", problem)
+
+
+def round_trips(on_stage: Stage) -> Iterator[Finding]:
+    for tier in distinct(on_stage.provider):
+        model = on_stage.provider.tiers.model(tier)
+        began = time.monotonic()
+        try:
+            play(on_stage, tier)
+        except ClaudegptError as problem:
+            yield of_error("round trip", problem)
+            continue
+        yield Finding(
+            "round trip", True, f"{model} called a tool through the proxy in {time.monotonic() - began:.1f} s"
+        )

@@ -1,0 +1,317 @@
+"""`claudegpt status` and `claudegpt models`: whose model runs and what is left of it, from an answer given just now.
+
+A login can look good and be dead, so the account's server is asked: for what is left of the plan and for the list of
+models where it has them, else with one tiny turn. What is shown without an answer says so, and the exit status too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from . import catalog, chain
+from .auth.oauth import plan_name
+from .auth.tokens import Tokens
+from .catalog import NoList
+from .console import from_home, marks, plain, result, result_rows, result_table, say
+from .errors import ClaudegptError, UpstreamFailed
+from .models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
+from .providers.base import Provider
+from .proxy.failures import local_time, ours, read_report
+from .proxy.lessons import Lessons
+from .proxy.remembered import recall
+from .rehearsal import play, stage
+from .settings import AZURE_API_KEY, OPENAI_API_KEY, Option, Secret, Settings, load
+
+TIMEOUT = 15.0  # seconds
+BAR = 20  # characters
+DAY, HOUR, MINUTE = 86_400, 3600, 60
+FAR = 1e11  # seconds since 1970: the year 5138
+KEYS: dict[str, Option[Secret | None]] = {"openai": OPENAI_API_KEY, "azure": AZURE_API_KEY}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One window of a plan: how long, how much of it is used, when it begins anew (seconds since 1970)."""
+
+    seconds: float | None
+    used: float  # percent
+    resets_at: float | None
+
+    @property
+    def name(self) -> str:
+        if not self.seconds:
+            return "limit"
+        for unit, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+            if self.seconds % unit == 0 and self.seconds >= unit:
+                count = int(self.seconds // unit)
+                return "1 week" if (count, word) == (7, "day") else f"{count} {word}{'s' * (count > 1)}"
+        return f"{self.seconds:g} seconds"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is left of a plan. `credits`: in words; None where the plan has no such thing."""
+
+    plan: str | None
+    limits: tuple[Limit, ...]
+    credits: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `status` shows. `problem`: why the account's server did not answer as it should."""
+
+    provider: Provider
+    credential: str
+    tokens: Tokens | None
+    usage: Usage | None
+    lessons: Mapping[str, Lessons]
+    problem: ClaudegptError | None
+
+    @property
+    def plan(self) -> str | None:
+        return (self.usage and self.usage.plan) or (self.tokens.plan if self.tokens else None)
+
+
+def show_status(flags: Mapping[str, str], *, as_json: bool) -> int:
+    """Print it; the exit status. Raises what keeps an account from being asked at all, unless it is to be JSON."""
+    try:
+        report = look(flags)
+    except ClaudegptError as problem:
+        if not as_json:
+            raise
+        result(json.dumps({"ok": False, "error": str(problem)}, ensure_ascii=False, indent=2))
+        return problem.exit_status
+    if as_json:
+        result(json.dumps(as_object(report), ensure_ascii=False, indent=2))
+        return report.problem.exit_status if report.problem else 0
+    result_rows(rows(report, time.time()))
+    if report.problem:
+        raise report.problem
+    return 0
+
+
+def show_models(flags: Mapping[str, str]) -> None:
+    settings = load(flags)
+    provider, _ = chain.backend(settings)
+    listed: Sequence[Model] = ()
+    if provider.models_url:
+        try:
+            with httpx.Client() as client:
+                listed = catalog.refresh_now(client, provider, settings.dirs.cache).offered
+        except UpstreamFailed as problem:
+            say(f"{problem} This is what was last known.")
+            seen = catalog.cached(settings.dirs.cache, provider.models_url, provider.account)
+            listed = seen.offered if seen else list(provider.models.values())
+        provider, _ = chain.backend(settings)
+    lessons = recall(settings.dirs.cache, provider)
+    ids = dict.fromkeys([*(provider.tiers.model(tier) for tier in TIERS), *(model.id for model in listed)])
+    shown = [model_row(provider, name, lessons.get(name) or Lessons()) for name in ids]
+    result_table(("model", "window", "efforts", "tier", "notes"), shown)
+
+
+# Asking.
+
+
+def look(flags: Mapping[str, str]) -> Report:
+    """Ask the account's server. Raises what keeps there from being an account."""
+    settings = load(flags)
+    provider, _ = chain.backend(settings)
+    usage: Usage | None = None
+    problem: ClaudegptError | None = None
+    try:
+        with httpx.Client(timeout=TIMEOUT) as client:
+            usage = ask(client, provider, settings, flags)
+        provider, _ = chain.backend(settings)  # with the list of models as it is now
+    except ClaudegptError as failure:
+        problem = failure
+    return Report(
+        provider=provider,
+        credential=credential(provider, settings),
+        tokens=provider.login.read() if provider.login else None,
+        usage=usage,
+        lessons=recall(settings.dirs.cache, provider),
+        problem=problem,
+    )
+
+
+def ask(client: httpx.Client, provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Usage | None:
+    """The cheapest thing that proves the account: what is left and which models there are, else a tiny turn."""
+    usage = ask_usage(client, provider) if provider.usage_url else None
+    try:
+        if provider.models_url:
+            catalog.refresh_now(client, provider, settings.dirs.cache)
+            return usage
+    except NoList:
+        if usage:
+            return usage
+    with stage(flags) as on_stage:
+        play(on_stage, "haiku")
+    return usage
+
+
+def ask_usage(client: httpx.Client, provider: Provider) -> Usage | None:
+    """What is left of the plan; None where its server does not say. Raises what the proxy would raise."""
+    url = str(provider.usage_url)
+    headers = {"accept": "application/json", **provider.fixed_headers}
+    try:
+        answer = client.get(url, headers=headers, auth=provider.auth)
+    except httpx.RequestError as problem:
+        raise UpstreamFailed(
+            f"{url} cannot be reached ({problem or type(problem).__name__}).", "Run `claudegpt doctor`."
+        ) from None
+    if answer.status_code in (404, 405, 501):
+        return None
+    if not answer.is_success:
+        raise ours(read_report(answer.status_code, answer.headers, answer.content))
+    try:
+        return read_usage(answer.json())
+    except ValueError:
+        return None
+
+
+def read_usage(answer: Any) -> Usage | None:
+    if not isinstance(answer, dict):
+        return None
+    windows = answer.get("rate_limit") or {}
+    found = [windows.get(name) for name in ("primary_window", "secondary_window")] if isinstance(windows, dict) else []
+    limits = [limit for window in found if isinstance(window, dict) and (limit := read_limit(window))]
+    plan = answer.get("plan_type")
+    return Usage(plan if isinstance(plan, str) else None, tuple(limits), credits_in(answer.get("credits")))
+
+
+def read_limit(window: Mapping[str, Any]) -> Limit | None:
+    used, seconds, resets_at = (
+        float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        for value in (window.get("used_percent"), window.get("limit_window_seconds"), window.get("reset_at"))
+    )
+    return Limit(seconds, used, in_our_time(resets_at)) if used is not None else None
+
+
+def in_our_time(moment: float | None) -> float | None:
+    """A moment that a calendar can show; servers have been seen to send milliseconds."""
+    return moment if moment is not None and 0 < moment < FAR else None
+
+
+def credits_in(found: Any) -> str | None:
+    if not isinstance(found, dict):
+        return None
+    if found.get("unlimited"):
+        return "unlimited"
+    balance = found.get("balance")
+    return (str(balance) if balance not in (None, "") else "some") if found.get("has_credits") else "none"
+
+
+def credential(provider: Provider, settings: Settings) -> str:
+    """What is presented, and where that comes from; never itself."""
+    if provider.login:
+        return f"login in {provider.login.path}"
+    option = KEYS.get(provider.name)
+    if option and settings.written(option):
+        return f"API key from {settings.source(option)}"
+    return {"azure": "Entra ID", "codex": "Codex's API key"}.get(provider.name, "none needed")
+
+
+# Showing.
+
+
+def rows(report: Report, now: float) -> Iterator[tuple[str, str]]:
+    provider, tokens = report.provider, report.tokens
+    yield "provider", plain(f"{provider.name}: {provider.label}")
+    if tokens:
+        yield "account", plain(tokens.email or tokens.account_id or "not told")
+    if report.plan:
+        yield "plan", plain(plan_name(report.plan))
+    yield "credential", plain(from_home(report.credential))
+    if tokens and (end := in_our_time(tokens.expires_at)):
+        yield "token", f"{'ended' if end <= now else 'ends'} {local_time(end, now)}; it is renewed by itself"
+    yield (
+        "server",
+        plain(provider.url) + (" [red]does not answer[/red]" if report.problem else " [green]answers[/green]"),
+    )
+    for tier in TIERS:
+        model = model_of(provider, tier)
+        yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report.lessons.get(model.id))}")
+    for limit in report.usage.limits if report.usage else ():
+        yield limit.name, bar(limit, now)
+    if report.usage and report.usage.credits:
+        yield "credits", plain(report.usage.credits)
+
+
+def bar(limit: Limit, now: float) -> str:
+    """█████░░░░░ 40 % used, resets on Tue 24 Nov at 14:05"""
+    signs = marks(sys.stdout)
+    full = min(BAR, round(BAR * limit.used / 100))
+    colour = "green" if limit.used < 70 else "yellow" if limit.used < 90 else "red"
+    resets = f", resets {local_time(limit.resets_at, now)}" if limit.resets_at and limit.resets_at > now else ""
+    return f"[{colour}]{signs.full * full}[/{colour}]{signs.empty * (BAR - full)} {limit.used:g} % used{resets}"
+
+
+def model_of(provider: Provider, tier: Tier) -> Model:
+    return provider.model(split_effort(provider.tiers.model(tier))[0])
+
+
+def window_of(provider: Provider, model: Model) -> str:
+    tokens = model.window
+    shown = f"{tokens / 1e6:g}M" if tokens >= 1_000_000 else f"{tokens // 1000}k"
+    return shown if is_known(provider, model) else f"{shown} (assumed)"
+
+
+def is_known(provider: Provider, model: Model) -> bool:
+    """Whether a table or the account's list says something of it."""
+    return model.id in KNOWN or provider.name == "demo" or (model.window, model.efforts) != (UNKNOWN_WINDOW, EFFORTS)
+
+
+def note_of(learnt: Lessons | None) -> str:
+    return "; no web search" if learnt and not learnt.web_search else ""
+
+
+def model_row(provider: Provider, name: str, learnt: Lessons) -> tuple[str, str, str, str, str]:
+    model = provider.model(split_effort(name)[0])
+    levels = learnt.efforts or model.efforts
+    efforts = "" if levels == EFFORTS or "reasoning" in learnt.parameters else " ".join(levels)
+    tiers = [tier for tier in TIERS if provider.tiers.model(tier) == name]
+    return name, window_of(provider, model), efforts, " ".join(tiers), "" if learnt.web_search else "no web search"
+
+
+def as_object(report: Report) -> dict[str, Any]:
+    provider, tokens = report.provider, report.tokens
+    return {
+        "ok": report.problem is None,
+        "error": str(report.problem) if report.problem else None,
+        "provider": provider.name,
+        "label": provider.label,
+        "url": provider.url,
+        "account": {"email": tokens.email, "id": tokens.account_id} if tokens else None,
+        "plan": report.plan,
+        "credential": report.credential,
+        "expires_at": moment(in_our_time(tokens.expires_at)) if tokens else None,
+        "models": {
+            tier: {"id": model.id, "name": model.name, "window": model.window, "efforts": list(model.efforts)}
+            for tier in TIERS
+            for model in [model_of(provider, tier)]
+        },
+        "limits": [
+            {
+                "name": limit.name,
+                "seconds": limit.seconds,
+                "used_percent": limit.used,
+                "resets_at": moment(limit.resets_at),
+            }
+            for limit in (report.usage.limits if report.usage else ())
+        ],
+        "credits": report.usage.credits if report.usage else None,
+    }
+
+
+def moment(seconds: float | None) -> str | None:
+    """ISO 8601, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else None

@@ -1,0 +1,455 @@
+"""The first run, and `claudegpt setup`: which account, what it needs, which models; tried, and only then kept.
+
+In time: the account is chosen; what it needs is asked, a login made; its list of models is fetched and a model chosen
+for each tier; one tiny turn is played on each of them through the whole proxy; then `config.env` is written, at once,
+what is not ours in it kept. ^C before that leaves everything as it was, but for a login that was finished.
+
+Every answer can also be given on the command line (`Given`); without a terminal those and the defaults hold.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+
+from . import catalog, chain, install
+from .auth import entra
+from .auth.login import login
+from .auth.tokens import codex_file, codex_store, own_file
+from .catalog import Catalog, NoList
+from .console import complain, from_home, marks, say, tell
+from .errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
+from .models import Model, Tier
+from .providers.azure import read_endpoint
+from .providers.base import Provider
+from .providers.chatgpt import codex_path
+from .providers.openai import NEWEST
+from .questions import Asker, Choice, Terminal, needed
+from .rehearsal import distinct, stage, try_out
+from .settings import (
+    AZURE_API_KEY,
+    AZURE_API_VERSION,
+    AZURE_ENDPOINT,
+    AZURE_HAIKU,
+    AZURE_OPUS,
+    AZURE_SONNET,
+    CODEX_HAIKU,
+    CODEX_OPUS,
+    CODEX_SONNET,
+    OPENAI_API_KEY,
+    OPENAI_BASE_URL,
+    OPENAI_HAIKU,
+    OPENAI_OPUS,
+    OPENAI_SONNET,
+    OPTIONS,
+    PROVIDER,
+    Option,
+    Secret,
+    Settings,
+    load,
+    web_url,
+    write_config,
+)
+
+Answers = dict[str, str | None]  # settings by name; None: taken out of config.env
+
+SERVER = "server"  # provider openai at an address of the user's own
+OLLAMA = "http://localhost:11434/v1"
+BY_NAME = "?"  # instead of a model's name: one that is typed
+FOLLOW = ""  # no setting: the newest model, whichever that is
+KEY_FLAG = "--api-key-stdin (or set {})"
+TIER_NAMES: dict[Tier, str] = {
+    "opus": "opus, the large model",
+    "sonnet": "sonnet, the middle one",
+    "haiku": "haiku, the small and quick one",
+}
+TierOptions = dict[Tier, Option[str | None]]
+OPENAI_TIERS: TierOptions = {"opus": OPENAI_OPUS, "sonnet": OPENAI_SONNET, "haiku": OPENAI_HAIKU}
+CODEX_TIERS: TierOptions = {"opus": CODEX_OPUS, "sonnet": CODEX_SONNET, "haiku": CODEX_HAIKU}
+AZURE_TIERS: TierOptions = {"opus": AZURE_OPUS, "sonnet": AZURE_SONNET, "haiku": AZURE_HAIKU}
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command line answers. `login`: how to log in to ChatGPT now, "browser", "address" or "device"."""
+
+    provider: str | None = None
+    key: Secret | None = None
+    base_url: str | None = None
+    endpoint: str | None = None
+    api_version: str | None = None
+    login: str | None = None
+    models: Mapping[Tier, str | None] = field(default_factory=dict)
+    check: bool = True
+    yes: bool = False
+
+
+def set_up(asker: Asker, given: Given, flags: Mapping[str, str]) -> None:
+    """Ask, try, save. Raises what keeps it from working where nobody can be asked, and then nothing is saved."""
+    wizard = Wizard(asker, given, flags)
+    answers = wizard.run()
+    dirs = load(flags).dirs
+    write_config(dirs, {PROVIDER.name: answers[PROVIDER.name], **answers})
+    tell(f"Saved in {from_home(str(dirs.config_file))}. `claudegpt` runs Claude Code with it; `claudegpt setup` changes it.")
+    for note in overruled(answers, flags):
+        say(note)
+    wizard.install()
+
+
+def overruled(answers: Answers, flags: Mapping[str, str]) -> list[str]:
+    """What was answered in vain, because another place decides."""
+    settings = load(flags)
+    return [
+        f"{name} is also set in {settings.source(OPTIONS[name])}, which wins."
+        for name, value in answers.items()
+        if (settings.written(OPTIONS[name]) or None) != (value or None)
+    ]
+
+
+def first_run(flags: Mapping[str, str]) -> None:
+    """The wizard of a bare `claudegpt`. Raises BadSetting where there is no terminal to ask on."""
+    if not install.on_terminal():
+        raise chain.no_account()
+    set_up(Terminal(), Given(), flags)
+
+
+class Wizard:
+    """One conversation. `answers` are those so far."""
+
+    def __init__(self, asker: Asker, given: Given, flags: Mapping[str, str]):
+        self.asker = asker
+        self.given = given
+        self.flags = flags
+        self.answers: Answers = {}
+        self.before: Answers = {}  # of the last attempt: now the defaults
+
+    @property
+    def settings(self) -> Settings:
+        """As they will be with the answers so far, which is also what the next question's default comes from."""
+        own = {name: value for name, value in self.answers.items() if value}
+        return load({**self.flags, **own}, pending={**self.before, **self.answers})
+
+    def run(self) -> Answers:
+        if self.asker.there:
+            tell("claudegpt runs Claude Code on GPT. Whose? ^C leaves everything as it is.\n")
+        account = self.account()
+        while True:
+            try:
+                self.answers = {}
+                ACCOUNTS[account](self)
+                self.check()
+                return self.answers
+            except ClaudegptError as problem:
+                step = self.after(problem)
+            if step == "save":
+                return self.answers
+            if step == "leave":
+                raise KeyboardInterrupt
+            if step == "account":
+                account = self.account()
+            self.before |= self.answers
+            self.given = Given(check=self.given.check, yes=self.given.yes)  # a wrong flag must not answer again
+
+    def after(self, problem: ClaudegptError) -> str:
+        """What to do about a failure. Raises it where nobody can be asked."""
+        if not self.asker.there:
+            if self.given.check and PROVIDER.name in self.answers:
+                say("nothing is saved; --no-check saves without trying.")
+            raise problem
+        complain(str(problem))
+        steps = [
+            Choice("again", "Correct the answers and try again"),
+            Choice("account", "Choose another account"),
+            *[Choice("save", "Save it all the same")] * (PROVIDER.name in self.answers),
+            Choice("leave", "Leave without saving"),
+        ]
+        return self.asker.choose("What now?", steps, default="again", flag="")
+
+    # Which account.
+
+    def account(self) -> str:
+        if self.given.provider:
+            return SERVER if self.given.provider == "openai" and self.given.base_url else self.given.provider
+        settings = self.settings
+        if not self.asker.there and settings[PROVIDER] is None:
+            raise chain.no_account()
+        codex = codex_path(settings).exists()
+        titles = {
+            "codex": f"The Codex CLI's login ({whose(settings, 'codex')})",
+            "chatgpt": f"ChatGPT plan ({whose(settings, 'chatgpt')})",
+            "openai": "OpenAI API key",
+            SERVER: "Another server with a Responses API: Ollama, vLLM, a gateway",
+            "azure": "Azure OpenAI",
+            "demo": "None: a demo with a built-in model, offline",
+        }
+        order = sorted(titles, key=lambda name: name == "codex" and not codex)  # last where there is none
+        now = settings[PROVIDER]
+        if now == "openai" and settings[OPENAI_BASE_URL] != OPENAI_BASE_URL.default:
+            now = SERVER
+        return self.asker.choose(
+            "Account",
+            [Choice(name, titles[name]) for name in order],
+            default=now or ("codex" if codex else "chatgpt"),
+            flag="--provider",
+        )
+
+    # What each needs.
+
+    def codex(self) -> None:
+        try:
+            chain.codex(self.settings)
+        except NotLoggedIn as problem:
+            self.offer_codex_login(problem)
+            chain.codex(self.settings)
+        self.answers[PROVIDER.name] = "codex"
+        self.choose_models(CODEX_TIERS)
+
+    def offer_codex_login(self, problem: NotLoggedIn) -> None:
+        """Run the Codex CLI's own login, where that would help."""
+        program = shutil.which("codex")
+        keyring = codex_store(codex_path(self.settings).parent) in ("keyring", "auto")
+        if not (self.asker.there and program) or keyring:
+            raise problem
+        tell(problem.message)
+        steps = [Choice("yes", "Run `codex login` now"), Choice("no", "No")]
+        if self.asker.choose("Codex CLI", steps, default="yes", flag="") == "no":
+            raise problem
+        subprocess.run([program, "login"], check=False, stdout=sys.stderr)
+
+    def chatgpt(self) -> None:
+        settings = self.settings
+        how = self.given.login or self.way_to_log_in(settings)
+        if how != "keep":
+            typed = sys.stdin if sys.stdin.isatty() else None
+            login(settings, tell, with_device=how == "device", browser=how == "browser", typed=typed)
+        self.answers[PROVIDER.name] = "chatgpt"
+        self.choose_models(CODEX_TIERS)
+
+    def way_to_log_in(self, settings: Settings) -> str:
+        file = own_file(settings.dirs.data)
+        ways = [Choice("browser", "Log in with a browser"), Choice("device", "Log in with a code, on another device")]
+        if file.path.exists():
+            ways.insert(0, Choice("keep", f"Keep the login of {whose(settings, 'chatgpt')}"))
+        elif not self.asker.there:
+            file.read()  # raises, with what to do
+        return self.asker.choose("ChatGPT", ways, default=ways[0].value, flag="--device or --no-browser")
+
+    def openai(self) -> None:
+        self.answers[OPENAI_BASE_URL.name] = None
+        self.key(OPENAI_API_KEY, "OpenAI API key")
+        self.answers[PROVIDER.name] = "openai"
+        self.choose_models(OPENAI_TIERS)
+
+    def server(self) -> None:
+        now = self.settings.written(OPENAI_BASE_URL)
+        url = self.given.base_url or self.asker.text(
+            "Address of its API", default=now or OLLAMA, judge=judge_url, flag="--base-url"
+        )
+        if problem := judge_url(url):
+            raise BadSetting(problem)
+        self.answers[OPENAI_BASE_URL.name] = web_url(url)
+        self.key(OPENAI_API_KEY, "Its API key", optional=True)
+        self.answers[PROVIDER.name] = "openai"
+        self.choose_models(OPENAI_TIERS)
+
+    def azure(self) -> None:
+        pasted = self.given.endpoint or self.asker.text(
+            "Address of the resource, as the portal shows it",
+            default=self.settings[AZURE_ENDPOINT] or "",
+            judge=judge_endpoint,
+            flag="--endpoint",
+        )
+        endpoint = read_endpoint(pasted)
+        self.answers[AZURE_ENDPOINT.name] = endpoint.base
+        if self.given.api_version is not None:
+            self.answers[AZURE_API_VERSION.name] = self.given.api_version or None
+        self.azure_key()
+        before = endpoint.deployment
+        for tier, option in AZURE_TIERS.items():
+            named = self.given.models.get(tier) or self.asker.text(
+                f"Deployment for {TIER_NAMES[tier]}",
+                default=self.settings[option] or before or self.given_deployment(),
+                judge=needed,
+                flag=f"--{tier}",
+            )
+            self.answers[option.name] = before = named.strip()
+        self.answers[PROVIDER.name] = "azure"
+
+    def given_deployment(self) -> str:
+        return next(filter(None, self.given.models.values()), "")
+
+    def azure_key(self) -> None:
+        ways = [Choice("key", "With the resource's key"), Choice("entra", "With Entra ID (`az login`)")]
+        found = self.settings.written(AZURE_API_KEY)
+        usual = "entra" if entra.installed() and not (found or self.asker.there) else "key"
+        way = "key" if self.given.key else self.asker.choose("Access", ways, default=usual, flag="--api-key-stdin")
+        if way == "key":
+            self.key(AZURE_API_KEY, "Key of the resource")
+        else:
+            entra.default_token()  # raises where azure-identity is not installed
+            self.answers[AZURE_API_KEY.name] = None
+
+    def demo(self) -> None:
+        self.answers[PROVIDER.name] = "demo"
+
+    def key(self, option: Option[Secret | None], question: str, *, optional: bool = False) -> None:
+        """The key that is given or typed, or the one that is there, which then stays where it is."""
+        if self.given.key:
+            self.answers[option.name] = self.given.key.reveal()
+            return
+        if self.settings.written(option):
+            entered = option.name in self.before
+            kept = "the one just entered" if entered else f"the one from {self.settings.source(option)}"
+            ways = [Choice("keep", f"Use {kept}"), Choice("new", "Enter another")]
+            ways += [Choice("none", "Use none")] * optional
+            way = self.asker.choose(question, ways, default="keep", flag="--api-key-stdin")
+            if way == "keep":
+                if entered:
+                    self.answers[option.name] = self.before[option.name]
+                return
+            if way == "none":
+                self.answers[option.name] = None
+                return
+        if optional:
+            question, judge = f"{question} (empty for none)", judge_optional_key
+        else:
+            judge = judge_key
+        typed = self.asker.secret(question, judge=judge, flag=KEY_FLAG.format(option.name))
+        self.answers[option.name] = typed.reveal() or None
+
+    # Which models.
+
+    def choose_models(self, options: TierOptions) -> None:
+        """A model for each tier, from the account's own list where it has one."""
+        provider, _ = chain.backend(self.settings)
+        listed = self.fetch_list(provider)
+        provider, _ = chain.backend(self.settings)
+        for tier, option in options.items():
+            self.answers[option.name] = self.given.models.get(tier) or self.choose_model(tier, option, listed, provider)
+
+    def fetch_list(self, provider: Provider) -> Catalog:
+        """Raises NotLoggedIn when the account is refused, UpstreamFailed when its server cannot be reached; an empty
+        list is from a server that has none, or was not to be asked."""
+        try:
+            with self.asker.working("Asking for the account's models"), httpx.Client() as client:
+                return catalog.refresh_now(client, provider, self.settings.dirs.cache)
+        except (NotLoggedIn, UpstreamFailed) as problem:
+            if self.given.check and not isinstance(problem, NoList):
+                raise
+            if self.asker.there:
+                say(problem.message)
+            return Catalog(())
+
+    def choose_model(self, tier: Tier, option: Option[str | None], listed: Catalog, provider: Provider) -> str | None:
+        now = self.settings[option]
+        newest = catalog.tiers(listed.offered, NEWEST).model(tier)
+        foreign = bool(self.answers.get(OPENAI_BASE_URL.name))
+        follows = newest == catalog.newest_of(listed.offered, *SIZES[tier]) or not (listed.offered or foreign)
+        question = f"Model for {TIER_NAMES[tier]}"
+        choices = [Choice(FOLLOW, f"The newest (now {provider.model(newest).name})")] * follows
+        choices += [Choice(model.id, described(model)) for model in listed.offered]
+        if now and now not in [model.id for model in listed.offered]:
+            choices.append(Choice(now, now))
+        choices += [Choice(BY_NAME, "Another, by its name")] * self.asker.there
+        if not listed.offered and not follows:
+            return self.asker.text(question, default=now or "", judge=needed, flag=f"--{tier}")
+        usual = FOLLOW if follows else newest
+        chosen = self.asker.choose(question, choices, default=now or usual, flag=f"--{tier}")
+        if chosen == BY_NAME:
+            chosen = self.asker.text("Its name", default=now or "", judge=needed, flag=f"--{tier}")
+        return chosen or None
+
+    # Whether it works.
+
+    def check(self) -> None:
+        """Play a turn on each model. Raises the first failure."""
+        if not self.given.check:
+            return
+        own = {name: value for name, value in self.answers.items() if value}
+        with stage({**self.flags, **own}, pending=self.answers, anew=True) as on_stage:
+            provider = on_stage.provider
+            for tier in distinct(provider):
+                name = provider.model(provider.tiers.model(tier)).name
+                began = time.monotonic()
+                with self.asker.working(f"Trying {name} through the whole chain"):
+                    try_out(on_stage, tier)
+                taken = time.monotonic() - began
+                tell(f"{marks(sys.stderr).right} {name} answers and calls tools ({taken:.1f} s)")
+
+    def install(self) -> None:
+        """Claude Code, if it is missing and the user wants it. Raises ClaudeNotFound when it stays missing."""
+        settings = load(self.flags)
+        if self.given.yes or self.asker.there:
+            install.offer_install(settings, yes=self.given.yes)
+        else:
+            install.find_claude(settings)
+
+
+ACCOUNTS: dict[str, Callable[[Wizard], None]] = {
+    "codex": Wizard.codex,
+    "chatgpt": Wizard.chatgpt,
+    "openai": Wizard.openai,
+    SERVER: Wizard.server,
+    "azure": Wizard.azure,
+    "demo": Wizard.demo,
+}
+# How the vendor calls the sizes of its models, which is how their newest is told (catalog.py).
+SIZES: dict[Tier, tuple[str, ...]] = {"opus": ("sol",), "sonnet": ("terra",), "haiku": ("luna",)}
+
+
+def whose(settings: Settings, name: str) -> str:
+    """Whose login there is, in a few words."""
+    file = own_file(settings.dirs.data) if name == "chatgpt" else codex_file(codex_path(settings))
+    if not file.path.exists():
+        return "log in now" if name == "chatgpt" else "none found"
+    try:
+        if name == "codex" and file.api_key():
+            return "an API key"
+        tokens = file.read()
+    except ClaudegptError:
+        return "not usable as it is"
+    return ", ".join(part for part in (tokens.email, f"{tokens.plan} plan" if tokens.plan else None) if part) or "found"
+
+
+def described(model: Model) -> str:
+    """One line of a list to choose from."""
+    return f"{model.name} · {shown_window(model.window)} tokens · {model.efforts[0]} to {model.efforts[-1]}"
+
+
+def shown_window(tokens: int) -> str:
+    return f"{tokens / 1e6:g}M" if tokens >= 1_000_000 else f"{tokens // 1000}k"
+
+
+def judge_url(text: str) -> str | None:
+    try:
+        web_url(text)
+    except ValueError as problem:
+        return f"An address {str(problem).removeprefix('is an address ')}."
+    return None
+
+
+def judge_endpoint(text: str) -> str | None:
+    try:
+        read_endpoint(text)
+    except BadSetting as problem:
+        return str(problem)
+    return None
+
+
+def judge_key(text: str) -> str | None:
+    if not text.strip():
+        return "A key is needed."
+    return judge_optional_key(text)
+
+
+def judge_optional_key(text: str) -> str | None:
+    key = text.strip()
+    return (
+        None if key.isprintable() and " " not in key and key.isascii() else "That is not a key: it has odd characters."
+    )

@@ -97,12 +97,12 @@ def test_no_api_version_is_asked_for_unless_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("full", "middle", "nano", "tiers"),
     [
-        ("f", "m", "n", Tiers("f", "m", "n")),
-        ("", "m", "", Tiers("m", "m", "m")),
-        ("f", "", "", Tiers("f", "f", "f")),
-        ("", "", "n", Tiers("n", "n", "n")),
-        ("f", "m", "", Tiers("f", "m", "m")),
-        ("", "m", "n", Tiers("m", "m", "n")),
+        ("f", "m", "n", Tiers("f", "m", "n", literal=True)),
+        ("", "m", "", Tiers("m", "m", "m", literal=True)),
+        ("f", "", "", Tiers("f", "f", "f", literal=True)),
+        ("", "", "n", Tiers("n", "n", "n", literal=True)),
+        ("f", "m", "", Tiers("f", "m", "m", literal=True)),
+        ("", "m", "n", Tiers("m", "m", "n", literal=True)),
     ],
 )
 def test_a_tier_without_a_deployment_takes_the_nearest(
@@ -119,7 +119,7 @@ def test_a_tier_without_a_deployment_takes_the_nearest(
 def test_a_deployment_in_the_pasted_address_serves_where_none_is_named(tmp_path: Path) -> None:
     pasted = "https://res.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21"
     own = settings(tmp_path, AZURE_OPENAI_ENDPOINT=pasted, AZURE_OPENAI_CHAT_DEPLOYMENT="")
-    assert azure(own).tiers == Tiers("my gpt", "my gpt", "my gpt")
+    assert azure(own).tiers == Tiers("my gpt", "my gpt", "my gpt", literal=True)
 
 
 @pytest.mark.parametrize(

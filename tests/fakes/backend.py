@@ -491,9 +491,9 @@ def _last_words(request: Request) -> str:
     return json.dumps(request.items[-1] if request.body.get("input") else request.body, ensure_ascii=False)[:300]
 
 
-def wait_until(condition: Callable[[], bool], what: Callable[[], str], timeout: float = DEADLINE) -> None:
+def wait_until(condition: Callable[[], bool], what: str | Callable[[], str], timeout: float = DEADLINE) -> None:
     """Poll until `condition` holds; AssertionError naming `what` was waited for when it does not in time."""
     end = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < end, f"waited {timeout:g} s for {what()}"
+        assert time.monotonic() < end, f"waited {timeout:g} s for {what if isinstance(what, str) else what()}"
         time.sleep(0.01)

@@ -117,7 +117,7 @@ def test_killing_us_takes_claude_along(session: Session) -> None:
         ours = next(pid for pid, words in session.processes() if "tests.real.tapped" in words)
         os.kill(ours, signal.SIGKILL)
         assert screen.shell_status() == 137
-        wait_until(lambda: not claudes(session), lambda: "claude to end with us", timeout=3)
+        wait_until(lambda: not claudes(session), "claude to end with us", timeout=3)
 
 
 def test_the_model_picker_shows_the_real_models(session: Session) -> None:

@@ -61,6 +61,7 @@ class Model:
     window: int
     efforts: tuple[str, ...] = EFFORTS
     price: tuple[float, float, float] | None = None  # input, cached input, output
+    cache_retention: str | None = None  # what to ask for: models before 5.6 keep a prompt for minutes otherwise
 
     def cost(self, tokens_in: int, cached: int, tokens_out: int) -> float | None:
         """Dollars of one request at list price, None where that is not known; `cached` is a part of `tokens_in`."""
@@ -154,6 +155,7 @@ LONG_PROMPT_FACTORS = (2.0, 1.5)  # input, output
 LOW_TO_MAX = ("low", "medium", "high", "xhigh", "max")
 LOW_TO_XHIGH = ("low", "medium", "high", "xhigh")
 NONE_TO_XHIGH = ("none", "low", "medium", "high", "xhigh")
+A_DAY = "24h"
 KNOWN: dict[str, Model] = {
     model.id: model
     for model in (
@@ -165,9 +167,9 @@ KNOWN: dict[str, Model] = {
         Model("gpt-5.6-sol", API_WINDOW, LOW_TO_MAX, (4, 0.4, 20)),
         Model("gpt-5.6-terra", API_WINDOW, LOW_TO_MAX, (2, 0.2, 12)),
         Model("gpt-5.6-luna", API_WINDOW, LOW_TO_MAX, (0.2, 0.02, 1.2)),
-        Model("gpt-5.5", API_WINDOW, LOW_TO_XHIGH, (5, 0.5, 30)),
-        Model("gpt-5.4", API_WINDOW, NONE_TO_XHIGH, (2.5, 0.25, 15)),
-        Model("gpt-5.4-mini", 400_000, NONE_TO_XHIGH, (0.75, 0.075, 4.5)),
-        Model("gpt-5.4-nano", 400_000, NONE_TO_XHIGH, (0.2, 0.02, 1.25)),
+        Model("gpt-5.5", API_WINDOW, LOW_TO_XHIGH, (5, 0.5, 30), A_DAY),
+        Model("gpt-5.4", API_WINDOW, NONE_TO_XHIGH, (2.5, 0.25, 15), A_DAY),
+        Model("gpt-5.4-mini", 400_000, NONE_TO_XHIGH, (0.75, 0.075, 4.5), A_DAY),
+        Model("gpt-5.4-nano", 400_000, NONE_TO_XHIGH, (0.2, 0.02, 1.25), A_DAY),
     )
 }

@@ -32,7 +32,7 @@ class Lessons:
 
 OPTIONAL = frozenset(
     {"stream_options", "max_output_tokens", "temperature", "top_p", "service_tier", "prompt_cache_key", "include"}
-    | {"parallel_tool_calls", "tool_choice", "text", "reasoning"}
+    | {"parallel_tool_calls", "tool_choice", "text", "reasoning", "prompt_cache_retention"}
 )
 NAMED_PARAMETER = re.compile(
     r"(?i)(?:unsupported|unknown|unrecognized) (?:parameter|field|argument)s?:? *['\"`]?([\w.]+)"

@@ -161,6 +161,7 @@ def plan(ask: Ask, proxy: Proxy) -> Plan:
         least_output_tokens=backend.max_output_tokens,
         media_in_outputs=known.media_in_outputs,
         obfuscation_option=backend.obfuscation_option,
+        cache_retention=model.cache_retention,
         refused_reasoning=known.refused_reasoning,
         keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
     )

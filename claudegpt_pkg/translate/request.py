@@ -87,6 +87,7 @@ class Target:
     least_output_tokens: int | None = 16  # None: the backend refuses max_output_tokens
     media_in_outputs: bool = True
     obfuscation_option: bool = True
+    cache_retention: str | None = None  # how long the upstream is asked to keep the prompt cache
     refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob the backend could not read
     keeps_thinking: bool = False  # the client keeps thinking blocks that it did not ask for
 
@@ -121,9 +122,9 @@ def translate(request: Request, target: Target) -> Translation:
     if messages and not items:
         items = [openai.message("user", [openai.input_text(NOTHING_SAID)])]
         conversation.notes.append(("messages", "repaired: nothing in them has a counterpart upstream"))
-    if (schema := wanted_schema(request)) is not None and not is_object(schema):
-        items = [*items, openai.message("developer", [openai.input_text(FORMAT_IN_WORDS + dumps(schema))])]
     system = instructions(request.get("system"), target.identity)
+    if (schema := wanted_schema(request)) is not None and not is_object(schema):
+        system = f"{system}\n\n{FORMAT_IN_WORDS}{dumps(schema)}".lstrip()
     body: dict[str, Any] = {"model": target.model}
     if system and target.instructions:
         body["instructions"] = system
@@ -188,6 +189,8 @@ def fixed_fields(target: Target, table: ToolTable) -> dict[str, Any]:
         "store": False,
         "stream": True,
     }
+    if target.cache_retention:
+        fields["prompt_cache_retention"] = target.cache_retention
     if target.obfuscation_option:
         fields["stream_options"] = {"include_obfuscation": False}  # filler in every delta otherwise
     return fields

@@ -23,7 +23,8 @@ FAMILY_TIER: dict[str, Tier] = {"opus": "opus", "fable": "opus", "mythos": "opus
 # Claude Code's "From gateway" list holds only names that begin with `claude`.
 LISTED = "claudegpt/"
 ALIASES = {"gpt-5.3": "gpt-5.3-codex"}
-EFFORT_SUFFIX = re.compile(rf"-({'|'.join(EFFORTS)})$")
+# On OpenAI's names only: qwen3-max is a model of somebody else's.
+EFFORT_SUFFIX = re.compile(rf"((?:.*/)?(?:gpt-|o\d|codex).*)-({'|'.join(EFFORTS)})")
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,10 @@ def claude_tier(name: str) -> Tier | None:
 
 def split_effort(model: str) -> tuple[str, str | None]:
     """gpt-6-sol-high → (gpt-6-sol, high). A model whose own name ends so (gpt-5.1-codex-max) is left whole."""
-    match = EFFORT_SUFFIX.search(model)
+    match = EFFORT_SUFFIX.fullmatch(model)
     if not match or model in KNOWN or model.endswith("-codex-max"):
         return model, None
-    return model[: match.start()], match[1]
+    return match[1], match[2]
 
 
 def nearest_effort(wanted: str, available: tuple[str, ...]) -> str:

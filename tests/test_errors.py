@@ -1,0 +1,65 @@
+"""Our errors: what each catcher needs to know of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from claudegpt_pkg import errors
+from claudegpt_pkg.errors import ClaudegptError, EmptyAnswer, NotLoggedIn, PromptTooLong, RateLimited, UsageLimitReached
+from tests.grammar import ERROR_TYPES
+
+
+def every(kind: type[ClaudegptError] = ClaudegptError) -> list[type[ClaudegptError]]:
+    """The class and all below it."""
+    return [kind, *(each for below in kind.__subclasses__() for each in every(below))]
+
+
+OURS = [each for each in every() if each.__module__ == errors.__name__]
+# How Claude Code reacts to a type depends on the status it comes with.
+STATUSES = {
+    "invalid_request_error": {400},
+    "authentication_error": {401},
+    "permission_error": {403},
+    "not_found_error": {404},
+    "request_too_large": {413},
+    "rate_limit_error": {429},
+    "api_error": {500, 502},
+    "overloaded_error": {529},
+}
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_type_and_status_belong_together(kind: type[ClaudegptError]) -> None:
+    assert kind.kind in ERROR_TYPES
+    assert kind.status in STATUSES[kind.kind]
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_each_ends_a_command_and_says_why_it_exists(kind: type[ClaudegptError]) -> None:
+    assert 1 <= kind.exit_status < 128 and kind.__doc__
+
+
+def test_statuses_of_the_command_line_are_as_documented() -> None:
+    found = {kind.__name__: kind.exit_status for kind in OURS if kind.exit_status != 1}
+    assert found == {"BadSetting": 2, "NotLoggedIn": 3, "ClaudeNotFound": 4}
+
+
+def test_cause_and_hint_are_one_line() -> None:
+    assert str(ClaudegptError("It broke.", "Mend it.")) == "It broke. Mend it."
+    assert str(ClaudegptError("It broke.")) == "It broke."
+
+
+def test_what_the_client_must_not_try_again_says_so() -> None:
+    never = {kind for kind in OURS if kind.retry is False}
+    assert never == {NotLoggedIn, UsageLimitReached, EmptyAnswer}
+    assert ClaudegptError("x").retry is None
+    assert ClaudegptError("x", retry=False).retry is False
+    assert UsageLimitReached("x", retry=True).retry is True
+
+
+def test_how_long_to_wait_is_kept() -> None:
+    assert RateLimited("x", retry_after=1.5).retry_after == 1.5
+
+
+def test_a_prompt_too_long_is_said_in_the_words_the_client_looks_for() -> None:
+    assert str(PromptTooLong(300_000, 272_000)) == "prompt is too long: 300000 tokens > 272000 maximum"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.translate.effort import COMPACTION, EffortRules, resolve
+from claudegpt_pkg.translate.effort import COMPACTION, EffortRules, resolve, told_as
 
 LOW_TO_MAX = ("low", "medium", "high", "xhigh", "max")
 ALL = ("none", "minimal", *LOW_TO_MAX)
@@ -129,7 +129,18 @@ def test_the_newest_system_message_beats_the_request() -> None:
 
 
 def test_what_the_user_started_with_holds_until_another_level_is_named() -> None:
-    forced = ("high", "none")
-    assert effort(asking("high"), forced=forced, levels=ALL) == "none"
-    assert effort({}, forced=forced, levels=ALL) == "none"
-    assert effort(asking("max"), forced=forced, levels=ALL) == "max"
+    rules: dict[str, Any] = {"forced": "minimal", "meant_by": frozenset({told_as("minimal")}), "levels": ALL}
+    assert effort(asking("low"), **rules) == "minimal"
+    assert effort(asking("max"), **rules) == "max"
+    assert effort(asking("low"), suffix="high", **rules) == "high"
+
+
+def test_what_the_user_started_with_beats_a_tiers_cap_where_a_level_is_named() -> None:
+    rules: dict[str, Any] = {"forced": "xhigh", "meant_by": frozenset({"xhigh"}), "default": "xhigh", "most": "low"}
+    assert effort(asking("xhigh"), **rules) == "xhigh"
+    assert effort(asking("max"), **rules) == "max"
+    assert effort({}, **rules) == "low"
+
+
+def test_claude_code_is_told_a_level_that_it_knows() -> None:
+    assert [told_as(level) for level in ALL] == ["low", "low", *LOW_TO_MAX]

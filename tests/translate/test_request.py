@@ -226,7 +226,7 @@ def test_a_schema_that_does_not_qualify_is_not_strict() -> None:
 def test_a_schema_that_is_not_of_an_object_is_asked_for_in_words(schema: dict[str, Any]) -> None:
     made = translated(**json_output(schema))
     assert "text" not in made.body
-    assert made.body["input"][-1]["role"] == "developer" and dumps(schema) in said(made.body["input"][-1])
+    assert made.body["instructions"].startswith("Answer with JSON") and dumps(schema) in made.body["instructions"]
     assert dict(made.notes)["output_config.format"].startswith("emulated")
 
 

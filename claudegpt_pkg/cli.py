@@ -72,11 +72,13 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     from . import install
 
     needs_no_model = bool(args) and args[0] in CLAUDE_COMMANDS | CLAUDE_QUESTIONS
-    if not needs_no_model and load(flags)[PROVIDER] is None:
+    settings, words = told(flags, args)
+    if settings[PROVIDER] is None and not needs_no_model:
         from .wizard import first_run
 
         first_run(flags)
-    settings, args = told(flags, args)
+        settings, words = told(flags, args)
+    args = words
     program = install.find_claude(settings)
     environ = {**environment(settings), **install.own_copy_environment(program, settings)}
     if needs_no_model:

@@ -36,6 +36,7 @@ PASSED_ON = {
 WAKE = signal.SIGCHLD  # a child changed; or, sent by ourselves, something else is worth a look
 FROM_KERNEL = 0x80  # Linux: siginfo's si_code of what a terminal sends
 FROM_KEYS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
+SETTLES_WITHIN = 0.02  # seconds in which what stops or continues one of our group has reached all of it
 DIES_WITHIN = 0.5  # seconds between asking a program to end and ending it
 
 
@@ -76,15 +77,27 @@ def wait(child: int, held: Held, broken: Callable[[], object]) -> int:
     while True:
         received = _next_signal(held)
         if received.number == WAKE:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                return _shell_status(status)
+            ended = _ended(child)
+            if ended is not None:
+                return _shell_status(ended)
             if broken():
                 return end(child)
         elif not received.by_terminal and received.sender != child:
             _send(child, received.number)
         if received.number == signal.SIGTSTP:
             _stop_ourselves()
+
+
+def _ended(child: int) -> int | None:
+    """The child's status if it has ended; where it has stopped by itself (the npm versions of Claude Code stop only
+    themselves at ^Z), so do we, for the shell sees only us."""
+    done, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+    if done and os.WIFSTOPPED(status):
+        time.sleep(SETTLES_WITHIN)
+        done, status = os.waitpid(child, os.WNOHANG | os.WCONTINUED)
+        if not done and signal.SIGTSTP not in signal.sigpending():
+            _stop_ourselves()
+    return status if done and not os.WIFCONTINUED(status) else None
 
 
 def end(child: int) -> int:

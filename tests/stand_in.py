@@ -1,6 +1,6 @@
 """A stand-in for Claude Code: does what its words say, and notes in $NOTES what happens to it, a JSON object a line.
 
-exit N · die N (by signal N) · cat · get PATH · stream PATH (then exit at once) · wait · stubborn · suspend
+exit N · die N (by signal N) · cat · get PATH · stream PATH (then exit at once) · wait · stubborn · suspend group or self
 `wait` ends with 0 at the first INT, TERM, HUP or QUIT; `stubborn` notes signals and never ends.
 """
 
@@ -38,9 +38,9 @@ def wait_for_signals(ending: tuple[signal.Signals, ...]) -> None:
     note(signal=signal.Signals(number).name)
 
 
-def suspend() -> None:
+def suspend(whom: str) -> None:
     note(ready=True)
-    os.kill(0, signal.SIGTSTP)
+    os.kill(os.getpid() if whom == "self" else 0, signal.SIGSTOP if whom == "self" else signal.SIGTSTP)
     note(continued=True)
 
 

@@ -231,8 +231,11 @@ def test_ctrl_z_stops_both_and_fg_continues_both(any_system: str, launched: Laun
     assert "SIGINT" in launched.signals()
 
 
-def test_a_program_that_suspends_its_group_stops_us_too(any_system: str, launched: Launched, screen: Screen) -> None:
-    screen.send(f"{in_shell(launched, 'suspend')}\r")
+@pytest.mark.parametrize("whom", ["group", "self"])
+def test_a_program_that_suspends_itself_stops_us_too(
+    any_system: str, whom: str, launched: Launched, screen: Screen
+) -> None:
+    screen.send(f"{in_shell(launched, 'suspend', whom)}\r")
     screen.wait_for("Stopped")
     screen.send("fg; echo status=$?\r")
     screen.wait_for("status=0")

@@ -251,9 +251,10 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 def session_of(message: Mapping[str, Any]) -> str | None:
     """The session id that Claude Code also writes into metadata.user_id, as JSON in a string."""
+    user_id = (message.get("metadata") or {}).get("user_id")
     try:
-        user = loads((message.get("metadata") or {}).get("user_id") or "")
-    except (ValueError, TypeError):
+        user = loads(user_id) if isinstance(user_id, str) else None
+    except (ValueError, RecursionError):
         return None
     return session_id(user.get("session_id")) if isinstance(user, dict) else None
 

@@ -187,19 +187,31 @@ def referred(schema: Schema) -> Schema:
 
 def as_object(schema: Schema) -> Schema:
     """An object schema that accepts at least what `schema` accepts, without what is refused at the top."""
-    properties = dict(schema.get("properties") or {})
-    required = list(schema.get("required") or ())
+    properties = properties_of(schema)
+    required = required_of(schema)
     for combinator in COMBINATORS:
-        variants = [variant for variant in schema.get(combinator) or () if isinstance(variant, dict)]
+        found = schema.get(combinator)
+        variants = [variant for variant in found if isinstance(variant, dict)] if isinstance(found, list) else []
         for variant in variants:
-            properties = {**(variant.get("properties") or {}), **properties}
-        needs = [set(variant.get("required") or ()) for variant in variants]
+            properties = {**properties_of(variant), **properties}
+        needs = [set(required_of(variant)) for variant in variants]
         if needs:
             common = set.union(*needs) if combinator == "allOf" else set.intersection(*needs)
             required += [name for name in properties if name in common and name not in required]
     kept = {key: value for key, value in schema.items() if key not in REFUSED_AT_TOP}
     kept |= {"type": "object", "properties": properties, "required": required}
     return kept if required else {key: value for key, value in kept.items() if key != "required"}
+
+
+def properties_of(schema: Schema) -> Schema:
+    found = schema.get("properties")
+    return found if isinstance(found, dict) else {}
+
+
+def required_of(schema: Schema) -> list[str]:
+    """Names only: some generators write `required: true`, as older drafts did."""
+    found = schema.get("required")
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def with_items(schema: Any) -> Any:

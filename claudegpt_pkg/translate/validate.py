@@ -6,11 +6,13 @@ never break a turn (pains.md 6).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidRequest
 
 Request = dict[str, Any]
+Kind = type | tuple[type, ...]
 ROLES = ("user", "assistant", "system")
 
 
@@ -22,8 +24,8 @@ def check_request(request: Any, *, counting: bool = False) -> Request:
     if not isinstance(request, dict):
         raise InvalidRequest("The request body is not a JSON object.")
     need(isinstance(request.get("model"), str) and request["model"], "model: a model name is required.")
-    if not counting:
-        tokens = request.get("max_tokens")
+    tokens = request.get("max_tokens")
+    if tokens is not None or not counting:
         need(isinstance(tokens, int) and tokens > 0, "max_tokens: a whole number above 0 is required.")
     messages = request.get("messages")
     need(isinstance(messages, list), "messages: a list is required.")
@@ -39,6 +41,7 @@ def check_request(request: Any, *, counting: bool = False) -> Request:
     need(texts, "stop_sequences: is a list of strings.")
     for field in ("thinking", "output_config", "tool_choice", "metadata", "thread"):
         need(isinstance(request.get(field) or {}, dict), f"{field}: is an object.")
+    check_fields(request.get("metadata") or {}, {"user_id": str}, "metadata")
     for where, form in (
         ("output_config.format", (request.get("output_config") or {}).get("format")),
         ("output_format", request.get("output_format")),
@@ -50,8 +53,7 @@ def check_request(request: Any, *, counting: bool = False) -> Request:
 
 def check_tool(tool: Any, where: str) -> None:
     need(isinstance(tool, dict), f"{where}: is an object.")
-    need(isinstance(tool.get("input_schema") or {}, dict), f"{where}.input_schema: is an object.")
-    need(isinstance(tool.get("description") or "", str), f"{where}.description: is a string.")
+    check_fields(tool, TOOL, where)
 
 
 def check_message(message: Any, where: str) -> None:
@@ -70,10 +72,21 @@ def check_block(block: Any, where: str) -> None:
     need(isinstance(block, dict) and isinstance(block.get("type"), str), f"{where}.type: a block has a type.")
     for field, kind in NEEDED.get(block["type"], {}).items():
         need(isinstance(block.get(field), kind), f"{where}.{field}: is required in a {block['type']} block.")
+    check_fields(block, OPTIONAL.get(block["type"], {}), where)
     if block["type"] in ("tool_result", "search_result"):
         check_content(block.get("content"), f"{where}.content")
-    elif block["type"] == "document" and block["source"].get("type") == "content":
-        check_content(block["source"].get("content"), f"{where}.source.content")
+    elif block["type"].endswith("_tool_result"):
+        check_fields(block, SERVER_RESULT, where)
+    elif block["type"] in ("image", "document"):
+        check_source(block["source"], f"{where}.source")
+    elif block["type"] == "tool_addition" and "definition" in block["tool"]:
+        check_tool(block["tool"]["definition"], f"{where}.tool.definition")
+
+
+def check_source(source: dict[str, Any], where: str) -> None:
+    check_fields(source, SOURCE, where)
+    if source.get("type") == "content":
+        check_content(source.get("content"), f"{where}.content")
 
 
 def check_content(content: Any, where: str) -> None:
@@ -88,12 +101,18 @@ def check_texts(system: Any, where: str) -> None:
         check_block(block, f"{where}.{at}")
 
 
+def check_fields(holder: dict[str, Any], kinds: Mapping[str, Kind], where: str) -> None:
+    """Fields that may be left out, or null; if they are there, this is what they are."""
+    for field, kind in kinds.items():
+        need(holder.get(field) is None or isinstance(holder[field], kind), f"{where}.{field}: is {A[kind]}.")
+
+
 def need(condition: object, message: str) -> None:
     if not condition:
         raise InvalidRequest(message)
 
 
-# Block type → the fields translation reads from it, and their types.
+# Block type → the fields translation cannot do without, and their types.
 NEEDED: dict[str, dict[str, type]] = {
     "text": {"text": str},
     "image": {"source": dict},
@@ -103,4 +122,20 @@ NEEDED: dict[str, dict[str, type]] = {
     "tool_reference": {"tool_name": str},
     "tool_addition": {"tool": dict},
     "tool_removal": {"tool": dict},
+}
+OPTIONAL: dict[str, dict[str, Kind]] = {"document": {"title": str, "context": str}}
+SOURCE: dict[str, Kind] = {"type": str, "media_type": str, "data": str, "url": str}
+TOOL: dict[str, Kind] = {
+    "name": str,
+    "description": str,
+    "input_schema": dict,
+    "allowed_domains": list,
+    "blocked_domains": list,
+}
+SERVER_RESULT: dict[str, Kind] = {"content": (str, list, dict)}
+A: dict[Kind, str] = {
+    str: "a string",
+    dict: "an object",
+    list: "a list",
+    (str, list, dict): "a string, an object or a list",
 }

@@ -149,6 +149,12 @@ def without(name: str, words: Sequence[str]) -> list[str]:
     return [word for group in grouped(words) if _value(name, group) is None for word in group]
 
 
+def replaced(name: str, value: str, words: Sequence[str]) -> list[str]:
+    """The words with this value wherever the option has one."""
+    groups = (group if _value(name, group) is None else [name, value] for group in grouped(words))
+    return [word for group in groups for word in group]
+
+
 def has(name: str, words: Sequence[str]) -> bool:
     """Whether this flag of Claude's is given."""
     return any(group[0] == name for group in grouped(words))

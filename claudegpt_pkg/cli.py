@@ -8,6 +8,7 @@ the plain start must have Claude Code running in a moment.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,17 @@ from pathlib import Path
 from . import console
 from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, grouped, has, separate
 from .errors import BadSetting, ClaudegptError
-from .settings import EFFORT, ISOLATE, PROVIDER, TOOL_SEARCH, Settings, load
+from .settings import (
+    EFFORT,
+    ISOLATE,
+    PROVIDER,
+    STATUS_LINE,
+    TOOL_SEARCH,
+    Settings,
+    load,
+)
+from .translate.effort import told_as
 
-CLAUDE_EFFORTS = ("low", "medium", "high", "xhigh", "max")  # of ours, those `claude --effort` knows
 INTERRUPTED = 130
 
 
@@ -89,6 +98,7 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     from . import launcher
     from .chain import connect
     from .isolation import config_folder
+    from .notices import notices
     from .proxy.ledger import last_line
     from .session import plan, read_user_setup
 
@@ -101,23 +111,32 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
         environ=environ,
         user=read_user_setup(args, config_folder(environ), Path.cwd()),
         tool_search=settings[TOOL_SEARCH],
+        status_line=status_line() if settings[STATUS_LINE] else None,
     )
-    if session.set_aside:
-        console.say(f"set aside for this session, from your Claude settings: {', '.join(session.set_aside)}")
+    memory, terminal = settings.dirs.state, sys.stdin.isatty() and sys.stdout.isatty()
+    for notice in notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal):
+        console.say(notice)
     status = launcher.run(program, session, chain.sites, runs=settings.dirs.state / "run")
     if chain.ledger.models and sys.stderr.isatty():
         console.say(last_line(chain.ledger.total, metered=chain.provider.metered))
     return status
 
 
+def status_line() -> str:
+    """The command of our status line: a Python that loads next to nothing (status_line.py)."""
+    return shlex.join([sys.executable, "-I", "-S", str(Path(__file__).with_name("status_line.py"))])
+
+
 def told(flags: Mapping[str, str], args: list[str]) -> tuple[Settings, list[str]]:
-    """The settings, checked, and Claude's arguments. An effort that Claude Code knows is its own to show and change."""
+    """The settings, checked, and Claude's arguments.
+
+    `--effort` holds for every tier of this run, and is told to Claude Code, which shows it and changes it with
+    `/effort`; where it does not know the level, by the name of another (translate/effort.py).
+    """
     settings = load(flags)
     settings.check()
     level = settings[EFFORT] if settings.source(EFFORT) == "flag" else None
-    if level not in CLAUDE_EFFORTS:
-        return settings, args
-    return load({name: value for name, value in flags.items() if name != EFFORT.name}), ["--effort", level, *args]
+    return settings, ["--effort", told_as(level), *args] if level else args
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .claude_args import has, value_of, without
+from .claude_args import has, replaced, value_of, without
 from .errors import BadSetting
-from .models import TIERS, Model, Tier, claude_tier, split_effort
+from .models import TIERS, Model, claude_tier, plain, split_effort
 from .providers.base import Provider
+from .proxy.ledger import short
 from .settings import Secret
 
 # Would send the session elsewhere, or present another credential than ours.
@@ -39,6 +40,10 @@ SILENCED = (
 HIJACKS = ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", *SILENCED)
 
 FIXED = {
+    # What auto mode may do, newer versions have judged by Anthropic's servers; with this they ask a model, as before.
+    "CLAUDE_CODE_AUTO_MODE_SERVER": "0",
+    "CLAUDE_CODE_DISABLE_1M_CONTEXT": "1",  # else "Default" in 2.1.197's /model is the opus tier's with a window of 1M
+    "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",  # older versions' /model then lists the account's other models
     "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",  # a changing first line of the system prompt: ruins the prompt cache
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",  # else tools can run twice after a partial stream
     "CLAUDE_CODE_RESUME_HINT_COMMAND": "claudegpt",  # else newer versions name our settings file, gone by then
@@ -49,8 +54,6 @@ FIXED = {
 UNLESS_CHOSEN = {"API_TIMEOUT_MS": "3600000"}
 STARTING_TIER = "opus"
 
-# `fable` is a tier of Claude Code's that stands above opus; we have three.
-CLIENT_TIERS: dict[str, Tier] = {"OPUS": "opus", "SONNET": "sonnet", "HAIKU": "haiku", "FABLE": "opus"}
 MODEL_ALIASES = {"default", "best", "opusplan"}  # names of no model, beside the tiers'
 # A `modelPicker` row (2.1.287+) names a known model whose client-side handling applies; this one has every feature.
 BEHAVES_AS = "claude-opus-4-8"
@@ -94,6 +97,8 @@ class Session:
     env: dict[str, str]
     settings: dict[str, Any]
     set_aside: list[str]
+    mode: str | None = None  # the permission mode the user asked for
+    narrowed: str = ""  # says so where the session's model has a larger window than the session
 
 
 def plan(
@@ -105,8 +110,10 @@ def plan(
     environ: Mapping[str, str],
     user: UserSetup,
     tool_search: bool = True,
+    status_line: str | None = None,
 ) -> Session:
-    chosen = chosen_model(args, environ, user)
+    """`status_line` is the command of ours, for a user who has none."""
+    chosen, mode = chosen_model(args, environ, user), chosen_mode(args, user)
     theirs = {**environ, **user.env}
     ours = {
         "ANTHROPIC_BASE_URL": url,
@@ -117,13 +124,22 @@ def plan(
         **tier_variables(provider),
         **window_variables(provider, chosen, theirs),
         **direct(url, theirs),
+        **({"ANTHROPIC_API_KEY": token.reveal()} if is_bare(args, theirs) else {}),
     }
     kept = {name: value for name, value in environ.items() if name not in SILENCED}
     return Session(
-        args=without("--settings", args),
+        args=arguments(args),
         env={**UNLESS_CHOSEN, **kept, **ours},
-        settings=merged(user.argument, settings_file(ours, provider, chosen, mode=chosen_mode(args, user))),
+        settings=merged(
+            user.argument,
+            {
+                **settings_file(ours, provider, chosen, mode=mode),
+                **({"statusLine": command(status_line)} if status_line and not user.settings.get("statusLine") else {}),
+            },
+        ),
         set_aside=set_aside(user),
+        mode=mode,
+        narrowed=narrowed(provider, chosen),
     )
 
 
@@ -140,10 +156,18 @@ def chosen_model(args: Sequence[str], environ: Mapping[str, str], user: UserSetu
     model's window and abilities.
     """
     if asked := value_of("--model", args):
-        return asked
+        return claude_tier(plain(asked)) or asked
     name = "ANTHROPIC_MODEL"
-    saved = user.env.get(name) or environ.get(name) or user.model or STARTING_TIER
-    return claude_tier(saved.removesuffix("[1m]")) or saved
+    saved = plain(user.env.get(name) or environ.get(name) or user.model or STARTING_TIER)
+    return claude_tier(saved) or saved
+
+
+def arguments(args: Sequence[str]) -> list[str]:
+    """The user's words, without what is in our settings file, and with a tier for any other Claude model's name."""
+    words = without("--settings", args)
+    asked = value_of("--model", words)
+    tier = claude_tier(plain(asked)) if asked else None
+    return words if tier in (None, asked) else replaced("--model", str(tier), words)
 
 
 def chosen_mode(args: Sequence[str], user: UserSetup) -> str | None:
@@ -153,14 +177,19 @@ def chosen_mode(args: Sequence[str], user: UserSetup) -> str | None:
     return value_of("--permission-mode", args) or user.permission_mode
 
 
+def is_bare(args: Sequence[str], theirs: Mapping[str, str]) -> bool:
+    """Whether Claude Code runs without the user's setup; then it knows of no other credential than an API key."""
+    return has("--bare", args) or theirs.get("CLAUDE_CODE_SIMPLE", "").lower() in ("1", "true", "yes", "on")
+
+
 def tier_variables(provider: Provider) -> dict[str, str]:
     """Each tier's model, and what `/model` says of it."""
     variables = {}
-    for client_tier, tier in CLIENT_TIERS.items():
-        variable = f"ANTHROPIC_DEFAULT_{client_tier}_MODEL"
+    for tier in TIERS:
+        variable = f"ANTHROPIC_DEFAULT_{tier.upper()}_MODEL"
         variables[variable] = provider.tiers.model(tier)
         variables[f"{variable}_NAME"] = label(provider, provider.tiers.model(tier))
-        variables[f"{variable}_DESCRIPTION"] = description(provider, client_tier.lower())
+        variables[f"{variable}_DESCRIPTION"] = description(provider, tier)
     return variables
 
 
@@ -173,6 +202,21 @@ def window_variables(provider: Provider, chosen: str, theirs: Mapping[str, str])
     wanted = tokens(theirs.get("CLAUDE_CODE_AUTO_COMPACT_WINDOW", ""))
     compact = min(window, wanted or window, LARGEST_COMPACTION_WINDOW)
     return {"CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(window), "CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(compact)}
+
+
+def narrowed(provider: Provider, chosen: str) -> str:
+    """What there is to say of the windows, where the model of the session could have more."""
+    least = min(session_models(provider, chosen).items(), key=lambda item: item[1].window)
+    tier = claude_tier(plain(chosen))
+    name = provider.tiers.model(tier) if tier else plain(chosen)
+    window = provider.model(split_effort(name)[0]).window
+    if name in MODEL_ALIASES or window <= least[1].window:
+        return ""
+    least_name, least_window = label(provider, least[0]), short(least[1].window)
+    return (
+        f"conversations are compacted before {least_window} tokens, the window of {least_name}, so that every tier "
+        f"can go on with them; {label(provider, name)} alone has {short(window)}."
+    )
 
 
 def tokens(size: str) -> int:
@@ -192,22 +236,28 @@ def direct(url: str, theirs: Mapping[str, str]) -> dict[str, str]:
 
 
 def settings_file(ours: Mapping[str, str], provider: Provider, chosen: str, mode: str | None) -> dict[str, Any]:
-    """Our settings file. Without a mode of the user's, it is `default`: newer versions start in `auto`, whose check of
-    each action is the vendor's and cannot be had here."""
+    """Our settings file. Without a mode of the user's, it is `default`: newer versions start in `auto`, where actions
+    are not asked about but judged, at Anthropic by a model made for it."""
     return {
-        "env": {**ours, **dict.fromkeys(SILENCED, "")},
+        "env": {**dict.fromkeys(SILENCED, ""), **ours},
         "apiKeyHelper": "",
         "modelPicker": {"options": picker_rows(provider, chosen), "replaceBuiltInOptions": True},
         **({} if mode else {"permissions": {"defaultMode": "default"}}),
     }
 
 
+def command(line: str) -> dict[str, Any]:
+    """A `statusLine` setting that runs `line`."""
+    return {"type": "command", "command": line, "padding": 0}
+
+
 def picker_rows(provider: Provider, chosen: str) -> list[dict[str, str]]:
-    """A row for each model, which also ends newer versions' warnings about a model they do not know."""
+    """A row for each model, which also ends newer versions' warnings about a model they do not know. The account's own
+    list comes after the tiers'."""
     return [
         {"model": name, "label": label(provider, name), "description": text, "behavesAs": BEHAVES_AS}
         for name, text in {
-            **dict.fromkeys(session_models(provider, chosen), provider.label),
+            **dict.fromkeys([*session_models(provider, chosen), *provider.offered], provider.label),
             **{provider.tiers.model(tier): description(provider, tier) for tier in reversed(TIERS)},
         }.items()
     ]
@@ -216,7 +266,7 @@ def picker_rows(provider: Provider, chosen: str) -> list[dict[str, str]]:
 def session_models(provider: Provider, chosen: str) -> dict[str, Model]:
     """The models of this session by the name the client uses: the tiers', and one the user named."""
     names = [provider.tiers.model(tier) for tier in TIERS]
-    name = chosen.removesuffix("[1m]")
+    name = plain(chosen)
     if not claude_tier(name) and name not in MODEL_ALIASES:
         names.append(name)
     return {name: provider.model(split_effort(name)[0]) for name in names}

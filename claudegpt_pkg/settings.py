@@ -249,6 +249,7 @@ FIRST_EVENT_TIMEOUT = Option(
 )
 IDLE_TIMEOUT = Option("CLAUDEGPT_STREAM_IDLE_TIMEOUT", seconds, 120.0, "seconds of silence allowed within an answer")
 CLAUDE_BIN = Option("CLAUDEGPT_CLAUDE_BIN", path, NO_PATH, "which Claude Code to run", "`claude` on PATH")
+STATUS_LINE = Option("CLAUDEGPT_STATUS_LINE", flag, True, "a status line of ours in Claude Code, if you have none")
 ISOLATE = Option(
     "CLAUDEGPT_GLOBAL_ISOLATE", flag, False, "1: a private Claude config directory that keeps your CLAUDE.md"
 )

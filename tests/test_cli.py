@@ -16,8 +16,9 @@ import pytest
 from claudegpt_pkg import __version__, cli, launcher
 from claudegpt_pkg.cli import run
 from claudegpt_pkg.errors import NotLoggedIn
+from claudegpt_pkg.proxy.turn import Rules
 from claudegpt_pkg.session import Session
-from claudegpt_pkg.settings import EFFORT
+from claudegpt_pkg.settings import EFFORT, REASONING_SONNET
 from tests.launched import SCRIPTS
 
 ROOT = str(Path(cli.__file__).parent.parent)
@@ -88,17 +89,31 @@ def test_claude_gets_its_words_in_order(launched: list[Session]) -> None:
 
 
 @pytest.mark.parametrize("level", ["low", "medium", "high", "xhigh", "max"])
-def test_an_effort_that_claude_knows_is_claudes(launched: list[Session], level: str) -> None:
+def test_an_effort_that_claude_knows_is_told_to_it(launched: list[Session], level: str) -> None:
     run(["--provider", "demo", "-p", "hi", "--effort", level])
     assert launched[0].args == ["--effort", level, "-p", "hi"]
 
 
 @pytest.mark.parametrize("level", ["none", "minimal"])
-def test_an_effort_that_claude_does_not_know_is_ours(launched: list[Session], level: str) -> None:
+def test_an_effort_that_claude_does_not_know_is_told_by_another_name(launched: list[Session], level: str) -> None:
     run(["--provider", "demo", "-p", "hi", "--effort", level])
+    assert launched[0].args == ["--effort", "low", "-p", "hi"]
+    settings, _ = cli.told({EFFORT.name: level}, [])
+    assert Rules.of(settings).effort["sonnet"].forced == level
+
+
+def test_an_effort_of_the_command_line_beats_what_is_set_for_a_tier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REASONING_SONNET.name, "low")
+    settings, _ = cli.told({EFFORT.name: "high"}, [])
+    assert Rules.of(settings).effort["sonnet"].default == "high"
+
+
+def test_an_effort_of_the_environment_is_only_a_default(
+    launched: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(EFFORT.name, "minimal")
+    run(["--provider", "demo", "-p", "hi"])
     assert launched[0].args == ["-p", "hi"]
-    settings, args = cli.told({"CLAUDEGPT_EFFORT": level}, ["-p"])
-    assert (settings[EFFORT], settings.source(EFFORT), args) == (level, "flag", ["-p"])
 
 
 def test_isolation_gives_claude_a_configuration_of_ours(launched: list[Session], home: Path) -> None:

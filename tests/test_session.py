@@ -33,6 +33,7 @@ def planned(
     argument: Mapping[str, Any] | None = None,
     tool_search: bool = True,
     provider: Provider = PROVIDER,
+    status_line: str | None = None,
 ) -> Session:
     user = UserSetup({**(settings or {}), **(argument or {})}, argument or {})
     return plan(
@@ -43,6 +44,7 @@ def planned(
         environ=environ or {},
         user=user,
         tool_search=tool_search,
+        status_line=status_line,
     )
 
 
@@ -61,7 +63,6 @@ def both(session: Session, name: str) -> tuple[str | None, str | None]:
         ("ANTHROPIC_DEFAULT_OPUS_MODEL_NAME", "GPT-6.1 Sol (xhigh)"),
         ("ANTHROPIC_DEFAULT_SONNET_MODEL_DESCRIPTION", "sonnet tier · OpenAI API key"),
         ("ANTHROPIC_DEFAULT_HAIKU_MODEL_NAME", "GPT-6 Luna"),
-        ("ANTHROPIC_DEFAULT_FABLE_MODEL", "gpt-6.1-sol-xhigh"),
         ("CLAUDE_CODE_MAX_CONTEXT_TOKENS", "272000"),
         ("CLAUDE_CODE_AUTO_COMPACT_WINDOW", "272000"),
         ("CLAUDE_CODE_ATTRIBUTION_HEADER", "0"),
@@ -113,6 +114,9 @@ def test_a_time_limit_of_the_users_stays() -> None:
         ([], {"ANTHROPIC_MODEL": "haiku"}, {"model": "sonnet"}, "haiku"),
         ([], {"ANTHROPIC_MODEL": "haiku"}, {"env": {"ANTHROPIC_MODEL": "claude-opus-4-1"}}, "opus"),
         (["--model", "gpt-7"], {"ANTHROPIC_MODEL": "haiku"}, {}, "gpt-7"),
+        (["--model", "claude-opus-4-8[1m]"], {}, {}, "opus"),
+        (["--model=fable"], {}, {}, "opus"),
+        ([], {}, {"model": "claudegpt/gpt-6-astra"}, "gpt-6-astra"),
         ([], {}, {"model": 3}, "opus"),
     ],
 )
@@ -121,6 +125,21 @@ def test_the_session_starts_with_the_model_the_user_chose(
 ) -> None:
     session = planned(*args, environ=environ, settings=settings)
     assert both(session, "ANTHROPIC_MODEL") == (model, model)
+
+
+@pytest.mark.parametrize(
+    ("args", "passed"),
+    [
+        (["-p", "x", "--model", "claude-haiku-4-5"], ["-p", "x", "--model", "haiku"]),
+        (["--model=fable", "-c"], ["--model", "opus", "-c"]),
+        (["--model", "gpt-7", "--settings", "{}"], ["--model", "gpt-7"]),
+        (["--model", "opusplan"], ["--model", "opusplan"]),
+        (["--append-system-prompt", "--model=fable"], ["--append-system-prompt", "--model=fable"]),
+    ],
+)
+def test_a_claude_model_that_was_asked_for_becomes_its_tier(args: list[str], passed: list[str]) -> None:
+    """By its own name the client would show that, with that model's window and abilities."""
+    assert planned(*args).args == passed
 
 
 def test_a_smaller_compaction_window_of_the_users_stays_and_a_larger_does_not() -> None:
@@ -154,6 +173,36 @@ def test_each_model_has_one_row_in_the_picker_the_chosen_one_too() -> None:
         "gpt-6-luna": ("GPT-6 Luna", "haiku tier · OpenAI API key"),
         "gpt-7": ("GPT-7", "OpenAI API key"),
     }
+
+
+def test_the_accounts_other_models_have_rows_after_the_tiers() -> None:
+    provider = replace(PROVIDER, offered=("gpt-6-astra", "gpt-6-luna"))
+    rows = planned(provider=provider).settings["modelPicker"]["options"]
+    assert [row["model"] for row in rows] == ["gpt-6.1-sol-xhigh", "gpt-6.1-terra", "gpt-6-luna", "gpt-6-astra"]
+    assert rows[-1]["description"] == "OpenAI API key"
+
+
+def test_without_a_status_line_of_the_users_ours_is_there() -> None:
+    theirs = {"type": "command", "command": "theirs"}
+    assert planned(status_line="ours").settings["statusLine"]["command"] == "ours"
+    assert "statusLine" not in planned().settings
+    assert "statusLine" not in planned(status_line="ours", settings={"statusLine": theirs}).settings
+    assert planned(status_line="ours", argument={"statusLine": theirs}).settings["statusLine"] == theirs
+
+
+@pytest.mark.parametrize(
+    ("args", "environ", "settings"),
+    [
+        (["--bare"], {}, {}),
+        ([], {"CLAUDE_CODE_SIMPLE": "1"}, {}),
+        ([], {}, {"env": {"CLAUDE_CODE_SIMPLE": "1"}}),
+    ],
+)
+def test_bare_the_token_is_an_api_key_too(
+    args: Sequence[str], environ: Mapping[str, str], settings: Mapping[str, Any]
+) -> None:
+    session = planned(*args, environ={**environ, "ANTHROPIC_API_KEY": "theirs"}, settings=settings)
+    assert both(session, "ANTHROPIC_API_KEY") == ("t0ken", "t0ken")
 
 
 @pytest.mark.parametrize("model", ["opus", "claude-sonnet-4-5", "default", "opusplan", "gpt-6-luna"])

@@ -101,6 +101,7 @@ def plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whos
         fixed_headers=headers(settings[CODEX_VERSION]),
         session_header="session-id",
         models=OFFLINE | (seen.models if seen else {}),
+        offered=tuple(model.id for model in seen.offered) if seen else (),
         models_url=models_url,
         metered=False,
         account=account,

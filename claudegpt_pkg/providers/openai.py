@@ -63,6 +63,7 @@ def openai_with(
         backend=Backend(tool_search=base == OPENAI_BASE_URL.default),  # other servers may pass an unknown tool over
         auth=ApiKey(key) if key else None,
         models=seen.models if seen else {},
+        offered=tuple(model.id for model in seen.offered) if seen else (),
         models_url=models_url,
         account=account,
     )

@@ -40,7 +40,7 @@ from ..settings import (
     Settings,
 )
 from ..trace import Traces
-from ..translate.effort import STANDS_FOR, EffortRules, resolve
+from ..translate.effort import AGENT_DEFAULT, EffortRules, named, resolve, told_as
 from ..translate.message import Folder, Message
 from ..translate.prompt import Identity
 from ..translate.request import Target, Translation, conversation_key, translate
@@ -71,8 +71,13 @@ class Rules:
     def of(cls, settings: Settings) -> Rules:
         general, with_tools = settings[EFFORT], settings[TOOLS_REASONING]
         dropped: tuple[str, ...] = settings[DROP_TOOLS]
-        level = settings[REASONING_OPUS] if settings.source(REASONING_OPUS) == "flag" else None  # cli.told
-        rules = EffortRules(default=general, most_with_tools=with_tools, forced=level if level in STANDS_FOR else None)
+        forced = general if settings.source(EFFORT) == "flag" else None
+        rules = EffortRules(
+            default=general,
+            most_with_tools=with_tools,
+            forced=forced,
+            meant_by=frozenset({told_as(forced)} if forced else ()),
+        )
         return cls(
             passthrough=settings[PASSTHROUGH],
             identity=settings[IDENTITY],
@@ -83,8 +88,8 @@ class Rules:
             ),
             effort={
                 None: rules,
-                "opus": replace(rules, default=settings[REASONING_OPUS] or general),
-                "sonnet": replace(rules, default=settings[REASONING_SONNET] or general),
+                "opus": replace(rules, default=forced or settings[REASONING_OPUS] or general),
+                "sonnet": replace(rules, default=forced or settings[REASONING_SONNET] or general),
                 "haiku": replace(rules, most=settings[REASONING_HAIKU]),
             },
             limits=Limits(settings[FIRST_EVENT_TIMEOUT], settings[IDLE_TIMEOUT]),
@@ -111,6 +116,7 @@ class Proxy:
     patience: Patience = field(default_factory=Patience)
     lessons: dict[str, Lessons] = field(default_factory=dict)  # by model
     ledger: Ledger = field(default_factory=Ledger)
+    typed_effort: str | None = None  # instead of the one `--effort` gave, by `/effort`
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ def plan(ask: Ask, proxy: Proxy) -> Plan:
     levels = known.efforts or model.efforts
     target = Target(
         model=choice.model,
-        effort=resolve(request, suffix=choice.effort, rules=rules.effort[choice.tier], levels=levels),
+        effort=resolve(request, suffix=choice.effort, rules=effort_rules(ask, proxy, choice.tier), levels=levels),
         cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
         summary="auto" if known.summary else None,
         identity=Identity(model.name, model.id) if rules.identity else None,
@@ -166,6 +172,20 @@ def plan(ask: Ask, proxy: Proxy) -> Plan:
         keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
     )
     return Plan(choice, target, model.window, known)
+
+
+def effort_rules(ask: Ask, proxy: Proxy, tier: Tier | None) -> EffortRules:
+    """With `--effort`, an agent on another model than the session's thinks as the main loop does: 2.1.330 would give it
+    a default of its own."""
+    rules = proxy.rules.effort[tier]
+    if rules.forced is None:
+        return rules
+    if ask.agent_id:
+        return replace(rules, forced=proxy.typed_effort or rules.forced, meant_by=rules.meant_by | {AGENT_DEFAULT})
+    level = named(ask.request)
+    if level and ask.request.get("tools"):
+        proxy.typed_effort = None if level in rules.meant_by else level
+    return rules
 
 
 def tool_rules(rules: ToolRules, ask: Ask, *, backend: Backend, known: Lessons) -> ToolRules:

@@ -13,6 +13,8 @@ from typing import Any
 from ..models import EFFORTS, lower_effort, nearest_effort
 
 DEFAULT = "medium"
+STANDS_FOR = {"none": "low", "minimal": "low"}  # levels that Claude Code does not know, and the nearest it does
+AGENT_DEFAULT = "high"  # what 2.1.330 names for an agent on another model than the session's
 # Upper ends of the bands a thinking budget (tokens) falls in; above the last: xhigh.
 BUDGET_BANDS = ((2_048, "low"), (10_000, "medium"), (32_000, "high"))
 # How the client asks for a summary of the conversation (claude-code.md): thinking adds nothing to it.
@@ -24,11 +26,16 @@ class EffortRules:
     """What the settings say for one request's tier; None where they say nothing."""
 
     default: str | None = None  # where the request names none
-    most: str | None = None  # the tier's cap
+    most: str | None = None  # the tier's cap; with `--effort`, of requests that name no level
     most_with_tools: str | None = None
-    # `--effort`: what the client was started with, and what the user really asked for; a level the client names later
-    # is another, and wins.
-    forced: tuple[str, str] | None = None
+    # By `--effort`: the level that holds where the request names one of `meant_by`; any other came later and wins.
+    forced: str | None = None
+    meant_by: frozenset[str] = frozenset()
+
+
+def told_as(level: str) -> str:
+    """The level that Claude Code is started with for `--effort LEVEL`; it names it in each request from then on."""
+    return STANDS_FOR.get(level, level)
 
 
 def resolve(request: Mapping[str, Any], *, suffix: str | None, rules: EffortRules, levels: tuple[str, ...]) -> str:
@@ -36,8 +43,11 @@ def resolve(request: Mapping[str, Any], *, suffix: str | None, rules: EffortRule
     thinking = request.get("thinking") or {}
     if thinking.get("type") == "disabled" and not suffix:
         return levels[0]
-    wanted = suffix or asked(request, rules) or budget_band(thinking) or rules.default or DEFAULT
-    caps = [rules.most]
+    asked = named(request)
+    if rules.forced and asked in rules.meant_by:
+        asked = rules.forced
+    wanted = suffix or asked or budget_band(thinking) or rules.default or DEFAULT
+    caps = [None if rules.forced and asked else rules.most]
     if request.get("tools"):
         caps.append(rules.most_with_tools)
     if is_compaction(request):
@@ -48,17 +58,15 @@ def resolve(request: Mapping[str, Any], *, suffix: str | None, rules: EffortRule
     return nearest_effort(wanted, levels)
 
 
-def asked(request: Mapping[str, Any], rules: EffortRules) -> str | None:
-    """The effort a request names: the newest of its own system messages' (2.1.330), else its output_config's."""
+def named(request: Mapping[str, Any]) -> str | None:
+    """The effort a request names: the newest of its own system messages' (2.1.330), else its output_config's. None for
+    one that a newer client invents."""
     level = (request.get("output_config") or {}).get("effort")
     for message in reversed(request.get("messages") or ()):
         if message.get("role") == "system" and (said := (message.get("output_config") or {}).get("effort")):
             level = said
             break
-    level = level if level in EFFORTS else None  # one that a newer client invents says nothing here
-    if rules.forced and level in (None, rules.forced[0]):
-        return rules.forced[1]
-    return level
+    return level if level in EFFORTS else None
 
 
 def budget_band(thinking: Mapping[str, Any]) -> str | None:

@@ -27,6 +27,7 @@ INCLUDE = ["reasoning.encrypted_content"]
 INCLUDE_SOURCES = "web_search_call.action.sources"
 BYTES_PER_TOKEN = 4  # of English and code, near enough for the estimate that opens a stream
 MEDIA_TOKENS = 1_000  # of one image or page, likewise
+THINKING_ROOM = 4_096  # output tokens that a model at its lowest effort may think
 
 # Fields whose value reaches the upstream, or decides what does; what is neither here nor below is noted as unknown.
 READ = frozenset(
@@ -172,7 +173,8 @@ def output_fields(request: Request, target: Target) -> dict[str, Any]:
     if (schema := wanted_schema(request)) is not None and is_object(schema):
         fields["text"] = {"format": openai.json_schema_format("answer", schema, strict=is_strict(schema))}
     if target.least_output_tokens is not None and request.get("max_tokens"):
-        fields["max_output_tokens"] = max(request["max_tokens"], target.least_output_tokens)
+        wanted = request["max_tokens"] + thinking_room(request, target)
+        fields["max_output_tokens"] = max(wanted, target.least_output_tokens)
     if target.effort == "none":  # reasoning models refuse these otherwise
         fields |= {key: request[key] for key in ("temperature", "top_p") if request.get(key) is not None}
     if request.get("speed") == "fast":
@@ -180,6 +182,13 @@ def output_fields(request: Request, target: Target) -> dict[str, Any]:
     elif tier := SERVICE_TIERS.get(request.get("service_tier") or ""):
         fields["service_tier"] = tier
     return fields
+
+
+def thinking_room(request: Request, target: Target) -> int:
+    """Output tokens beside those asked for: where the client wants no thinking and the model thinks all the same, what
+    it asked for (64 tokens, auto mode's classifier) is what it wants to read."""
+    disabled = (request.get("thinking") or {}).get("type") == "disabled"
+    return THINKING_ROOM if disabled and target.effort != "none" else 0
 
 
 def fixed_fields(target: Target, table: ToolTable) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from claudegpt_pkg.translate.prompt import Identity
 from claudegpt_pkg.translate.request import (
     BYTES_PER_TOKEN,
     MEDIA_TOKENS,
+    THINKING_ROOM,
     Target,
     Translation,
     conversation_key,
@@ -168,6 +169,14 @@ def test_effort_and_summary_ride_together() -> None:
 )
 def test_the_length_is_kept_raised_or_left_out(least: int | None, asked: int | None, sent: int | None) -> None:
     assert body({"least_output_tokens": least}, max_tokens=asked).get("max_output_tokens") == sent
+
+
+def test_a_model_that_thinks_although_it_should_not_has_room_to() -> None:
+    """Auto mode's classifier asks for 64 tokens without thinking; the model's lowest effort may need more."""
+    unwanted = {"thinking": {"type": "disabled"}, "max_tokens": 64}
+    assert body({"effort": "low"}, **unwanted)["max_output_tokens"] == 64 + THINKING_ROOM
+    assert body({"effort": "none"}, **unwanted)["max_output_tokens"] == 64
+    assert body({"effort": "low"}, thinking={"type": "adaptive"}, max_tokens=64)["max_output_tokens"] == 64
 
 
 def test_what_became_of_the_length_is_noted() -> None:

@@ -1,6 +1,6 @@
 """A stand-in for Claude Code: does what its words say, and notes in $NOTES what happens to it, a JSON object a line.
 
-exit N · die N (by signal N) · cat · get PATH · stream PATH (then exit at once) · wait · stubborn · suspend group or self
+exit N · die N (by signal N) · cat · get PATH · stream PATH (then exit at once) · wait · stubborn · suspend group|self
 `wait` ends with 0 at the first INT, TERM, HUP or QUIT; `stubborn` notes signals and never ends.
 """
 

@@ -33,6 +33,7 @@ GLANCE = 2.0  # seconds that a session's start may lose to a server never asked 
 FRESH = 6 * 3600.0  # seconds for which a list needs no second look
 # What an OpenAI key can reach is mostly not for us: other kinds of model, and dated copies of the same.
 CONVERSES = re.compile(r"gpt-([5-9]|\d\d)(\.\d+)?(-(?!.*(audio|image|realtime|search|transcribe|tts|\d{4}))[a-z-]+)?")
+ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 VERSION = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
 
 
@@ -146,7 +147,8 @@ def keep(answer: httpx.Response, provider: Provider, last: Catalog | None, folde
 
 
 def unreachable(provider: Provider, problem: httpx.RequestError) -> UpstreamFailed:
-    return UpstreamFailed(f"{provider.models_url} cannot be reached ({problem or type(problem).__name__}).")
+    reason = ERRNO.sub("", str(problem)) or type(problem).__name__
+    return UpstreamFailed(f"{provider.models_url} cannot be reached ({reason}).", "Check the address and the network.")
 
 
 def read_list(body: bytes, provider: Provider) -> Catalog:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from . import __version__, chain, install, status
+from . import __version__, catalog, chain, install, status
 from .auth.tokens import codex_file, own_file
 from .console import from_home, marks, plain, result_rows
 from .errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
@@ -259,7 +259,7 @@ def network(provider: Provider) -> Iterator[Finding]:
 
 
 def unreachable(host: str, problem: httpx.RequestError) -> UpstreamFailed:
-    words = str(problem) or type(problem).__name__
+    words = catalog.ERRNO.sub("", str(problem)) or type(problem).__name__
     if isinstance(problem, httpx.ProxyError):
         return UpstreamFailed(f"The HTTP proxy on the way to {host} fails: {words}.", "Correct HTTPS_PROXY.")
     if "CERTIFICATE" in words.upper():

@@ -114,6 +114,19 @@ def probe(on_stage: Stage, tier: Tier) -> None:
         on_stage.lessons[model] = replace(on_stage.lessons.get(model) or Lessons(), web_search=False)
 
 
+def shortcomings(on_stage: Stage, tier: Tier) -> list[str]:
+    """What was learnt that the tier's model has not, in a few words each."""
+    known = on_stage.lessons.get(choose(tier, on_stage.provider.tiers).model) or Lessons()
+    return described(known)
+
+
+def described(known: Lessons) -> list[str]:
+    words = ["no reasoning"] * ("reasoning" in known.parameters)
+    if known.efforts and not words:
+        words.append(f"efforts {', '.join(known.efforts)}")
+    return words + ["no web search"] * (not known.web_search)
+
+
 def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT, more: Sequence[Mapping[str, Any]] = ()) -> None:
     """The turn. Raises NotLoggedIn, NotFound, … as a session would tell it, UpstreamFailed when no tool is called."""
     message = ask(

@@ -27,7 +27,7 @@ from .providers.base import Provider
 from .proxy.failures import local_time, ours, read_report
 from .proxy.lessons import Lessons
 from .proxy.remembered import recall
-from .rehearsal import play, stage
+from .rehearsal import described, play, stage
 from .settings import AZURE_API_KEY, OPENAI_API_KEY, Option, Secret, Settings, load
 
 TIMEOUT = 15.0  # seconds
@@ -235,11 +235,11 @@ def rows(report: Report, now: float) -> Iterator[tuple[str, str]]:
         yield "token", f"{'ended' if end <= now else 'ends'} {local_time(end, now)}; it is renewed by itself"
     yield (
         "server",
-        plain(provider.url) + (" [red]does not answer[/red]" if report.problem else " [green]answers[/green]"),
+        plain(provider.url) + (" [red]does not answer as it should[/red]" if report.problem else " [green]answers[/green]"),
     )
     for tier in TIERS:
         model = model_of(provider, tier)
-        yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report.lessons.get(model.id))}")
+        yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report, model)}")
     for limit in report.usage.limits if report.usage else ():
         yield limit.name, bar(limit, now)
     if report.usage and report.usage.credits:
@@ -270,16 +270,15 @@ def is_known(provider: Provider, model: Model) -> bool:
     return model.id in KNOWN or provider.name == "demo" or (model.window, model.efforts) != (UNKNOWN_WINDOW, EFFORTS)
 
 
-def note_of(learnt: Lessons | None) -> str:
-    return "; no web search" if learnt and not learnt.web_search else ""
+def note_of(report: Report, model: Model) -> str:
+    return "".join(f"; {words}" for words in described(report.lessons.get(model.id) or Lessons()))
 
 
 def model_row(provider: Provider, name: str, learnt: Lessons) -> tuple[str, str, str, str, str]:
     model = provider.model(split_effort(name)[0])
-    levels = learnt.efforts or model.efforts
-    efforts = "" if levels == EFFORTS or "reasoning" in learnt.parameters else " ".join(levels)
+    efforts = "" if model.efforts == EFFORTS else " ".join(model.efforts)
     tiers = [tier for tier in TIERS if provider.tiers.model(tier) == name]
-    return name, window_of(provider, model), efforts, " ".join(tiers), "" if learnt.web_search else "no web search"
+    return name, window_of(provider, model), efforts, " ".join(tiers), "; ".join(described(learnt))
 
 
 def as_object(report: Report) -> dict[str, Any]:

@@ -25,13 +25,14 @@ from .auth.tokens import codex_file, codex_store, own_file
 from .catalog import Catalog, NoList
 from .console import complain, from_home, marks, say, tell
 from .errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
-from .models import Model, Tier
+from .files import POSIX
+from .models import Model, Tier, split_effort
 from .providers.azure import read_endpoint
 from .providers.base import Provider
-from .providers.chatgpt import codex_path
-from .providers.openai import NEWEST
+from .providers.chatgpt import chatgpt, codex, codex_path
+from .providers.openai import NEWEST, openai
 from .questions import Asker, Choice, Terminal, needed
-from .rehearsal import distinct, stage, try_out
+from .rehearsal import distinct, shortcomings, stage, try_out
 from .settings import (
     AZURE_API_KEY,
     AZURE_API_VERSION,
@@ -96,7 +97,7 @@ def set_up(asker: Asker, given: Given, flags: Mapping[str, str]) -> None:
     answers = wizard.run()
     dirs = load(flags).dirs
     write_config(dirs, {PROVIDER.name: answers[PROVIDER.name], **answers})
-    tell(f"Saved in {from_home(str(dirs.config_file))}. `claudegpt` runs Claude Code with it; `claudegpt setup` changes it.")
+    tell(f"Saved in {from_home(str(dirs.config_file))}; `claudegpt setup` changes it.")
     for note in overruled(answers, flags):
         say(note)
     wizard.install()
@@ -151,10 +152,10 @@ class Wizard:
                 return self.answers
             if step == "leave":
                 raise KeyboardInterrupt
-            if step == "account":
-                account = self.account()
             self.before |= self.answers
             self.given = Given(check=self.given.check, yes=self.given.yes)  # a wrong flag must not answer again
+            if step == "account":
+                account = self.account()
 
     def after(self, problem: ClaudegptError) -> str:
         """What to do about a failure. Raises it where nobody can be asked."""
@@ -177,7 +178,8 @@ class Wizard:
         if self.given.provider:
             return SERVER if self.given.provider == "openai" and self.given.base_url else self.given.provider
         settings = self.settings
-        if not self.asker.there and settings[PROVIDER] is None:
+        now = account_in(settings)
+        if not self.asker.there and now is None:
             raise chain.no_account()
         codex = codex_path(settings).exists()
         titles = {
@@ -189,9 +191,6 @@ class Wizard:
             "demo": "None: a demo with a built-in model, offline",
         }
         order = sorted(titles, key=lambda name: name == "codex" and not codex)  # last where there is none
-        now = settings[PROVIDER]
-        if now == "openai" and settings[OPENAI_BASE_URL] != OPENAI_BASE_URL.default:
-            now = SERVER
         return self.asker.choose(
             "Account",
             [Choice(name, titles[name]) for name in order],
@@ -203,12 +202,10 @@ class Wizard:
 
     def codex(self) -> None:
         try:
-            chain.codex(self.settings)
+            codex(self.settings)
         except NotLoggedIn as problem:
             self.offer_codex_login(problem)
-            chain.codex(self.settings)
-        self.answers[PROVIDER.name] = "codex"
-        self.choose_models(CODEX_TIERS)
+        self.choose_models(codex, CODEX_TIERS)
 
     def offer_codex_login(self, problem: NotLoggedIn) -> None:
         """Run the Codex CLI's own login, where that would help."""
@@ -226,10 +223,9 @@ class Wizard:
         settings = self.settings
         how = self.given.login or self.way_to_log_in(settings)
         if how != "keep":
-            typed = sys.stdin if sys.stdin.isatty() else None
+            typed = sys.stdin if POSIX and sys.stdin.isatty() else None
             login(settings, tell, with_device=how == "device", browser=how == "browser", typed=typed)
-        self.answers[PROVIDER.name] = "chatgpt"
-        self.choose_models(CODEX_TIERS)
+        self.choose_models(chatgpt, CODEX_TIERS)
 
     def way_to_log_in(self, settings: Settings) -> str:
         file = own_file(settings.dirs.data)
@@ -243,8 +239,7 @@ class Wizard:
     def openai(self) -> None:
         self.answers[OPENAI_BASE_URL.name] = None
         self.key(OPENAI_API_KEY, "OpenAI API key")
-        self.answers[PROVIDER.name] = "openai"
-        self.choose_models(OPENAI_TIERS)
+        self.choose_models(openai, OPENAI_TIERS)
 
     def server(self) -> None:
         now = self.settings.written(OPENAI_BASE_URL)
@@ -255,8 +250,7 @@ class Wizard:
             raise BadSetting(problem)
         self.answers[OPENAI_BASE_URL.name] = web_url(url)
         self.key(OPENAI_API_KEY, "Its API key", optional=True)
-        self.answers[PROVIDER.name] = "openai"
-        self.choose_models(OPENAI_TIERS)
+        self.choose_models(openai, OPENAI_TIERS)
 
     def azure(self) -> None:
         pasted = self.given.endpoint or self.asker.text(
@@ -270,19 +264,23 @@ class Wizard:
         if self.given.api_version is not None:
             self.answers[AZURE_API_VERSION.name] = self.given.api_version or None
         self.azure_key()
-        before = endpoint.deployment
+        self.deployments(endpoint.deployment)
+        self.answers[PROVIDER.name] = "azure"
+
+    def deployments(self, pasted: str | None) -> None:
+        """The name for each tier; its default is the one the address had, the one it has now, the larger tier's."""
+        given = self.given.models
+        default = pasted
         for tier, option in AZURE_TIERS.items():
-            named = self.given.models.get(tier) or self.asker.text(
+            default = default or next(filter(None, given.values()), "")
+            named = given.get(tier) or self.asker.text(
                 f"Deployment for {TIER_NAMES[tier]}",
-                default=self.settings[option] or before or self.given_deployment(),
+                default=pasted or self.settings[option] or default,
                 judge=needed,
                 flag=f"--{tier}",
             )
-            self.answers[option.name] = before = named.strip()
-        self.answers[PROVIDER.name] = "azure"
-
-    def given_deployment(self) -> str:
-        return next(filter(None, self.given.models.values()), "")
+            self.answers[option.name] = default = named.strip()
+            pasted = None
 
     def azure_key(self) -> None:
         ways = [Choice("key", "With the resource's key"), Choice("entra", "With Entra ID (`az login`)")]
@@ -301,6 +299,8 @@ class Wizard:
     def key(self, option: Option[Secret | None], question: str, *, optional: bool = False) -> None:
         """The key that is given or typed, or the one that is there, which then stays where it is."""
         if self.given.key:
+            if problem := judge_key(self.given.key.reveal()):
+                raise BadSetting(f"On stdin: {problem}", f"Try `claudegpt setup --api-key-stdin <FILE`.")
             self.answers[option.name] = self.given.key.reveal()
             return
         if self.settings.written(option):
@@ -325,13 +325,15 @@ class Wizard:
 
     # Which models.
 
-    def choose_models(self, options: TierOptions) -> None:
+    def choose_models(self, make: Callable[[Settings], Provider], options: TierOptions) -> None:
         """A model for each tier, from the account's own list where it has one."""
-        provider, _ = chain.backend(self.settings)
+        provider = make(self.settings)
+        self.answers[PROVIDER.name] = provider.name
         listed = self.fetch_list(provider)
-        provider, _ = chain.backend(self.settings)
+        provider = make(self.settings)
         for tier, option in options.items():
-            self.answers[option.name] = self.given.models.get(tier) or self.choose_model(tier, option, listed, provider)
+            given = self.given.models.get(tier)
+            self.answers[option.name] = given or self.choose_model(tier, option, listed, provider)
 
     def fetch_list(self, provider: Provider) -> Catalog:
         """Raises NotLoggedIn when the account is refused, UpstreamFailed when its server cannot be reached; an empty
@@ -342,27 +344,28 @@ class Wizard:
         except (NotLoggedIn, UpstreamFailed) as problem:
             if self.given.check and not isinstance(problem, NoList):
                 raise
-            if self.asker.there:
-                say(problem.message)
+            say(problem.message)
             return Catalog(())
 
     def choose_model(self, tier: Tier, option: Option[str | None], listed: Catalog, provider: Provider) -> str | None:
+        """Its name, or None for whichever is the newest: a new one is used when it comes out."""
+        question, flag = f"Model for {TIER_NAMES[tier]}", f"--{tier}"
         now = self.settings[option]
         newest = catalog.tiers(listed.offered, NEWEST).model(tier)
-        foreign = bool(self.answers.get(OPENAI_BASE_URL.name))
-        follows = newest == catalog.newest_of(listed.offered, *SIZES[tier]) or not (listed.offered or foreign)
-        question = f"Model for {TIER_NAMES[tier]}"
+        if not listed.offered:
+            typed = self.asker.text(question, default=now or newest, judge=needed, flag=flag)
+            return typed if typed != newest else None
+        follows = newest == catalog.newest_of(listed.offered, *SIZES[tier])
         choices = [Choice(FOLLOW, f"The newest (now {provider.model(newest).name})")] * follows
         choices += [Choice(model.id, described(model)) for model in listed.offered]
-        if now and now not in [model.id for model in listed.offered]:
+        if now and split_effort(now)[0] not in listed.models:
+            now = None  # another account's
+        elif now and now not in [choice.value for choice in choices]:
             choices.append(Choice(now, now))
-        choices += [Choice(BY_NAME, "Another, by its name")] * self.asker.there
-        if not listed.offered and not follows:
-            return self.asker.text(question, default=now or "", judge=needed, flag=f"--{tier}")
-        usual = FOLLOW if follows else newest
-        chosen = self.asker.choose(question, choices, default=now or usual, flag=f"--{tier}")
+        choices.append(Choice(BY_NAME, "Another, by its name"))
+        chosen = self.asker.choose(question, choices, default=now or (FOLLOW if follows else newest), flag=flag)
         if chosen == BY_NAME:
-            chosen = self.asker.text("Its name", default=now or "", judge=needed, flag=f"--{tier}")
+            chosen = self.asker.text("Its name", default=now or "", judge=needed, flag=flag)
         return chosen or None
 
     # Whether it works.
@@ -380,7 +383,8 @@ class Wizard:
                 with self.asker.working(f"Trying {name} through the whole chain"):
                     try_out(on_stage, tier)
                 taken = time.monotonic() - began
-                tell(f"{marks(sys.stderr).right} {name} answers and calls tools ({taken:.1f} s)")
+                lacks = "".join(f"; {what}" for what in shortcomings(on_stage, tier))
+                tell(f"{marks(sys.stderr).right} {name} answers and calls tools ({taken:.1f} s{lacks})")
 
     def install(self) -> None:
         """Claude Code, if it is missing and the user wants it. Raises ClaudeNotFound when it stays missing."""
@@ -401,6 +405,15 @@ ACCOUNTS: dict[str, Callable[[Wizard], None]] = {
 }
 # How the vendor calls the sizes of its models, which is how their newest is told (catalog.py).
 SIZES: dict[Tier, tuple[str, ...]] = {"opus": ("sol",), "sonnet": ("terra",), "haiku": ("luna",)}
+
+
+def account_in(settings: Settings) -> str | None:
+    """The account that is set up; None where there is none, or none that can be used."""
+    try:
+        foreign = settings[OPENAI_BASE_URL] != OPENAI_BASE_URL.default
+        return SERVER if settings[PROVIDER] == "openai" and foreign else settings[PROVIDER]
+    except BadSetting:
+        return None
 
 
 def whose(settings: Settings, name: str) -> str:

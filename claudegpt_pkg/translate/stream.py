@@ -138,7 +138,11 @@ class MessageStream:
 
     def _text(self, event: Event) -> None:
         place = (event.get("output_index") or 0, event.get("content_index") or 0)
-        lane = self._lanes.get(place) or self._add_lane("text", place, {})
+        lane = self._lanes.get(place)
+        if lane is None:
+            if not event.get("delta"):  # says nothing, and may well be another item's
+                return
+            lane = self._add_lane("text", place, {})
         self._push(lane, event.get("delta"))
 
     def _refusal(self, event: Event) -> None:
@@ -154,10 +158,13 @@ class MessageStream:
             self._add_lane("text", place, {})
 
     def _part_done(self, event: Event) -> None:
-        place = self._place(event)
-        self._message_part(place, event.get("part") or {})
-        if place in self._lanes:
-            self._close(self._lanes[place])
+        index, part = self._index(event), event.get("content_index") or 0
+        self._message_part((index, part), event.get("part") or {})
+        lane = self._lanes.get((index, part))
+        if lane and not lane.closed:
+            if (index, part + 1) not in self._lanes:  # the message may go on: what comes after it must wait
+                self._add_lane("text", (index, part + 1), {})
+            self._close(lane)
 
     def _annotation(self, event: Event) -> None:
         lane = self._lanes.get(self._place(event))
@@ -169,6 +176,13 @@ class MessageStream:
 
     def _thinking_done(self, event: Event) -> None:
         self._push_rest(self._lane("thinking", event), event.get("text") or "", thinking_part(event))
+
+    def _thinking_part_added(self, event: Event) -> None:
+        self._lane("thinking", event)
+
+    def _thinking_part_done(self, event: Event) -> None:
+        text = (event.get("part") or {}).get("text") or ""
+        self._push_rest(self._lane("thinking", event), text, thinking_part(event))
 
     def _arguments(self, event: Event) -> None:
         delta = event.get("delta")
@@ -623,6 +637,8 @@ HANDLERS: dict[str, Callable[[MessageStream, Event], None]] = {
     "response.refusal.done": MessageStream._text_done,
     "response.content_part.added": MessageStream._part_added,
     "response.content_part.done": MessageStream._part_done,
+    "response.reasoning_summary_part.added": MessageStream._thinking_part_added,
+    "response.reasoning_summary_part.done": MessageStream._thinking_part_done,
     "response.reasoning_summary_text.delta": MessageStream._thinking,
     "response.reasoning_summary_text.done": MessageStream._thinking_done,
     "response.reasoning_text.delta": MessageStream._thinking,

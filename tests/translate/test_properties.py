@@ -14,15 +14,22 @@ from hypothesis import strategies as st
 from claudegpt_pkg.models import Tiers, known
 from claudegpt_pkg.providers import azure, chatgpt
 from claudegpt_pkg.providers.base import Backend, Provider
+from claudegpt_pkg.translate.arguments import ArgumentFilter
 from claudegpt_pkg.translate.effort import EffortRules, resolve
 from claudegpt_pkg.translate.jsontext import loads
+from claudegpt_pkg.translate.message import fold
 from claudegpt_pkg.translate.prompt import Identity
 from claudegpt_pkg.translate.request import Target, Translation, translate
-from claudegpt_pkg.translate.tools import ToolRules
+from claudegpt_pkg.translate.sse import Decoder, encode
+from claudegpt_pkg.translate.stop import StopFilter
+from claudegpt_pkg.translate.stream import MessageStream, Reply
+from claudegpt_pkg.translate.tools import ToolRules, tool_table
 from claudegpt_pkg.translate.validate import check_request
 from tests.fakes.memory import Memory
 from tests.fakes.rules import Kind, accept
-from tests.translate.strategies import MARK, Conversation, conversations, turns
+from tests.grammar import check, check_message, folded, stop_reason
+from tests.translate.strategies import MARK, Conversation, Draw, conversations, json_values, turns, words
+from tests.translate.upstreams import TOOLS, Answered, answered, cut, pieces
 
 BACKENDS: dict[Kind, Backend] = {
     "openai": Backend(tool_search=True),
@@ -165,3 +172,120 @@ def test_where_the_backend_searches_a_tool_found_changes_nothing_in_front(reques
 
 def searching(body: dict[str, Any]) -> bool:
     return any(tool["type"] == "tool_search" for tool in body.get("tools", ()))
+
+
+# Answers.
+
+
+def on_the_wire(draw: Draw, events: list[dict[str, Any]]) -> bytes:
+    """The events as some server writes them."""
+    end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    named, ascii_only = draw(st.booleans()), draw(st.booleans())
+    lines = []
+    for event in events:
+        lines += [f"event: {event['type']}"] if named and event.get("type") else []
+        lines += ["data: " + json.dumps(event, ensure_ascii=ascii_only), ""]
+    return "".join(line + end for line in lines).encode()
+
+
+def received(chunks: list[bytes]) -> list[dict[str, Any]]:
+    """What the client is sent: checked against the grammar."""
+    table = tool_table(TOOLS, [], ToolRules(tool_search=True))
+    stream, decoder, out = MessageStream(Reply("msg_1", "m", 1, table)), Decoder(), bytearray()
+    for chunk in chunks:
+        for event in decoder.feed(chunk):
+            out += b"".join(map(encode, stream.receive(event)))
+    for event in decoder.flush():
+        out += b"".join(map(encode, stream.receive(event)))
+    stream.finish()
+    return check(bytes(out))
+
+
+def shown(block: dict[str, Any]) -> Any:
+    if block["type"] in ("tool_use", "server_tool_use"):
+        return block["name"], block["input"]
+    return {"text": block.get("text"), "thinking": f"~{block.get('thinking')}"}.get(block["type"], block["type"])
+
+
+@given(st.data(), answered())
+def test_a_stream_holds_every_character_once_however_it_is_told_and_cut(data: st.DataObject, given: Answered) -> None:
+    events = received(pieces(data.draw, on_the_wire(data.draw, given.events)))
+    blocks = [block for block in folded(events) if block["type"] != "redacted_thinking"]
+    assert list(map(shown, blocks)) == given.blocks
+    types = [item["type"] for item in given.items]
+    refused = any(
+        part["type"] == "refusal" for item in given.items if item["type"] == "message" for part in item["content"]
+    )
+    called = "function_call" in types or "tool_search_call" in types
+    assert stop_reason(events) == ("tool_use" if called else "refusal" if refused else "end_turn")
+
+
+@given(answered())
+def test_the_folded_message_is_what_the_stream_tells(given: Answered) -> None:
+    events = received([b"".join(map(encode_any, given.events))])
+    assert check_message(fold(events))["content"] == folded(events)
+
+
+def encode_any(event: dict[str, Any]) -> bytes:
+    return b"data: %b\n\n" % orjson.dumps(event)
+
+
+@given(answered())
+def test_reasoning_comes_back_byte_for_byte_before_what_it_led_to(given: Answered) -> None:
+    content = fold(received([b"".join(map(encode_any, given.events))]))["content"]
+    calls = [block["id"] for block in content if block["type"] == "tool_use"]
+    results = [{"type": "tool_result", "tool_use_id": call_id, "content": "done"} for call_id in calls]
+    said = {"type": "text", "text": "Go on."}
+    messages = [
+        {"role": "user", "content": "Begin."},
+        {"role": "assistant", "content": content},
+        {"role": "user", "content": [*results, said]},
+    ]
+    _, body = sent(arrived({"model": "m", "max_tokens": 9, "messages": messages, "tools": TOOLS}), "openai")
+    accept("openai", json.loads(orjson.dumps(body)))
+    memory = Memory()
+    memory.issue(given.items)
+    memory.recognise(body["input"])
+    replayed = [item for item in body["input"] if item["type"] == "reasoning"]
+    led = max((at for at, item in enumerate(given.items) if item["type"] not in SILENT), default=0)
+    issued = [item for item in given.items[:led] if item["type"] == "reasoning"]
+    assert list(map(in_bytes, replayed)) == list(map(in_bytes, issued))
+
+
+SILENT = ("reasoning", "web_search_call")  # a reasoning item may lead to these, but not to nothing else
+
+
+def in_bytes(item: dict[str, Any]) -> bytes:
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+
+
+@given(st.data(), st.text(), st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=3))
+def test_a_stop_sequence_cuts_at_the_same_place_however_the_text_is_cut(
+    data: st.DataObject, text: str, sequences: list[str]
+) -> None:
+    if data.draw(st.booleans()):
+        text += sequences[0] + data.draw(st.text(max_size=4))
+    filter = StopFilter(sequences)
+    out = "".join(map(filter.feed, cut(data.draw, text))) + filter.flush()
+    ends = [(at + len(one), at, one) for one in sequences if (at := text.find(one)) >= 0]
+    assert (out, filter.matched) == ((text[: min(ends)[1]], min(ends)[2]) if ends else (text, None))
+
+
+@given(st.data(), st.dictionaries(words | st.sampled_from(["a", "b", "c"]), json_values, max_size=5), st.integers(0, 3))
+def test_arguments_lose_only_what_is_senseless_however_they_are_cut(
+    data: st.DataObject, arguments: dict[str, Any], indent: int
+) -> None:
+    empties = {"a": frozenset({'""', "null"}), "b": frozenset({"null"}), "c": frozenset({"[]"})}
+    text = json.dumps(arguments, indent=indent or None, ensure_ascii=data.draw(st.booleans()))
+    filter = ArgumentFilter(empties)
+    out = "".join(map(filter.feed, cut(data.draw, text))) + filter.flush()
+    kept = {key: value for key, value in arguments.items() if json.dumps(value) not in empties.get(key, ())}
+    assert json.loads(out) == kept
+    if kept == arguments:
+        assert out == text
+
+
+@given(st.text(alphabet='{}[]",:\\ nulltrue0123ab\n'), st.data())
+def test_arguments_that_are_no_json_are_passed_on(text: str, data: st.DataObject) -> None:
+    filter = ArgumentFilter({})
+    assert "".join(map(filter.feed, cut(data.draw, text))) + filter.flush() == text

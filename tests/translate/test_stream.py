@@ -320,6 +320,20 @@ def test_the_parts_of_a_message_are_blocks_of_their_own() -> None:
     assert shown(seen(events)) == ["a", "bc", "d"]
 
 
+def test_what_comes_after_a_message_waits_for_all_of_its_parts() -> None:
+    first = {"type": "response.content_part.done", "content_index": 0, "part": {"type": "output_text", "text": "a"}}
+    events = [
+        added(message()),
+        delta("a"),
+        first,
+        done(call(), 1),
+        delta("b", part=1),
+        done(message("a", "b")),
+        completed(),
+    ]
+    assert shown(seen(events)) == ["a", "b", ("Bash", {"command": "ls"})]
+
+
 def test_an_empty_message_has_no_block() -> None:
     assert shown(seen([done(message("")), done(call(), 1), completed()])) == [("Bash", {"command": "ls"})]
 
@@ -357,6 +371,18 @@ HABITS: dict[str, tuple[list[Event], list[Any]]] = {
             *(done(call(), 1), done(call(), 1), completed(message("all"), call())),
         ],
         ["all", ("Bash", {"command": "ls"})],
+    ),
+    "an empty delta where there is no message": (
+        [delta(""), done(reasoned()), completed(reasoned(), message("x"))],
+        ["~", "x"],
+    ),
+    "a summary only in its part": (
+        [
+            {"type": "response.reasoning_summary_part.added", "summary_index": 0, "part": {"text": ""}},
+            {"type": "response.reasoning_summary_part.done", "summary_index": 0, "part": {"text": "Hm."}},
+            *(thought("Two.", part=1), delta("x", 1), completed()),
+        ],
+        ["~Hm.\n\nTwo.", "x"],
     ),
     "null and empty deltas": (
         [added(message()), delta(None), delta(""), delta("x"), arguments(None, 1), done(message("x")), completed()],

@@ -103,6 +103,7 @@ class Patience:
     hold: float = 3.0  # that the handshake waits for the first real event
     ping: float = 10.0  # of silence after which the client hears a ping
     retry: float = 0.5  # before the second attempt; doubled each time, with jitter
+    again: float = 60.0  # after which no further attempt begins: whoever has waited so long should hear something
 
 
 @dataclass
@@ -250,7 +251,8 @@ class Turn:
                 error = ours(report, tokens=self._tokens, window=self._plan.window)
             except UpstreamFailed as problem:
                 error = problem
-            if self._real or attempt >= ATTEMPTS or not self._may_retry(error):
+            late = time.perf_counter() - self._clock > self._proxy.patience.again
+            if self._real or late or attempt >= ATTEMPTS or not self._may_retry(error):
                 raise error
             attempt += 1
             await asyncio.sleep(max(delay * random.uniform(0.5, 1.0), error.retry_after or 0))

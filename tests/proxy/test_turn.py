@@ -89,7 +89,11 @@ def test_what_passes_by_itself_is_never_seen_by_the_client(
 
 
 def test_an_upstream_that_is_down_is_asked_a_few_times_and_then_named(tmp_path: Path) -> None:
-    with listening(lambda connection: connection.close()) as server, served(server.url, tmp_path) as proxy:
+    def close(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.close()
+
+    with listening(close) as server, served(server.url, tmp_path) as proxy:
         response, error = proxy.error(ask())
     assert server.connections == ATTEMPTS
     assert response.status_code == 502 and error["type"] == "api_error"

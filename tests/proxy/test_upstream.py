@@ -166,6 +166,14 @@ def test_an_upstream_that_never_answers_is_given_up(backend: FakeBackend, tmp_pa
         request.wait_left(5)
 
 
+def test_after_a_long_silence_there_is_no_further_attempt(backend: FakeBackend, tmp_path: Path) -> None:
+    backend.script(answer("never", stall_after=0))
+    patience = Patience(retry=0.01, again=0.04)
+    with served(backend, tmp_path, CLAUDEGPT_STREAM_FIRST_EVENT_TIMEOUT=0.05, patience=patience) as proxy:
+        response, _ = proxy.error(ask())
+    assert response.status_code == 502 and len(backend.requests) == 1
+
+
 def test_one_that_announces_an_answer_and_never_begins_it_too(backend: FakeBackend, tmp_path: Path) -> None:
     backend.script(*[answer("never", stall_after=2)] * 4)
     with served(backend, tmp_path, CLAUDEGPT_STREAM_FIRST_EVENT_TIMEOUT=0.05) as proxy:

@@ -251,6 +251,8 @@ class Turn:
                 error = ours(report, tokens=self._tokens, window=self._plan.window)
             except UpstreamFailed as problem:
                 error = problem
+            if self._real and (rest := self._stream.break_off()):
+                await sink.emit(self._seen(rest))
             late = time.perf_counter() - self._clock > self._proxy.patience.again
             if self._real or late or attempt >= ATTEMPTS or not self._may_retry(error):
                 raise error

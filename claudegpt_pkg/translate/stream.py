@@ -134,6 +134,19 @@ class MessageStream:
         if not self.done:
             raise UpstreamFailed("The upstream closed the connection before the answer was complete.")
 
+    def break_off(self) -> list[Event]:
+        """What to say before the answer ends in an error: the end of an open text block.
+
+        After a whole block the newest client (2.1.330) asks for the rest by itself; within one it gives up. Half a
+        thought or half a call is not made to look whole.
+        """
+        self._out = []
+        lane = self._waiting[0] if self._waiting and not self.done else None
+        if lane and lane.kind == "text" and lane.block is not None:
+            self._end(lane)
+            self._waiting.clear()
+        return self._out
+
     # Text, thinking and arguments as they arrive.
 
     def _text(self, event: Event) -> None:

@@ -3,8 +3,9 @@
     python -m tests.real.clients        fetch what is missing
     binary("2.1.330")                   where it is; AssertionError if it was never fetched
 
-A newer version is one more line in VERSIONS, or another NEWEST_TESTED. The native binary inside the platform's own package is run directly: it
-needs no Node, and npm's install scripts, which newer npm versions do not run, have no part in it.
+A newer version is one more line in VERSIONS, or another NEWEST_TESTED. The native binary inside the platform's own
+package is run directly: it needs no Node, and npm's install scripts, which newer npm versions do not run, have no part
+in it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,48 @@
+"""docs/translation.md names what the code's tables hold: nothing more, nothing less, and in the same words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from claudegpt_pkg.translate.content import PARTS
+from claudegpt_pkg.translate.conversation import ASSISTANT
+from claudegpt_pkg.translate.request import DROPPED, READ
+from claudegpt_pkg.translate.stream import HANDLERS, LANES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "translation.md").read_text()
+ROW = re.compile(r"^\| (.+?) \| (.*?) \|(?: (.*?) \|)?$", re.MULTILINE)
+
+
+def rows(heading: str) -> dict[str, tuple[str, str]]:
+    """The table under a heading: what each name in the first column is said to become. A row may hold several names."""
+    section = re.split(r"^#+ ", PAGE.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    found = {}
+    for names, how, why in ROW.findall(section):
+        found.update(dict.fromkeys(re.findall(r"`([^`]+)`", names), (how, why)))
+    return found
+
+
+def test_every_field_of_a_request_is_on_the_page() -> None:
+    assert rows("Fields").keys() == READ | DROPPED.keys()
+
+
+def test_what_is_dropped_is_said_in_the_words_of_the_trace() -> None:
+    table = rows("Fields")
+    for field, note in DROPPED.items():
+        how, why = table[field]
+        assert f"{how}: {why}" == note or f"{how} {why}" == note
+
+
+def test_what_is_read_is_translated_or_emulated() -> None:
+    table = rows("Fields")
+    assert {table[field][0] for field in READ} == {"translated", "emulated"}
+
+
+def test_every_block_that_means_something_is_on_the_page() -> None:
+    assert {*PARTS, *ASSISTANT} <= rows("Content blocks").keys()
+
+
+def test_every_event_and_item_is_on_the_page() -> None:
+    assert rows("Events").keys() == HANDLERS.keys() - {""}
+    assert rows("Items").keys() == LANES.keys()

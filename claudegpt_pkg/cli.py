@@ -99,24 +99,28 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     from .chain import connect
     from .isolation import config_folder
     from .notices import notices
+    from .picked import kept_apart, picked
     from .proxy.ledger import last_line
-    from .session import plan, read_user_setup
+    from .session import SETTINGS, plan, read_user_setup
 
     chain = connect(settings)
+    memory, config = settings.dirs.state, config_folder(environ)
     session = plan(
         args,
         provider=chain.provider,
         url=chain.url,
         token=chain.token,
         environ=environ,
-        user=read_user_setup(args, config_folder(environ), Path.cwd()),
+        user=read_user_setup(args, config, Path.cwd(), picked=picked(config / SETTINGS, memory)),
         tool_search=settings[TOOL_SEARCH],
         status_line=status_line() if settings[STATUS_LINE] else None,
+        version=install.version_on_disk(program),
     )
-    memory, terminal = settings.dirs.state, sys.stdin.isatty() and sys.stdout.isatty()
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
     for notice in notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal):
         console.say(notice)
-    status = launcher.run(program, session, chain.sites, runs=settings.dirs.state / "run")
+    with kept_apart(config / SETTINGS, memory):
+        status = launcher.run(program, session, chain.sites, runs=memory / "run")
     if chain.ledger.models and sys.stderr.isatty():
         console.say(last_line(chain.ledger.total, metered=chain.provider.metered))
     return status

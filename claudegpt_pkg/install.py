@@ -10,7 +10,9 @@ newer npm blocks them anyway; we run the native program itself, and find it for 
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +69,28 @@ def claude_version(program: Path) -> str:
 def own_copy_environment(program: Path, settings: Settings) -> dict[str, str]:
     """What our own copy is started with besides: its updater would put another one into the whole system (seen)."""
     return {"DISABLE_AUTOUPDATER": "1"} if program == own_folder(settings) / "claude" else {}
+
+
+def version_on_disk(program: Path) -> tuple[int, ...]:
+    """(2, 1, 330), from where the program lies, without running it; () where that does not tell.
+
+    npm's packages say it in their package.json, the native installer and Homebrew in the path.
+    """
+    real = program.resolve()
+    for folder in real.parents[:3]:
+        try:
+            package = json.loads((folder / "package.json").read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(package, dict) and str(package.get("name")).startswith(PACKAGE):
+            return version_numbers(str(package.get("version")))
+    return next((numbers for part in reversed(real.parts) if (numbers := version_numbers(part))), ())
+
+
+def version_numbers(text: str) -> tuple[int, ...]:
+    """The numbers of "2.1.330"; () for anything else."""
+    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", text)
+    return tuple(map(int, match.groups())) if match else ()
 
 
 def offer_install(settings: Settings, *, yes: bool) -> Path:

@@ -42,13 +42,17 @@ HIJACKS = ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", *SILENCED)
 FIXED = {
     # What auto mode may do, newer versions have judged by Anthropic's servers; with this they ask a model, as before.
     "CLAUDE_CODE_AUTO_MODE_SERVER": "0",
-    "CLAUDE_CODE_DISABLE_1M_CONTEXT": "1",  # else "Default" in 2.1.197's /model is the opus tier's with a window of 1M
-    "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",  # older versions' /model then lists the account's other models
     "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",  # a changing first line of the system prompt: ruins the prompt cache
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",  # else tools can run twice after a partial stream
     "CLAUDE_CODE_RESUME_HINT_COMMAND": "claudegpt",  # else newer versions name our settings file, gone by then
     "DISABLE_TELEMETRY": "1",
     "DISABLE_ERROR_REPORTING": "1",
+}
+# For the interface of versions that need it, 2.1.197 to 2.1.245; 2.1.268 would take every window for 200,000.
+LAST_OLDER = (2, 1, 245)
+OLDER = {
+    "CLAUDE_CODE_DISABLE_1M_CONTEXT": "1",  # else "Default" in /model is the opus tier's model with a window of 1M
+    "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",  # lists the account's other models in /model
 }
 # An hour: the proxy's own limits on silence end a request that hangs, long before.
 UNLESS_CHOSEN = {"API_TIMEOUT_MS": "3600000"}
@@ -63,6 +67,7 @@ LARGEST_COMPACTION_WINDOW = 1_000_000
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([km]?)")
 UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
+SETTINGS = "settings.json"  # in the user's folder and in the project's
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
@@ -111,8 +116,9 @@ def plan(
     user: UserSetup,
     tool_search: bool = True,
     status_line: str | None = None,
+    version: tuple[int, ...] = (),
 ) -> Session:
-    """`status_line` is the command of ours, for a user who has none."""
+    """`status_line` is the command of ours, for a user who has none; `version` is Claude Code's, where known."""
     chosen, mode = chosen_model(args, environ, user), chosen_mode(args, user)
     theirs = {**environ, **user.env}
     ours = {
@@ -121,6 +127,7 @@ def plan(
         "ANTHROPIC_MODEL": chosen,
         "ENABLE_TOOL_SEARCH": "true" if tool_search else "false",
         **FIXED,
+        **(OLDER if version and version <= LAST_OLDER and not prints(args) else {}),
         **tier_variables(provider),
         **window_variables(provider, chosen, theirs),
         **direct(url, theirs),
@@ -175,6 +182,11 @@ def chosen_mode(args: Sequence[str], user: UserSetup) -> str | None:
     if has("--dangerously-skip-permissions", args):
         return "bypassPermissions"
     return value_of("--permission-mode", args) or user.permission_mode
+
+
+def prints(args: Sequence[str]) -> bool:
+    """Whether Claude Code is to answer and end, without its interface."""
+    return has("-p", args) or has("--print", args)
 
 
 def is_bare(args: Sequence[str], theirs: Mapping[str, str]) -> bool:
@@ -295,15 +307,17 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 # Reading the user's files.
 
 
-def read_user_setup(args: Sequence[str], config: Path, folder: Path) -> UserSetup:
+def read_user_setup(args: Sequence[str], config: Path, folder: Path, *, picked: str | None = None) -> UserSetup:
     """The settings that Claude Code will read when started in `folder`: the user's, the project's, `--settings`.
 
+    `picked` is a model that stands for the one in the user's (picked.py).
     Files it cannot use are its own to complain about. Raises BadSetting for a `--settings` that we cannot merge.
     """
-    files = (config / "settings.json", folder / ".claude" / "settings.json", folder / ".claude" / "settings.local.json")
+    project = folder / ".claude"
+    files = (project / SETTINGS, project / "settings.local.json")
     given = value_of("--settings", args)
     argument = read_argument(given) if given is not None else {}
-    settings: dict[str, Any] = {}
+    settings = {**read_if_usable(config / SETTINGS), **({"model": picked} if picked else {})}
     for layer in (*map(read_if_usable, files), argument):
         settings = merged(settings, layer)
     return UserSetup(settings, argument)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from claudegpt_pkg import install
 from claudegpt_pkg.errors import ClaudeNotFound
-from claudegpt_pkg.install import claude_version, find_claude, offer_install
+from claudegpt_pkg.install import claude_version, find_claude, offer_install, version_on_disk
 from claudegpt_pkg.settings import Settings, load
 
 VERSION = "2.1.330"
@@ -295,3 +296,27 @@ def test_a_place_that_cannot_be_written_is_named(home: Path, settings: Settings)
 
     with pytest.raises(ClaudeNotFound, match="Cannot install Claude Code into"):
         offer_install(settings, yes=True)
+
+
+@pytest.mark.parametrize(
+    ("program", "package", "version"),
+    [
+        ("node_modules/@anthropic-ai/claude-code-linux-x64/claude", "../package.json", (2, 1, 330)),
+        ("node_modules/@anthropic-ai/claude-code/bin/claude.exe", "../../package.json", (2, 1, 330)),
+        ("versions/2.1.330", None, (2, 1, 330)),
+        ("Caskroom/claude-code/2.1.330/claude", None, (2, 1, 330)),
+        ("bin/claude", None, ()),
+        ("bin/claude", "../../package.json", ()),
+    ],
+)
+def test_the_version_is_told_by_where_the_program_lies(
+    tmp_path: Path, program: str, package: str | None, version: tuple[int, ...]
+) -> None:
+    place = tmp_path / program
+    script(place, BROKEN)
+    if package:
+        name = "@anthropic-ai/claude-code" if "@" in program else "somebody-elses"
+        (place / package).resolve().write_text(json.dumps({"name": name, "version": VERSION}))
+    link = tmp_path / "claude"
+    link.symlink_to(place)
+    assert version_on_disk(link) == version

@@ -34,6 +34,7 @@ def planned(
     tool_search: bool = True,
     provider: Provider = PROVIDER,
     status_line: str | None = None,
+    version: tuple[int, ...] = (),
 ) -> Session:
     user = UserSetup({**(settings or {}), **(argument or {})}, argument or {})
     return plan(
@@ -45,6 +46,7 @@ def planned(
         user=user,
         tool_search=tool_search,
         status_line=status_line,
+        version=version,
     )
 
 
@@ -180,6 +182,23 @@ def test_the_accounts_other_models_have_rows_after_the_tiers() -> None:
     rows = planned(provider=provider).settings["modelPicker"]["options"]
     assert [row["model"] for row in rows] == ["gpt-6.1-sol-xhigh", "gpt-6.1-terra", "gpt-6-luna", "gpt-6-astra"]
     assert rows[-1]["description"] == "OpenAI API key"
+
+
+@pytest.mark.parametrize(
+    ("version", "args", "set_"),
+    [((2, 1, 197), (), True), ((2, 1, 197), ("-p", "x"), False), ((2, 1, 330), (), False), ((), (), False)],
+)
+def test_what_only_older_versions_need_only_they_get(version: tuple[int, ...], args: Sequence[str], set_: bool) -> None:
+    for name in ("CLAUDE_CODE_DISABLE_1M_CONTEXT", "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY"):
+        assert both(planned(*args, version=version), name) == (("1", "1") if set_ else (None, None))
+
+
+def test_where_the_sessions_model_could_have_more_than_the_session_it_is_said() -> None:
+    assert "gpt-6.1-sol" not in planned().narrowed
+    assert planned().narrowed.startswith("conversations are compacted before 272k tokens, the window of GPT-6 Luna, ")
+    assert planned().narrowed.endswith("GPT-6.1 Sol (xhigh) alone has 1.05M.")
+    assert planned("--model", "haiku").narrowed == ""
+    assert planned("--model", "best").narrowed == ""
 
 
 def test_without_a_status_line_of_the_users_ours_is_there() -> None:

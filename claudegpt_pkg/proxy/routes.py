@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
-from ..models import TIERS, choose
+from ..models import LISTED, TIERS, choose
 from ..settings import JSON_LIMIT
 from ..translate import anthropic
 from ..translate.jsontext import loads
@@ -30,6 +30,7 @@ from .status_line import status_line
 from .turn import Ask, Patience, Proxy, Turn, plan, translated
 
 SESSION_ID = re.compile(r"[!-~]+")
+DISCOVERY = "claude-code/"  # how Claude Code's user agent begins where it asks for models
 STATUS_LIMIT = 1 << 20  # bytes
 STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -172,14 +173,21 @@ class CountTokens:
 
 
 class Models:
-    """GET /v1/models and /v1/models/{id}, in Anthropic's shape: the tiers' models, then the account's others."""
+    """GET /v1/models and /v1/models/{id}, in Anthropic's shape: the tiers' models, then the account's others.
+
+    Claude Code asks for what to list in /model besides the tiers, and takes only names that begin with `claude`.
+    """
 
     def __init__(self, proxy: Proxy):
         self._proxy = proxy
 
     async def list(self, request: Request) -> Response:
         provider = self._proxy.provider
-        ids = dict.fromkeys([*(provider.tiers.model(tier) for tier in TIERS), *provider.models])
+        tiers = [provider.tiers.model(tier) for tier in TIERS]
+        if request.headers.get("user-agent", "").startswith(DISCOVERY):
+            others = [model for model in provider.offered if model not in tiers]
+            return JSONResponse(anthropic.model_list([self._info(LISTED + model, model) for model in others]))
+        ids = dict.fromkeys([*tiers, *provider.models])
         return JSONResponse(anthropic.model_list([self._info(model_id, model_id) for model_id in ids]))
 
     async def one(self, request: Request) -> Response:

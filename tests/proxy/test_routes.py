@@ -19,12 +19,13 @@ from anthropic.types.message_tokens_count import MessageTokensCount
 from starlette.requests import Request
 
 from claudegpt_pkg.errors import RequestTooLarge
+from claudegpt_pkg.providers.openai import openai
 from claudegpt_pkg.proxy.routes import read_body
 from claudegpt_pkg.proxy.turn import Patience
 from tests import grammar
 from tests.fakes.answers import answer, call, overloaded, reasoning, web_search
 from tests.fakes.backend import FakeBackend, wait_until
-from tests.proxy.served import TOKEN, Served, ask, served
+from tests.proxy.served import TOKEN, Served, ask, served, settings_for
 
 MB = 2**20
 TOOL = {"name": "Bash", "description": "Run it", "input_schema": {"type": "object", "properties": {}}}
@@ -370,6 +371,18 @@ def test_the_models_are_listed_as_the_sdk_reads_them(proxy: Served) -> None:
     page = proxy.client.get("/v1/models?limit=1000").json()
     assert page.keys() == {"data", "has_more", "first_id", "last_id"} and page["has_more"] is False
     assert (page["first_id"], page["last_id"]) == ("gpt-6.1-sol", "gpt-6-luna")
+
+
+def test_claude_code_is_told_what_to_list_besides_the_tiers(backend: FakeBackend, tmp_path: Path) -> None:
+    settings = settings_for(backend.url, tmp_path)
+    provider = replace(openai(settings), offered=("gpt-6-astra", "gpt-6.1-sol"))
+    with served(backend, tmp_path, provider=provider) as proxy:
+        agent = {"user-agent": "claude-code/2.1.197"}
+        page = proxy.client.get("/v1/models?limit=1000", headers=agent).json()
+        assert [(row["id"], row["display_name"]) for row in page["data"]] == [("claudegpt/gpt-6-astra", "GPT-6 Astra")]
+        backend.script(answer("Astra."))
+        proxy.events(ask("hi", model="claudegpt/gpt-6-astra"))
+    assert backend.requests[0].body["model"] == "gpt-6-astra"
 
 
 @pytest.mark.parametrize(

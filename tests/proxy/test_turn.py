@@ -32,6 +32,7 @@ from tests.fakes.answers import (
     text,
 )
 from tests.fakes.backend import FakeBackend, Request, wait_until
+from tests.fakes.rules import Kind
 from tests.proxy.served import KEY, TOKEN, Served, ask, served
 from tests.proxy.wire import chunk, listening, read_request, stream_head
 
@@ -43,6 +44,26 @@ TOOLS = [{"name": "Bash", "description": "Run it", "input_schema": {"type": "obj
 def test_an_answer_comes_through(backend: FakeBackend, proxy: Served) -> None:
     backend.script(answer("Hello there."))
     assert grammar.text_of(proxy.events(ask())) == "Hello there."
+
+
+@pytest.mark.parametrize("kind", ["openai", "chatgpt", "azure"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_each_kind_of_backend_is_content_with_two_turns(tmp_path: Path, kind: Kind, stream: bool) -> None:
+    thought = reasoning("Looking around.")
+    with FakeBackend(kind) as backend, served(backend, tmp_path) as proxy:
+        backend.script(answer(thought, "Let me see.", call("Bash", command="ls")), answer("Two files."))
+        body = ask("what is here?", tools=TOOLS, stream=stream, system="You are an agent.", **THINKING)
+        blocks = grammar.folded(proxy.events(body)) if stream else proxy.message(body)["content"]
+        result = {"type": "tool_result", "tool_use_id": blocks[2]["id"], "content": "a b"}
+        turn = [{"role": "assistant", "content": blocks}, {"role": "user", "content": [result]}]
+        again = {**body, "messages": [*body["messages"], *turn]}
+        last = grammar.folded(proxy.events(again)) if stream else proxy.message(again)["content"]
+        assert last[-1]["text"] == "Two files."
+        backend.check()
+    (replayed,) = backend.requests[1].of_type("reasoning")
+    assert {key: replayed[key] for key in thought.done} == thought.done
+    keys = [request.body["prompt_cache_key"] for request in backend.requests]
+    assert keys[0] == keys[1]
 
 
 def test_our_patience_is_within_the_clients() -> None:

@@ -24,12 +24,13 @@ from typing import Any
 import httpx
 
 from . import files
-from .errors import NotLoggedIn, UpstreamFailed
+from .errors import BadSetting, NotLoggedIn, UpstreamFailed
 from .models import EFFORTS, Model, Tiers, known
 from .providers.base import Provider
 
 TIMEOUT = 15.0
 GLANCE = 2.0  # seconds that a session's start may lose to a server never asked before
+DIRECT = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}  # never through an HTTP proxy
 FRESH = 6 * 3600.0  # seconds for which a list needs no second look
 # What an OpenAI key can reach is mostly not for us: other kinds of model, and dated copies of the same.
 CONVERSES = re.compile(r"gpt-([5-9]|\d\d)(\.\d+)?(-(?!.*(audio|image|realtime|search|transcribe|tts|\d{4}))[a-z-]+)?")
@@ -110,12 +111,29 @@ def first_look(provider: Provider, folder: Path) -> bool:
     # Certificates take longer to load than a near server to answer.
     encrypted = str(provider.models_url).startswith("https:")
     try:
-        with httpx.Client(verify=encrypted) as client:
+        with new_client(verify=encrypted) as client:
             asked = question(client, provider, None, timeout=GLANCE)
             keep(client.send(asked, auth=provider.auth), provider, None, folder)
     except (httpx.RequestError, NotLoggedIn, UpstreamFailed):
         return False
     return True
+
+
+def new_client(*, verify: bool = True) -> httpx.Client:
+    """For a question outside an event loop: with the environment's proxies and certificates, as the proxy's own client.
+
+    Raises BadSetting for a proxy that cannot be used, or certificates that cannot be read.
+    """
+    try:
+        return httpx.Client(timeout=TIMEOUT, mounts=DIRECT, verify=verify)
+    except ImportError:
+        raise BadSetting("SOCKS proxies are not supported.", "Set HTTPS_PROXY to an HTTP proxy.") from None
+    except (ValueError, httpx.InvalidURL) as problem:
+        raise BadSetting(f"{problem}.", "Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY in the environment.") from None
+    except OSError as problem:
+        raise BadSetting(
+            f"Cannot read the certificates: {problem.strerror or problem}.", "Correct SSL_CERT_FILE or SSL_CERT_DIR."
+        ) from None
 
 
 def question(

@@ -34,7 +34,6 @@ from .session import HIJACKS, PROXIES, read_if_usable
 from .settings import HOST, OPTIONS, PORT, PROVIDER, Settings, load, read_env_file
 
 CLOCK_OFF = 300.0  # seconds: logins and certificates suffer from more
-TIMEOUT = 15.0
 NAME_WIDTH = 12
 SHARED = 0o077  # permissions of others
 # What an administrator sets beats every other settings file of Claude Code's, ours too.
@@ -63,7 +62,8 @@ def examine(flags: Mapping[str, str]) -> int:
         mark = f"[green]{signs.right}[/green]" if finding.right else f"[bold red]{signs.wrong}[/bold red]"
         text = plain_lines(from_home(finding.text))
         advice = f"\n[bold]{plain(from_home(finding.advice))}[/bold]" if finding.advice and not finding.right else ""
-        result_rows([(mark, finding.name.ljust(NAME_WIDTH), text + advice)])
+        name = finding.name.ljust(NAME_WIDTH) if sys.stdout.isatty() else finding.name
+        result_rows([(mark, name, text + advice)])
     return 1 if wrong else 0
 
 
@@ -86,7 +86,10 @@ def findings(flags: Mapping[str, str]) -> Iterator[Finding]:
     if not all(finding.right for finding in told):
         return
     yield port(settings)
-    yield proxies(os.environ)
+    way = proxies(os.environ)
+    yield way
+    if not way.right:
+        return
     try:
         provider, sites = chain.backend(settings)
     except ClaudegptError as problem:
@@ -221,19 +224,17 @@ def port(settings: Settings) -> Finding:
 
 def proxies(environ: Mapping[str, str]) -> Finding:
     """HTTP proxies and certificates that the environment names; what they do shows in the next finding."""
-    named = {name: environ[name] for name in (*PROXIES, "SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(name)}
-    for name, value in named.items():
-        if name.startswith("SSL") and not Path(value).exists():
-            return Finding("proxy", False, f"{name} names {value}, which is not there.", f"Correct or unset {name}.")
-        if not name.startswith("SSL") and "://" not in value:
-            return Finding(
-                "proxy", False, f"{name} is not an address: {without_password(value)}.", "Begin it with http://."
-            )
-    return Finding("proxy", True, "\n".join(f"{name}={without_password(named[name])}" for name in named) or "none")
+    try:
+        catalog.new_client().close()
+    except BadSetting as problem:
+        return of_error("proxy", problem)
+    named = [name for name in (*PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(name)]
+    return Finding("proxy", True, "\n".join(f"{name}={without_password(environ[name])}" for name in named) or "none")
 
 
 def without_password(address: str) -> str:
-    return re.sub(r"//[^/@]*@", "//***@", address) if "://" in address else address.rpartition("@")[2]
+    scheme, mark, rest = address.rpartition("://")
+    return f"{scheme}{mark}***@{rest.rpartition('@')[2]}" if "@" in rest else address
 
 
 # The account.
@@ -245,7 +246,7 @@ def network(provider: Provider) -> Iterator[Finding]:
     host = urlsplit(url).netloc
     began = time.monotonic()
     try:
-        with httpx.Client(timeout=TIMEOUT) as client:
+        with catalog.new_client() as client:
             answer = client.get(url, headers=provider.fixed_headers, auth=provider.auth)
     except httpx.RequestError as problem:
         yield of_error("network", unreachable(host, problem))
@@ -287,7 +288,7 @@ def clock(date: str, now: float) -> Finding:
 def account(provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Iterator[Finding]:
     """Whether it is let in, and an answer of each model."""
     try:
-        with httpx.Client(timeout=TIMEOUT) as client:
+        with catalog.new_client() as client:
             status.ask(client, provider, settings, flags)
         yield Finding("account", True, f"{provider.label}: accepted ({status.credential(provider, settings)})")
         with stage(flags) as on_stage:

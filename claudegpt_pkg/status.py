@@ -30,7 +30,6 @@ from .proxy.remembered import recall
 from .rehearsal import described, play, stage
 from .settings import AZURE_API_KEY, OPENAI_API_KEY, Option, Secret, Settings, load
 
-TIMEOUT = 15.0  # seconds
 BAR = 20  # characters
 DAY, HOUR, MINUTE = 86_400, 3600, 60
 FAR = 1e11  # seconds since 1970: the year 5138
@@ -105,7 +104,7 @@ def show_models(flags: Mapping[str, str]) -> None:
     listed: Sequence[Model] = ()
     if provider.models_url:
         try:
-            with httpx.Client() as client:
+            with catalog.new_client() as client:
                 listed = catalog.refresh_now(client, provider, settings.dirs.cache).offered
         except UpstreamFailed as problem:
             say(f"{problem} This is what was last known.")
@@ -128,7 +127,7 @@ def look(flags: Mapping[str, str]) -> Report:
     usage: Usage | None = None
     problem: ClaudegptError | None = None
     try:
-        with httpx.Client(timeout=TIMEOUT) as client:
+        with catalog.new_client() as client:
             usage = ask(client, provider, settings, flags)
         provider, _ = chain.backend(settings)  # with the list of models as it is now
     except ClaudegptError as failure:
@@ -235,7 +234,8 @@ def rows(report: Report, now: float) -> Iterator[tuple[str, str]]:
         yield "token", f"{'ended' if end <= now else 'ends'} {local_time(end, now)}; it is renewed by itself"
     yield (
         "server",
-        plain(provider.url) + (" [red]does not answer as it should[/red]" if report.problem else " [green]answers[/green]"),
+        plain(provider.url)
+        + (" [red]does not answer as it should[/red]" if report.problem else " [green]answers[/green]"),
     )
     for tier in TIERS:
         model = model_of(provider, tier)

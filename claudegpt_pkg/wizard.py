@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import httpx
-
 from . import catalog, chain, install
 from .auth import entra
 from .auth.login import login
@@ -300,7 +298,7 @@ class Wizard:
         """The key that is given or typed, or the one that is there, which then stays where it is."""
         if self.given.key:
             if problem := judge_key(self.given.key.reveal()):
-                raise BadSetting(f"On stdin: {problem}", f"Try `claudegpt setup --api-key-stdin <FILE`.")
+                raise BadSetting(f"On stdin: {problem}", "Try `claudegpt setup --api-key-stdin <FILE`.")
             self.answers[option.name] = self.given.key.reveal()
             return
         if self.settings.written(option):
@@ -339,7 +337,7 @@ class Wizard:
         """Raises NotLoggedIn when the account is refused, UpstreamFailed when its server cannot be reached; an empty
         list is from a server that has none, or was not to be asked."""
         try:
-            with self.asker.working("Asking for the account's models"), httpx.Client() as client:
+            with self.asker.working("Asking for the account's models"), catalog.new_client() as client:
                 return catalog.refresh_now(client, provider, self.settings.dirs.cache)
         except (NotLoggedIn, UpstreamFailed) as problem:
             if self.given.check and not isinstance(problem, NoList):

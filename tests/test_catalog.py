@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from claudegpt_pkg import catalog
+from claudegpt_pkg import catalog, chain
 from claudegpt_pkg.catalog import Catalog, cached, refresh, refresh_now
 from claudegpt_pkg.errors import NotLoggedIn, UpstreamFailed
 from claudegpt_pkg.models import KNOWN, Model, Tiers
 from claudegpt_pkg.providers.base import Provider
+from claudegpt_pkg.settings import Settings, load
+from tests.fakes.backend import FakeBackend
 
 BUILT_IN = Tiers("built-in-opus", "built-in-sonnet", "built-in-haiku")
 PROVIDER = Provider(
@@ -50,6 +53,11 @@ class Server:
 def ask(server: Server, folder: Path, provider: Provider = PROVIDER) -> Catalog:
     with httpx.Client(transport=httpx.MockTransport(server)) as client:
         return refresh_now(client, provider, folder)
+
+
+def settings_for(url: str, folder: Path, **more: str) -> Settings:
+    own = {"CLAUDEGPT_PROVIDER": "openai", "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "test-key", **more}
+    return load(own, {"HOME": str(folder), "CLAUDEGPT_HOME": str(folder)})
 
 
 def ids(models: tuple[Model, ...]) -> list[str]:
@@ -228,3 +236,38 @@ def test_older_sizes_are_known_too() -> None:
 
 def test_a_local_servers_first_model_serves_all() -> None:
     assert tiers("qwen3:32b", "llama4") == Tiers("qwen3:32b", "qwen3:32b", "qwen3:32b")
+
+
+# When it is asked for.
+
+
+def test_a_list_is_stale_when_it_was_never_seen_or_not_for_hours(tmp_path: Path) -> None:
+    assert catalog.stale(tmp_path, str(PROVIDER.models_url), "acc")
+    server = Server({"models": [entry("gpt-6.1-sol")]})
+    ask(server, tmp_path)
+    assert not catalog.stale(tmp_path, str(PROVIDER.models_url), "acc")
+    (file,) = tmp_path.iterdir()
+    os.utime(file, (0, 0))
+    assert catalog.stale(tmp_path, str(PROVIDER.models_url), "acc")
+    ask(server, tmp_path)  # 304: the same list, seen now
+    assert not catalog.stale(tmp_path, str(PROVIDER.models_url), "acc")
+
+
+def test_a_server_never_asked_before_is_asked_before_its_first_use(backend: FakeBackend, tmp_path: Path) -> None:
+    backend.page("GET", "/v1/models", 200, {"data": [{"id": "qwen3:8b"}]})
+    settings = settings_for(backend.url, tmp_path)
+    assert chain.backend(settings)[0].tiers == Tiers("qwen3:8b", "qwen3:8b", "qwen3:8b")
+    assert chain.backend(settings)[0].tiers.opus == "qwen3:8b"
+    assert len(backend.others) == 1
+
+
+def test_it_is_not_asked_where_the_user_has_named_every_model(backend: FakeBackend, tmp_path: Path) -> None:
+    names = {f"CLAUDEGPT_OPENAI_{tier}": "llama4" for tier in ("OPUS", "SONNET", "HAIKU")}
+    assert chain.backend(settings_for(backend.url, tmp_path, **names))[0].tiers.haiku == "llama4"
+    assert not backend.others
+
+
+def test_a_server_without_a_list_is_used_with_the_built_in_one(backend: FakeBackend, tmp_path: Path) -> None:
+    backend.page("GET", "/v1/models", 404, "<html>nothing here</html>")
+    assert chain.backend(settings_for(backend.url, tmp_path))[0].tiers.opus == "gpt-6.1-sol"
+    assert chain.backend(settings_for("http://127.0.0.1:9/v1", tmp_path))[0].tiers.opus == "gpt-6.1-sol"

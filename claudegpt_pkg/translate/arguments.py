@@ -67,7 +67,7 @@ class ArgumentFilter:
         self._step = self._before_object
         self._held = ""  # of the current property: from its separator to where it was decided
         self._key = ""
-        self._kept_any = False
+        self._kept_any = self._dropped_any = False
         self._value = ""
         self._depth = 0  # within the current value
         self._in_string = False
@@ -82,7 +82,7 @@ class ArgumentFilter:
 
     def flush(self) -> str:
         """What is still held when the arguments end: only arguments cut short hold anything."""
-        held = (self._held if self._kept_any else self._held.removeprefix(",")) + self._value
+        held = self._separated() + self._value
         self._held = self._value = ""
         self._step = self._through
         return held
@@ -147,6 +147,7 @@ class ArgumentFilter:
         if end < len(text):  # the value is complete
             if value in self._empties[self._key]:
                 self._held = self._value = ""
+                self._dropped_any = True
             else:
                 self._release(out)
             self._step = self._after_value
@@ -155,11 +156,14 @@ class ArgumentFilter:
         return end
 
     def _release(self, out: list[str]) -> None:
-        held = self._held if self._kept_any else self._held.removeprefix(",")
-        out.append(held + self._value)
+        out.append(self._separated() + self._value)
         self._held = self._value = ""
         self._kept_any = True
         self._step = self._in_value
+
+    def _separated(self) -> str:
+        """What is held, without the comma that parted it from properties of which none came out."""
+        return self._held.removeprefix(",") if self._dropped_any and not self._kept_any else self._held
 
     def _in_value(self, text: str, at: int, out: list[str]) -> int:
         end = self._skip(text, at)

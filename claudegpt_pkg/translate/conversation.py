@@ -122,13 +122,16 @@ class Conversation:
         self._called = called_names(messages)
         last_user = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=-1)
         for at, message in enumerate(messages):
+            if message["role"] == "assistant":
+                self._assistant(message)
+                continue
+            self._end_turn()
             if message["role"] == "system":
                 self._system(message, answered=at < last_user)
-            elif message["role"] == "assistant":
-                self._assistant(message)
             else:
                 self._user(message)
-        self.items = list(self._leading_somewhere(self._paired(self.items)))
+        self._end_turn()
+        self.items = list(self._paired(self.items))
         return self.items
 
     # One message.
@@ -205,6 +208,12 @@ class Conversation:
         if block.get("content"):  # null: it failed, and everything it was to replace is still there
             self.items.append(openai.assistant_message(block["content"]))
 
+    def _end_turn(self) -> None:
+        """Leave out reasoning that led to nothing: 400 "without its required following item" otherwise."""
+        while self.items and self.items[-1]["type"] == "reasoning":
+            self.items.pop()
+            self.notes.append(("messages.thinking", "dropped: nothing it led to follows"))
+
     def _aside(self, text: str) -> None:
         """What a server tool did, before the reasoning around it: that must be followed by the item it led to."""
         at = len(self.items)
@@ -269,22 +278,6 @@ class Conversation:
             if len(places) > 1:
                 self.notes.append(("messages.tool_use", f"repaired: {len(places)} calls have the id {call_id}"))
         return ids
-
-    def _leading_somewhere(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Reasoning only where what it led to follows: 400 "without its required following item" otherwise."""
-        waiting: list[Item] = []
-        for item in items:
-            if item["type"] == "reasoning":
-                waiting.append(item)
-                continue
-            if waiting and (item["type"] in CALLS or item.get("role") == "assistant"):
-                yield from waiting
-            elif waiting:
-                self.notes.append(("messages.thinking", "dropped: nothing it led to follows"))
-            waiting = []
-            yield item
-        if waiting:
-            self.notes.append(("messages.thinking", "dropped: nothing it led to follows"))
 
 
 def answer_places(items: list[Item]) -> dict[int, int]:

@@ -90,6 +90,9 @@ ARGUMENTS: list[tuple[str, str]] = [
     ('{"a":1}   \n\n\n', '{"a":1}   \n\n\n'),
     ("[1,2]", "[1,2]"),
     ("not json", "not json"),
+    ("{,", "{,"),
+    ('{,"a":1}', '{,"a":1}'),
+    ('{"limit":null,,"a":1}', '{,"a":1}'),
     ('"pages"', '"pages"'),
     # Cut by the token limit: what was held comes out.
     ('{"a":1,"pages":"', '{"a":1,"pages":"'),

@@ -314,7 +314,16 @@ def test_reasoning_that_is_not_ours_or_has_no_blob_is_dropped_and_noted(block: d
 
 
 @pytest.mark.parametrize(
-    "after", [(), (user("x"),), (system("rule"), assistant("y")), (assistant(""),), (assistant({"type": "hologram"}),)]
+    "after",
+    [
+        (),
+        (user("x"),),
+        (user(""), assistant("y")),
+        (system(""), assistant("y")),
+        (system("rule"), assistant("y")),
+        (assistant(""),),
+        (assistant({"type": "hologram"}),),
+    ],
 )
 def test_reasoning_that_led_to_nothing_is_left_out(after: tuple[dict[str, Any], ...]) -> None:
     made = items(user("x"), assistant(thinking("rs_1")), *after)

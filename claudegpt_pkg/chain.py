@@ -26,12 +26,11 @@ from .settings import (
     TOKEN,
     Secret,
     Settings,
+    is_loopback,
 )
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-
-LOOPBACK = ("localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,6 @@ def connect(settings: Settings) -> Chain:
         return create_app(settings, provider, token=token, ledger=ledger)
 
     return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], ledger)
-
-
-def is_loopback(host: str) -> bool:
-    return host in LOOPBACK or host.startswith("127.")
 
 
 def backend(settings: Settings) -> tuple[Provider, list[Site]]:

@@ -13,6 +13,7 @@ cloned repo must not be able to redirect a key. An empty value counts as not set
 from __future__ import annotations
 
 import fcntl
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -129,7 +130,7 @@ def web_url(value: str) -> str:
 def account_url(value: str) -> str:
     """An address that a login or a key may be sent to."""
     parts = urlsplit(web_url(value))
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ValueError("is an address that begins with https:// (http:// only on this machine)")
     return parts.geturl()
 
@@ -138,7 +139,17 @@ def path(value: str) -> Path:
     return Path(value).expanduser()
 
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+def is_loopback(host: str) -> bool:
+    """Whether a host name, with or without brackets or a dot at its end, is this machine's own."""
+    name = host.strip("[]").lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
 PROVIDERS = ("chatgpt", "codex", "openai", "azure", "demo")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 effort = one_of(*EFFORTS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .. import catalog
 from ..errors import ClaudegptError, Forbidden, NotLoggedIn
 from ..providers.base import Provider
-from ..settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings
+from ..settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings, is_loopback
 from ..trace import Traces
 from ..translate import anthropic
 from ..translate.sse import encode
@@ -99,17 +98,6 @@ async def look_again(client: httpx.AsyncClient, provider: Provider, cache: Path)
     if provider.models_url and catalog.stale(cache, provider.models_url, provider.account):
         with suppress(ClaudegptError):
             await catalog.refresh(client, provider, cache)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name, with or without brackets or a dot at its end, is this machine's own."""
-    name = host.strip("[]").lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass

@@ -54,6 +54,8 @@ OLDER = {
     "CLAUDE_CODE_DISABLE_1M_CONTEXT": "1",  # else "Default" in /model is the opus tier's model with a window of 1M
     "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",  # lists the account's other models in /model
 }
+FIRST_WITH_EFFORT = (2, 1, 40)  # perhaps some before it
+EFFORT_SINCE = {"xhigh": (2, 1, 111)}
 # An hour: the proxy's own limits on silence end a request that hangs, long before.
 UNLESS_CHOSEN = {"API_TIMEOUT_MS": "3600000"}
 STARTING_TIER = "opus"
@@ -135,7 +137,7 @@ def plan(
     }
     kept = {name: value for name, value in environ.items() if name not in SILENCED}
     return Session(
-        args=arguments(args),
+        args=arguments(knowing(version, args)),
         env={**UNLESS_CHOSEN, **kept, **ours},
         settings=merged(
             user.argument,
@@ -148,6 +150,12 @@ def plan(
         mode=mode,
         narrowed=narrowed(provider, chosen),
     )
+
+
+def knowing(version: tuple[int, ...], args: Sequence[str]) -> Sequence[str]:
+    """The arguments without an effort that this version would refuse; it holds for its requests all the same."""
+    since = EFFORT_SINCE.get(value_of("--effort", args) or "", FIRST_WITH_EFFORT)
+    return without("--effort", args) if version and version < since else args
 
 
 def set_aside(user: UserSetup) -> list[str]:

@@ -193,6 +193,23 @@ def test_what_only_older_versions_need_only_they_get(version: tuple[int, ...], a
         assert both(planned(*args, version=version), name) == (("1", "1") if set_ else (None, None))
 
 
+@pytest.mark.parametrize(
+    ("version", "level", "told"),
+    [
+        ((2, 1, 20), "low", False),
+        ((2, 1, 100), "low", True),
+        ((2, 1, 100), "max", True),
+        ((2, 1, 100), "xhigh", False),
+        ((2, 1, 330), "xhigh", True),
+        ((), "xhigh", True),
+    ],
+)
+def test_an_effort_is_told_to_those_versions_that_know_it(version: tuple[int, ...], level: str, told: bool) -> None:
+    args = planned("--effort", level, "-p", "hi", version=version).args
+    assert args[-2:] == ["-p", "hi"]
+    assert ("--effort" in args) is told
+
+
 def test_where_the_sessions_model_could_have_more_than_the_session_it_is_said() -> None:
     assert "gpt-6.1-sol" not in planned().narrowed
     assert planned().narrowed.startswith("conversations are compacted before 272k tokens, the window of GPT-6 Luna, ")

@@ -297,7 +297,7 @@ def conversation_key(request: Request, *, session_id: str | None, agent_id: str 
         return f"{session_id[:47]}-{digest(agent_id or prompt)}"
     user = (request.get("metadata") or {}).get("user_id") or ""
     said = (
-        [block.get("text") or "" for block in blocks_of(request["messages"][0]["content"])]
+        [block.get("text") or "" for block in blocks_of(request["messages"][0].get("content"))]
         if request["messages"]
         else []
     )

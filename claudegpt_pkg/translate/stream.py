@@ -502,12 +502,12 @@ class MessageStream:
         for item, lane in zip(known, streamed, strict=True):
             if lane and lane.kind == "thinking":  # before any block that still waits is let go: its blob belongs to it
                 self._complete_reasoning(lane.place[0], item)
-        claimed = {lane.place for lane in streamed if lane}
+        claimed = {(lane.kind, lane.place[0]) for lane in streamed if lane}
         for item, lane in zip(known, streamed, strict=True):
             kind = LANES[item["type"]]
             lane = lane or self._unclaimed(kind, claimed)
             index = lane.place[0] if lane else max((place[0] for place in self._lanes), default=-1) + 1
-            claimed.add(head(index, kind))
+            claimed.add((kind, index))
             self._complete(index, kind, item)
         for lane in list(self._lanes.values()):
             self._close(lane)
@@ -519,16 +519,13 @@ class MessageStream:
     def _streamed_as(self, item: Mapping[str, Any]) -> Lane | None:
         """The lane in which an item of the finished answer was streamed, known by its id or call_id."""
         own = {item[key] for key in ("id", "call_id") if item.get(key)}
-        lanes = self._heads(LANES[item["type"]])
+        lanes = (lane for lane in self._lanes.values() if lane.kind == LANES[item["type"]])
         return next((lane for lane in lanes if own & {lane.item.get("id"), lane.item.get("call_id")}), None)
 
-    def _unclaimed(self, kind: str, claimed: Collection[Place]) -> Lane | None:
+    def _unclaimed(self, kind: str, claimed: Collection[tuple[str, int]]) -> Lane | None:
         """Some servers give an item another id at the end: then it is the first of its kind that no id tells."""
-        return next((lane for lane in self._heads(kind) if lane.place not in claimed), None)
-
-    def _heads(self, kind: str) -> list[Lane]:
-        """One lane of each item of a kind."""
-        return [lane for lane in self._lanes.values() if lane.place == head(lane.place[0], kind)]
+        lanes = (lane for lane in self._lanes.values() if lane.kind == kind)
+        return next((lane for lane in lanes if (kind, lane.place[0]) not in claimed), None)
 
     def _read_usage(self, usage: Mapping[str, Any] | None) -> None:
         if not usage:

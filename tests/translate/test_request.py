@@ -388,6 +388,7 @@ def test_conversations_and_agents_have_keys_of_their_own() -> None:
         key(messages=[{"role": "user", "content": "ho"}]),
         key(metadata={"user_id": "u"}),
         key(messages=[]),
+        key(messages=[{"role": "system", "output_config": {"effort": "low"}}], system=None),
     ]
     assert len(set(keys)) == len(keys)
     assert key("s", "agent") == key("s", "agent", system="changed")

@@ -537,6 +537,7 @@ HABITS: dict[str, tuple[list[Event], list[Any]]] = {
         ["a", "b"],
     ),
     "parts numbered from one": ([delta("a", part=1), done(message("a")), completed(message("a"))], ["a"]),
+    "parts numbered from one and known only at the end": ([delta("a", part=1), completed(message("a"))], ["a"]),
     "summaries numbered from one": (
         [
             thought("One.", part=1),

@@ -211,14 +211,15 @@ class Usage:
         return JSONResponse(self._proxy.ledger.as_json())
 
     async def line(self, request: Request) -> Response:
-        """The body is what Claude Code hands to a `statusLine` command."""
+        """The body is what Claude Code hands to a `statusLine` command; `window`, what it compacts before."""
         try:
             told = loads(await read_body(request, STATUS_LIMIT))
         except ValueError as problem:
             raise InvalidRequest(f"The request body is not JSON: {problem}.") from None
         if not isinstance(told, dict):
             raise InvalidRequest("The request body is not a JSON object.")
-        return PlainTextResponse(status_line(told, self._proxy) + "\n")
+        window = request.query_params.get("window", "")
+        return PlainTextResponse(status_line(told, self._proxy, int(window) if window.isdecimal() else None) + "\n")
 
 
 async def health(request: Request) -> Response:

@@ -2,8 +2,8 @@
 
     GPT-6.1 Sol · high · 14.5k of 272k (5%) · 87% cached · 88% of 5 h left, resets at 14:05
 
-Only what is known is shown. The model's window is the account's, not the one Claude Code assumes; the effort is the one
-that is sent.
+Only what is known is shown. The window is the account's for the model, or a smaller one that this session is compacted
+before, not the one Claude Code assumes; the effort is the one that is sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .ledger import Ledger, Window, short
 from .turn import Proxy
 
 
-def status_line(told: Mapping[str, Any], proxy: Proxy, *, now: float | None = None) -> str:
+def status_line(told: Mapping[str, Any], proxy: Proxy, window: int | None = None, *, now: float | None = None) -> str:
     choice = choose(str(part(told, "model").get("id") or "opus"), proxy.provider.tiers, proxy.rules.passthrough)
     model = proxy.provider.model(choice.model)
     level = part(told, "effort").get("level") or choice.effort
@@ -28,7 +28,7 @@ def status_line(told: Mapping[str, Any], proxy: Proxy, *, now: float | None = No
     parts = [
         model.name,
         effort if level else "",
-        context(part(told, "context_window"), model.window),
+        context(part(told, "context_window"), min(model.window, window or model.window)),
         cached(proxy.ledger),
         limit(proxy.ledger.scarcest(), time.time() if now is None else now),
     ]

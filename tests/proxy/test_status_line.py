@@ -50,6 +50,7 @@ def test_the_line_says_model_effort_context_and_cache(backend: FakeBackend, tmp_
     with served(backend, tmp_path) as proxy:
         proxy.events(ask("x"))
         assert line(proxy, TOLD) == "GPT-6.1 Sol · high · 14.5k of 1.05M (1%) · 0% cached"
+        assert status_line(TOLD, proxy.proxy, 272_000) == "GPT-6.1 Sol · high · 14.5k of 272k (5%) · 0% cached"
 
 
 def test_the_effort_is_the_one_that_is_sent(backend: FakeBackend, tmp_path: Path) -> None:
@@ -79,8 +80,8 @@ def test_what_is_no_object_is_refused(backend: FakeBackend, tmp_path: Path, body
         proxy.error(body, "/status-line")
 
 
-def run(url: str, told: Any) -> subprocess.CompletedProcess[bytes]:
-    env = {**os.environ, "ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": TOKEN}
+def run(url: str, told: Any, **more: str) -> subprocess.CompletedProcess[bytes]:
+    env = {**os.environ, "ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": TOKEN, **more}
     words = [sys.executable, "-I", "-S", program.__file__]
     return subprocess.run(words, input=json.dumps(told).encode(), env=env, capture_output=True, check=False)
 
@@ -88,7 +89,9 @@ def run(url: str, told: Any) -> subprocess.CompletedProcess[bytes]:
 def test_the_program_prints_what_the_proxy_says(backend: FakeBackend, tmp_path: Path) -> None:
     with served(backend, tmp_path) as proxy:
         ran = run(proxy.url, TOLD)
+        narrowed = run(proxy.url, TOLD, CLAUDE_CODE_AUTO_COMPACT_WINDOW="200000")
     assert (ran.returncode, ran.stdout.decode(), ran.stderr) == (0, "GPT-6.1 Sol · high · 14.5k of 1.05M (1%)\n", b"")
+    assert narrowed.stdout.decode() == "GPT-6.1 Sol · high · 14.5k of 200k (7%)\n"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", ""])

@@ -21,7 +21,7 @@ from claudegpt_pkg.status import Limit, Usage, bar, read_usage
 from tests.auth.files import write
 from tests.fakes.backend import USAGE, FakeBackend
 from tests.fakes.login import FakeLogin
-from tests.fakes.trial import takes_trials, trials
+from tests.fakes.trial import takes_trials, trials, trusts
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -121,22 +121,12 @@ def test_a_login_that_looks_good_and_is_dead_is_found_out(run: Run, plan: FakeBa
 
 
 def test_a_token_that_the_server_refuses_is_renewed_once(run: Run, plan: FakeBackend, login: FakeLogin) -> None:
-    plan.credentials = Current(login)  # type: ignore[assignment]
+    trusts(plan, login)
     for given in login.logins[0].access:
         login.logins[0].access[given] = 0  # the server says it is over, the token itself does not
     assert run("status")[0] == 0
     assert login.renewals == 1
     plan.faults.clear()
-
-
-class Current:
-    """The tokens that a login server holds good."""
-
-    def __init__(self, login: FakeLogin):
-        self._login = login
-
-    def __contains__(self, token: object) -> bool:
-        return any(one.access.get(str(token), 0) > time.time() for one in self._login.logins)
 
 
 def test_a_plan_whose_usage_is_not_told_is_still_asked(run: Run, plan: FakeBackend) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 from .answers import Reply, answer, call, reasoning
 from .backend import FakeBackend, Request
+from .login import FakeLogin
 
 
 def is_trial(request: Request) -> bool:
@@ -24,3 +26,20 @@ def takes_trials(backend: FakeBackend) -> FakeBackend:
 
 def trials(backend: FakeBackend) -> list[Request]:
     return [request for request in backend.side if is_trial(request)]
+
+
+class TokensOf:
+    """The access tokens that a login server holds good, as a backend's credentials."""
+
+    def __init__(self, login: FakeLogin):
+        self._login = login
+
+    def __contains__(self, token: object) -> bool:
+        return any(one.access.get(str(token), 0) > time.time() and not one.ended for one in self._login.logins)
+
+
+def trusts(backend: FakeBackend, login: FakeLogin) -> FakeBackend:
+    """The backend, which takes what the login server gives, for that server's account."""
+    backend.credentials = TokensOf(login)  # type: ignore[assignment]
+    backend.account_id = login.account
+    return backend

@@ -81,6 +81,12 @@ class Screen:
         with self._changed:
             return self._emulator.text()
 
+    @property
+    def written(self) -> str:
+        """All that was ever sent to the terminal, colours included."""
+        with self._changed:
+            return self._written
+
     def send(self, keys: str) -> None:
         self._write(keys)
 

@@ -12,7 +12,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.types import Message, Receive, Scope, Send
 
 from claudegpt_pkg.proxy import app
 
@@ -23,7 +24,8 @@ _numbers = itertools.count(1)
 class Tap:
     """An app whose event streams are written down."""
 
-    def __init__(self, inside: ASGIApp, folder: Path):
+    def __init__(self, inside: Starlette, folder: Path):
+        self.state = inside.state
         self._inside = inside
         self._folder = folder
 

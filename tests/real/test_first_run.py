@@ -1,0 +1,255 @@
+"""The first `claudegpt` in a real terminal: the wizard for each account, and the real Claude Code straight after it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.auth.files import write
+from tests.fakes.answers import answer
+from tests.fakes.backend import FakeBackend
+from tests.fakes.login import FakeLogin
+from tests.fakes.trial import takes_trials, trials, trusts
+from tests.real.clients import NEW
+from tests.real.screen import CTRL_C, ENTER, Screen
+from tests.real.session import Session
+
+READY = re.compile(r"❯\s")
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*[39]\d(?:;\d+)*m")
+DOWN, CLEAR = "\x1b[B", "\x15"
+# As the wizard lists them where the Codex CLI has no login.
+ACCOUNTS = ("ChatGPT plan", "OpenAI API key", "Another server", "Azure OpenAI", "None: a demo", "The Codex CLI's login")
+
+
+@pytest.fixture
+def session(tmp_path: Path, backend: FakeBackend) -> Iterator[Session]:
+    """A home in which nothing is set up; the newest Claude Code."""
+    session = Session(NEW, tmp_path, takes_trials(backend))
+    for name in ("CLAUDEGPT_PROVIDER", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        del session.env[name]
+    yield session
+    session.check()
+
+
+@pytest.fixture
+def login(session: Session) -> Iterator[FakeLogin]:
+    with FakeLogin() as server:
+        session.env["CLAUDEGPT_AUTH_URL"] = server.url
+        yield server
+        server.check()
+
+
+@pytest.fixture
+def plan(session: Session, login: FakeLogin) -> Iterator[FakeBackend]:
+    with FakeBackend("chatgpt") as backend:
+        session.env["CODEX_BASE_URL"] = backend.url
+        yield takes_trials(trusts(backend, login))
+        backend.check()
+
+
+@pytest.fixture
+def azure() -> Iterator[FakeBackend]:
+    with FakeBackend("azure", deployments={"big": "gpt-6.1-sol", "small": "gpt-5.4-mini"}) as backend:
+        yield takes_trials(backend)
+        backend.faults = [fault for fault in backend.faults if "max" not in fault]  # what the probe asks for
+        backend.check()
+
+
+def begin(screen: Screen, account: str, accounts: tuple[str, ...] = ACCOUNTS) -> None:
+    """`claudegpt`, typed at the shell, and the account chosen."""
+    screen.shell_status()
+    screen.type("claudegpt")
+    screen.wait_for("? Account")
+    screen.send(DOWN * accounts.index(account))
+    screen.wait_for(f"» {account}")
+    screen.send(ENTER)
+
+
+def take_the_models(screen: Screen) -> None:
+    for tier in ("opus", "sonnet", "haiku"):
+        screen.wait_for(f"? Model for {tier}")
+        screen.wait_for("» The newest (now GPT-6")
+        screen.send(ENTER)
+
+
+def converse(screen: Screen, backend: FakeBackend) -> None:
+    """Claude Code is up, answers, and leaves with 0."""
+    backend.script(answer("All is set up."))
+    screen.wait_for("Claude Code v")
+    screen.wait_for(READY)
+    screen.type("Are you there?")
+    screen.wait_for("All is set up.")
+    screen.type("/exit")
+    assert screen.shell_status() == 0
+
+
+def saved(session: Session) -> list[str]:
+    return (session.home / "claudegpt" / "config" / "config.env").read_text().splitlines()
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_a_server_of_the_users_own(session: Session, backend: FakeBackend, columns: int) -> None:
+    with session.terminal(columns=columns) as screen:
+        begin(screen, "Another server")
+        screen.wait_for("? Address of its API http://localhost:11434/v1")
+        screen.send(CLEAR)
+        screen.type(backend.url)
+        screen.wait_for("? Its API key")
+        screen.send("test-key")
+        screen.wait_for("********")
+        screen.send(ENTER)
+        take_the_models(screen)
+        screen.wait_for("✓ GPT-6 Luna answers and calls tools")
+        screen.wait_for("Saved in")
+        converse(screen, backend)
+        assert "test-key" not in screen.text
+    assert saved(session) == ["CLAUDEGPT_PROVIDER=openai", f"OPENAI_BASE_URL={backend.url}", "OPENAI_API_KEY=test-key"]
+    assert len(trials(backend)) == 3
+
+
+def test_an_openai_key_that_is_wrong_at_first(session: Session, backend: FakeBackend) -> None:
+    session.env["OPENAI_BASE_URL"] = backend.url  # where this user's OpenAI API is
+    with session.terminal() as screen:
+        begin(screen, "OpenAI API key")
+        screen.wait_for("? OpenAI API key")
+        screen.send(f"wrong{ENTER}")
+        screen.wait_for("the credential was refused")
+        screen.wait_for("» Correct the answers and try again")
+        screen.send(ENTER)
+        screen.wait_for("» Use the one just entered")
+        screen.send(DOWN + ENTER)
+        screen.wait_for(re.compile(r"key Enter another\n\? OpenAI API key"))
+        screen.send(f"test-key{ENTER}")
+        take_the_models(screen)
+        converse(screen, backend)
+    assert saved(session) == ["CLAUDEGPT_PROVIDER=openai", "OPENAI_API_KEY=test-key"]
+    assert [fault for fault in backend.faults if "401" not in fault] == []
+    backend.faults.clear()
+
+
+def test_a_chatgpt_plan_with_a_login_through_the_browser(
+    session: Session, backend: FakeBackend, plan: FakeBackend, login: FakeLogin
+) -> None:
+    with session.terminal(columns=80) as screen:
+        begin(screen, "ChatGPT plan")
+        screen.wait_for("» Log in with a browser")
+        screen.send(ENTER)
+        screen.wait_for("paste the address")
+        page = re.search(r"http://\S+/oauth/authorize\?(?:\S+\n)+", screen.text)
+        assert page
+        back = httpx.get(page[0].replace("\n", "")).headers["location"]
+        assert "You are logged in" in httpx.get(back).text
+        screen.wait_for("Logged in as ann@example.com (ChatGPT Plus).")
+        take_the_models(screen)
+        converse(screen, plan)
+    assert saved(session) == ["CLAUDEGPT_PROVIDER=chatgpt"]
+
+
+def test_the_address_a_far_browser_ended_at_can_be_pasted(
+    session: Session, backend: FakeBackend, plan: FakeBackend, login: FakeLogin
+) -> None:
+    with session.terminal(columns=140) as screen:
+        begin(screen, "ChatGPT plan")
+        screen.wait_for("» Log in with a browser")
+        screen.send(ENTER)
+        screen.wait_for("paste the address")
+        page = re.search(r"http://\S+/oauth/authorize\?(?:\S+\n)+", screen.text)
+        assert page
+        screen.send(httpx.get(page[0].replace("\n", "")).headers["location"] + ENTER)
+        screen.wait_for("Logged in as ann@example.com (ChatGPT Plus).")
+        take_the_models(screen)
+        converse(screen, plan)
+
+
+def test_codexs_login_is_one_enter_away(
+    session: Session, backend: FakeBackend, plan: FakeBackend, login: FakeLogin
+) -> None:
+    write(session.home / ".codex" / "auth.json", login.log_in())
+    with session.terminal(columns=80) as screen:
+        begin(
+            screen,
+            "The Codex CLI's login (ann@example.com, plus plan)",
+            (ACCOUNTS[-1] + " (ann@example.com, plus plan)",),
+        )
+        take_the_models(screen)
+        converse(screen, plan)
+    assert saved(session) == ["CLAUDEGPT_PROVIDER=codex"]
+
+
+def test_an_azure_resource(session: Session, backend: FakeBackend, azure: FakeBackend) -> None:
+    with session.terminal(columns=80) as screen:
+        begin(screen, "Azure OpenAI")
+        screen.wait_for("? Address of the resource")
+        screen.send(f"{azure.origin}/openai/deployments/big/chat/completions?api-version=2024-10-21")
+        screen.send(ENTER)
+        screen.wait_for("» With the resource's key")
+        screen.send(ENTER)
+        screen.wait_for("? Key of the resource")
+        screen.send(f"test-key{ENTER}")
+        screen.wait_for("? Deployment for opus, the large model big")
+        screen.send(ENTER)
+        screen.wait_for("? Deployment for sonnet, the middle one big")
+        screen.send(ENTER)
+        screen.wait_for("? Deployment for haiku, the small and quick one big")
+        screen.send(f"{CLEAR}small{ENTER}")
+        screen.wait_for("✓ small answers and calls tools")
+        converse(screen, azure)
+    assert "AZURE_OPENAI_CHAT_DEPLOYMENT_NANO=small" in saved(session)
+
+
+def test_the_demo(session: Session, backend: FakeBackend) -> None:
+    with session.terminal() as screen:
+        begin(screen, "None: a demo")
+        screen.wait_for("Claude Code v")
+        screen.wait_for(READY)
+        screen.type("/exit")
+        assert screen.shell_status() == 0
+    assert saved(session) == ["CLAUDEGPT_PROVIDER=demo"]
+
+
+def test_leaving_the_wizard_leaves_nothing(session: Session, backend: FakeBackend) -> None:
+    with session.terminal() as screen:
+        begin(screen, "Another server")
+        screen.wait_for("? Address of its API")
+        screen.send(CTRL_C)
+        assert screen.shell_status() == 130
+        screen.send("claudegpt setup\r")
+        screen.wait_for("» ChatGPT plan")
+        screen.send(CTRL_C)
+        assert screen.shell_status() == 130
+    assert not (session.home / "claudegpt" / "config").exists()
+
+
+def test_without_a_terminal_the_flags_are_named(session: Session, backend: FakeBackend) -> None:
+    ran = session.command("-p", "hello")
+    assert (ran.status, ran.stdout) == (2, "")
+    assert "claudegpt setup --provider openai --api-key-stdin" in ran.stderr
+    ran = session.command(
+        "setup", "--provider", "openai", "--base-url", backend.url, "--api-key-stdin", stdin="test-key\n"
+    )
+    assert (ran.status, ran.stdout) == (0, "")
+    backend.script(answer("All is set up."))
+    assert session.command("-p", "hello").stdout == "All is set up.\n"
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+@pytest.mark.parametrize("colour", [True, False])
+def test_status_and_doctor_fit_the_terminal(
+    session: Session, plan: FakeBackend, login: FakeLogin, columns: int, colour: bool
+) -> None:
+    write(session.home / ".codex" / "auth.json", login.log_in())
+    session.env["CLAUDEGPT_PROVIDER"] = "codex"
+    session.env |= {} if colour else {"NO_COLOR": "1"}
+    with session.terminal(columns=columns, lines=60) as screen:
+        screen.shell_status()
+        assert screen.run("claudegpt status") == 0
+        screen.wait_for("1 week      ████████░░░░░░░░░░░░ 40 % used")
+        assert screen.run("claudegpt models") == 0
+        screen.wait_for(re.compile(r"gpt-6.1-terra +500k +low medium high xhigh max +sonnet"))
+        assert screen.run("claudegpt doctor") == 0
+        screen.wait_for(re.compile(r"✓ +round trip +gpt-6-luna called a tool"))
+        assert bool(COLOUR.search(screen.written)) is colour

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from claudegpt_pkg.proxy.app import create_app, host_name, is_loopback
+from claudegpt_pkg.proxy.app import create_app, host_name
 from claudegpt_pkg.proxy.server import bind, serving
-from claudegpt_pkg.settings import Secret
+from claudegpt_pkg.settings import Secret, is_loopback
 from tests import grammar
 from tests.fakes.answers import answer
 from tests.fakes.backend import FakeBackend

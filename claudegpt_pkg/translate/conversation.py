@@ -113,13 +113,14 @@ class Conversation:
         self._identity = identity
         self._media_in_outputs = media_in_outputs
         self._late_blobs: dict[str, str] = {}
-        self._called: dict[str, str] = {}  # call id → the tool it calls
+        self._called: dict[str, str] = {}  # call id → the tool it calls, where some of them search
         self._replayed = set(refused_reasoning)  # ids not to send (again): the upstream refuses an item twice
 
     def read(self, messages: Sequence[Message]) -> list[Item]:
         signatures = (block.get("data") for message in messages for block in blocks_of(message.get("content")))
         self._late_blobs = reasoning.gather(signatures)
-        self._called = called_names(messages)
+        if self._table.searching:
+            self._called = called_names(messages)
         last_user = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=-1)
         for at, message in enumerate(messages):
             if message["role"] == "assistant":
@@ -192,7 +193,8 @@ class Conversation:
 
     def _tool_use(self, block: Block) -> None:
         call_id = short(block["id"])
-        self._called[call_id] = block["name"]
+        if self._table.searching:
+            self._called[call_id] = block["name"]
         if self._is_search(call_id):
             self.items.append(openai.tool_search_call(call_id, block["input"]))
         else:
@@ -250,12 +252,13 @@ class Conversation:
 
     def _paired(self, items: list[Item]) -> Iterator[Item]:
         """Every call followed by exactly one output, every output preceded by its call, every id used once."""
-        answers = answer_places(items)
+        places = places_by_id(items, CALLS)
+        answers = answer_places(places, places_by_id(items, OUTPUTS), len(items))
         calls = {output: call for call, output in answers.items()}
-        ids = self._own_ids(items)
+        ids = self._new_ids(places)
         for at, item in enumerate(items):
             if item["type"] in CALLS:
-                call = {**item, "call_id": ids[at]}
+                call = {**item, "call_id": ids[at]} if at in ids else item
                 yield call
                 if at not in answers:
                     self.notes.append(("messages.tool_use", f"repaired: no result for {item['call_id']}"))
@@ -268,29 +271,31 @@ class Conversation:
                 self.notes.append(("messages.tool_result", f"repaired: no call for {item['call_id']}"))
                 yield orphan(item)
             elif calls[at] < at:
-                yield {**item, "call_id": ids[calls[at]]}
+                yield {**item, "call_id": ids[calls[at]]} if calls[at] in ids else item
 
-    def _own_ids(self, items: list[Item]) -> dict[int, str]:
-        """Where each call stands → an id no other has; there are servers that number their calls anew each turn."""
+    def _new_ids(self, calls: Mapping[str, list[int]]) -> dict[int, str]:
+        """Where a call stands whose id an earlier one has → its own; some servers number their calls anew each turn."""
         ids: dict[int, str] = {}
-        for call_id, places in places_by_id(items, CALLS).items():
-            ids |= {at: short(f"{call_id}#{number}") if number else call_id for number, at in enumerate(places)}
+        for call_id, places in calls.items():
             if len(places) > 1:
+                ids |= {at: short(f"{call_id}#{number}") for number, at in enumerate(places) if number}
                 self.notes.append(("messages.tool_use", f"repaired: {len(places)} calls have the id {call_id}"))
         return ids
 
 
-def answer_places(items: list[Item]) -> dict[int, int]:
-    """Where each call stands → where its output does: the first before the next call with its id; else an early one."""
+def answer_places(calls: Mapping[str, list[int]], outputs: Mapping[str, list[int]], end: int) -> dict[int, int]:
+    """Where each call stands → where its output does: the first before the next call with its id; else an early one.
+
+    `calls` and `outputs`: call_id → where they stand, before `end`.
+    """
     answers: dict[int, int] = {}
-    outputs = places_by_id(items, OUTPUTS)
-    for call_id, calls in places_by_id(items, CALLS).items():
-        given = outputs.get(call_id, [])
-        for at, end in zip(calls, [*calls[1:], len(items)], strict=True):
-            if own := [output for output in given if at < output < end]:
+    for call_id, places in calls.items():
+        given = outputs.get(call_id, ())
+        for at, until in zip(places, [*places[1:], end], strict=True):
+            if own := [output for output in given if at < output < until]:
                 answers[at] = own[0]
-        if calls[0] not in answers and given and given[0] < calls[0]:
-            answers[calls[0]] = given[0]
+        if places[0] not in answers and given and given[0] < places[0]:
+            answers[places[0]] = given[0]
     return answers
 
 

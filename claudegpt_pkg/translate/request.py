@@ -151,7 +151,7 @@ def request_tools(request: Request, rules: ToolRules) -> ToolTable:
     declared = [tool for tool in request.get("tools") or () if tool.get("name") not in gone]
     names = {tool.get("name") for tool in declared}
     declared += [tool for tool in added_tools(messages) if tool.get("name") not in names | gone]
-    return tool_table(declared, references(messages), rules, revealed=revealed(messages))
+    return tool_table(declared, references(messages), rules, revealed=revealed(messages) if rules.tool_search else ())
 
 
 def tool_fields(request: Request, table: ToolTable, rules: ToolRules) -> dict[str, Any]:

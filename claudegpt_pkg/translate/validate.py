@@ -71,7 +71,8 @@ def check_message(message: Any, where: str) -> None:
 def check_block(block: Any, where: str) -> None:
     need(isinstance(block, dict) and isinstance(block.get("type"), str), f"{where}.type: a block has a type.")
     for field, kind in NEEDED.get(block["type"], {}).items():
-        need(isinstance(block.get(field), kind), f"{where}.{field}: is required in a {block['type']} block.")
+        if not isinstance(block.get(field), kind):
+            raise InvalidRequest(f"{where}.{field}: is required in a {block['type']} block.")
     check_fields(block, OPTIONAL.get(block["type"], {}), where)
     if block["type"] in ("tool_result", "search_result"):
         check_content(block.get("content"), f"{where}.content")
@@ -104,7 +105,8 @@ def check_texts(system: Any, where: str) -> None:
 def check_fields(holder: dict[str, Any], kinds: Mapping[str, Kind], where: str) -> None:
     """Fields that may be left out, or null; if they are there, this is what they are."""
     for field, kind in kinds.items():
-        need(holder.get(field) is None or isinstance(holder[field], kind), f"{where}.{field}: is {A[kind]}.")
+        if holder.get(field) is not None and not isinstance(holder[field], kind):
+            raise InvalidRequest(f"{where}.{field}: is {A[kind]}.")
 
 
 def need(condition: object, message: str) -> None:

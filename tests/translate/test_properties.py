@@ -23,6 +23,7 @@ from claudegpt_pkg.translate.request import Target, Translation, translate
 from claudegpt_pkg.translate.sse import Decoder, encode
 from claudegpt_pkg.translate.stop import StopFilter
 from claudegpt_pkg.translate.stream import MessageStream, Reply
+from claudegpt_pkg.translate.tokens import count_tokens
 from claudegpt_pkg.translate.tools import ToolRules, tool_table
 from claudegpt_pkg.translate.validate import check_request
 from tests.fakes.memory import Memory
@@ -137,6 +138,12 @@ def test_every_tool_that_may_be_called_is_declared_once_under_a_name_that_leads_
 def test_the_same_request_becomes_the_same_bytes(given: Conversation, kind: Kind) -> None:
     first, second = (sent(arrived(given.request), kind)[1] for _ in range(2))
     assert orjson.dumps(first) == orjson.dumps(second)
+
+
+@given(conversations(), kinds)
+def test_whatever_a_request_becomes_its_tokens_can_be_counted(given: Conversation, kind: Kind) -> None:
+    made, body = sent(arrived(given.request), kind)
+    assert count_tokens(body) > 0 and made.estimated_tokens(len(orjson.dumps(body))) > 0
 
 
 @given(conversations(), kinds)

@@ -1,0 +1,280 @@
+"""In the user's own home: what they have is used, what would lead the session elsewhere is not, and afterwards plain
+`claude` finds everything as it left it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.answers import answer, call
+from tests.fakes.backend import FakeBackend
+from tests.real.clients import NEW, OLD, binary
+from tests.real.plan import codex_login
+from tests.real.screen import ESCAPE
+from tests.real.session import Session
+from tests.real.test_terminal import leave, start
+
+DOWN = "\x1b[B"
+OTHERS = ("gpt-6-astra", "gpt-5.5")  # what the account has besides the tiers' models
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    """Where the user's own setup leads."""
+    with Elsewhere() as server:
+        yield server
+
+
+class Elsewhere(ThreadingHTTPServer):
+    """A server that keeps what it is asked and refuses it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Refusing)
+        self.asked: list[dict[str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> Elsewhere:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Refusing(BaseHTTPRequestHandler):
+    server: Elsewhere
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path.startswith("/v1/messages"):
+            self.server.asked.append({"token": self.headers["authorization"], **json.loads(body)})
+        error = {"type": "error", "error": {"type": "invalid_request_error", "message": "Not here."}}
+        self.send_response(400)
+        self.end_headers()
+        self.wfile.write(json.dumps(error).encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+def plain_claude(session: Session) -> None:
+    """`claude -p` by itself, as this user has it."""
+    ours = ("CLAUDEGPT", "OPENAI", "TAP_", "PYTHON", "CODEX")
+    env = {name: value for name, value in session.env.items() if not name.startswith(ours)}
+    subprocess.run(
+        [binary(session.version), "-p", "hi"], cwd=session.work, env=env, input=b"", capture_output=True, timeout=60
+    )
+
+
+def settings_of(session: Session) -> Path:
+    file = session.home / ".claude" / "settings.json"
+    file.parent.mkdir(exist_ok=True)
+    return file
+
+
+def hostile(session: Session, elsewhere: Elsewhere) -> str:
+    """A home full of what other setups leave behind."""
+    env = {
+        "ANTHROPIC_BASE_URL": elsewhere.url,
+        "ANTHROPIC_AUTH_TOKEN": "theirs",
+        "ANTHROPIC_CUSTOM_HEADERS": "x-evil: 1",
+        "CLAUDE_CODE_USE_BEDROCK": "1",
+        "ANTHROPIC_BEDROCK_BASE_URL": elsewhere.url,
+        "ANTHROPIC_DEFAULT_OPUS_MODEL": "claude-opus-4-1",
+        "CLAUDE_CODE_MAX_CONTEXT_TOKENS": "100",
+    }
+    helper = f"touch {session.home}/helper-ran; echo key"
+    text = json.dumps({"env": env, "apiKeyHelper": helper, "model": "claude-sonnet-4-5"}, indent=3) + "\n\n"
+    settings_of(session).write_text(text)
+    return text
+
+
+def test_a_hostile_home_still_talks_only_to_us(session: Session, backend: FakeBackend, elsewhere: Elsewhere) -> None:
+    before = hostile(session, elsewhere)
+    session.env |= {"ANTHROPIC_API_KEY": "theirs", "CLAUDE_CODE_USE_VERTEX": "1"}
+    backend.script(answer(call("Bash", command="echo seen", description="Look")), answer("Ours."))
+    ran = session.run("hi", "--allowedTools", "Bash")
+    assert (ran.status, ran.stdout) == (0, "Ours.\n")
+    assert ran.stderr.count("\n") == 1 and "set aside" in ran.stderr and "apiKeyHelper" in ran.stderr
+    assert {request.body["model"] for request in backend.requests} == {"gpt-6.1-terra"}  # the saved model's tier
+    assert elsewhere.asked == [] and not (session.home / "helper-ran").exists()
+    assert settings_of(session).read_text() == before
+
+
+def test_afterwards_plain_claude_is_as_before(session: Session, backend: FakeBackend, elsewhere: Elsewhere) -> None:
+    env = {"ANTHROPIC_BASE_URL": elsewhere.url, "ANTHROPIC_AUTH_TOKEN": "theirs"}
+    settings_of(session).write_text(json.dumps({"env": env, "model": "claude-sonnet-4-5"}))
+    plain_claude(session)
+    before = len(elsewhere.asked)
+    backend.script(answer("Ours."), answer("Ours too."))
+    assert session.run("hi").stdout == "Ours.\n"
+    assert session.run("hi", "--model", "gpt-6-astra", "--effort", "minimal").stdout == "Ours too.\n"
+    plain_claude(session)
+    first, again = elsewhere.asked[0], elsewhere.asked[before]
+    assert first["token"] == "Bearer theirs"
+    for what in ("model", "token", "max_tokens", "output_config", "thinking"):
+        assert again.get(what) == first.get(what)
+    assert [tool["name"] for tool in again["tools"]] == [tool["name"] for tool in first["tools"]]
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_isolation_leaves_the_users_folder_untouched_and_keeps_their_claude_md(
+    session: Session, backend: FakeBackend
+) -> None:
+    settings_of(session).write_text('{"permissions": {"deny": ["Bash"]}}')
+    (session.home / ".claude" / "CLAUDE.md").write_text("Always answer in Esperanto.")
+    before = snapshot(session.home / ".claude")
+    backend.script(answer(call("Bash", command="echo seen > seen", description="Look")), answer("Jes."), answer("Jes."))
+    assert session.run("hi", "--isolate", "--allowedTools", "Bash").stdout == "Jes.\n"
+    assert session.run("hi", env={"CLAUDEGPT_GLOBAL_ISOLATE": "1"}).stdout == "Jes.\n"
+    assert snapshot(session.home / ".claude") == before
+    assert all(b"Always answer in Esperanto." in request.raw for request in backend.requests)
+    assert (session.work / "seen").exists(), "the user's settings were in force"
+
+
+def test_isolation_never_asks_the_questions_of_a_first_run(session: Session, backend: FakeBackend) -> None:
+    """The folder it is started in is trusted here by the test; that question is about the folder, not about us."""
+    (session.home / ".claude.json").unlink()
+    trusted = {"projects": {str(session.work): {"hasTrustDialogAccepted": True}}}
+    state = session.home / "claudegpt" / "data" / "claude" / ".claude.json"
+    session.command("--isolate", "mcp", "list")
+    state.write_text(json.dumps({**json.loads(state.read_text()), **trusted}))
+    for _ in range(2):
+        with session.terminal() as screen:
+            start(screen, "claudegpt --isolate")
+            assert "theme" not in screen.text.lower() and "security" not in screen.text.lower()
+            assert leave(screen) == 0
+    assert not (session.home / ".claude.json").exists()
+
+
+@pytest.mark.parametrize("how", ["flag", "variable"])
+def test_bare_it_works_without_the_users_setup(session: Session, backend: FakeBackend, how: str) -> None:
+    (session.home / ".claude").mkdir()
+    (session.home / ".claude" / "CLAUDE.md").write_text("Always answer in Esperanto.")
+    backend.script(answer(call("Bash", command="echo seen > seen", description="Look")), answer("Bare."))
+    args, env = (["--bare"], {}) if how == "flag" else ([], {"CLAUDE_CODE_SIMPLE": "1"})
+    assert session.run("hi", *args, "--allowedTools", "Bash", env=env).stdout == "Bare.\n"
+    assert (session.work / "seen").exists()
+    assert b"Esperanto" not in backend.requests[0].raw
+
+
+# In the interface.
+
+
+def test_the_status_line_is_ours_where_the_user_has_none(session: Session, plan: FakeBackend) -> None:
+    codex_login(session, plan)
+    plan.script(answer("Said."))
+    with session.terminal() as screen:
+        start(screen)
+        screen.wait_for("GPT-6.1 Sol · high")
+        screen.type("Say it")
+        screen.wait_for(re.compile(r"GPT-6.1 Sol · high · 1\d\.?\d?k of 272k \(\d%\) · 0% cached · 60% of 7 d left"))
+        assert leave(screen) == 0
+
+
+def test_a_status_line_of_the_users_stays(session: Session) -> None:
+    theirs = {"type": "command", "command": "echo the line of the user"}
+    settings_of(session).write_text(json.dumps({"statusLine": theirs}))
+    with session.terminal() as screen:
+        start(screen)
+        screen.wait_for("the line of the user")
+        assert leave(screen) == 0
+
+
+def test_the_status_line_can_be_turned_off(session: Session, backend: FakeBackend) -> None:
+    session.env["CLAUDEGPT_STATUS_LINE"] = "0"
+    backend.script(answer("Said."))
+    with session.terminal() as screen:
+        start(screen)
+        screen.type("Say it")
+        screen.wait_for("Said.")
+        assert "0% cached" not in screen.text
+        assert leave(screen) == 0
+
+
+def test_the_last_line_of_a_session_says_what_it_used(session: Session, backend: FakeBackend) -> None:
+    backend.script(answer("Said."))
+    with session.terminal() as screen:
+        start(screen)
+        screen.type("Say it")
+        screen.wait_for("Said.")
+        assert leave(screen) == 0
+        screen.wait_for(
+            re.compile(r"claudegpt: \d turns? · \d+\.?\d*k tokens in \(0% cached\), \d+ out · about \$0\.\d+")
+        )
+
+
+def test_a_session_without_a_turn_has_no_last_line(session: Session) -> None:
+    with session.terminal() as screen:
+        start(screen)
+        assert leave(screen) == 0
+        assert "tokens in" not in screen.text
+
+
+def test_that_the_newest_asks_where_it_would_judge_is_said_once(session: Session) -> None:
+    said = []
+    for _ in range(2):
+        with session.terminal() as screen:
+            start(screen)
+            assert leave(screen) == 0
+            said.append("sessions ask before they act" in screen.written)
+    assert said == [session.version == NEW, False]
+
+
+def know_the_account(session: Session, backend: FakeBackend) -> None:
+    """Have the account's list of models known before the session that a test is about."""
+    tiers = ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna")
+    rows = [{"id": name} for name in (*tiers, *OTHERS)]
+    backend.page("GET", "/v1/models", 200, {"data": rows})
+    session.command("models")
+
+
+def test_the_accounts_other_models_can_be_picked_and_plain_claudes_default_stays(
+    session: Session, backend: FakeBackend
+) -> None:
+    del session.env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"]  # 2.1.197 asks us for the list
+    know_the_account(session, backend)
+    settings_of(session).write_text('{"model":  "haiku"}')
+    backend.script(answer("By Astra."), answer("By Astra again."))
+    with session.terminal() as screen:
+        start(screen)
+        screen.type("/model")
+        screen.wait_for("GPT-6 Luna")
+        screen.wait_for("GPT-5.5")
+        if session.version == OLD:
+            assert screen.text.count("GPT-6.1 Sol") == 1 and "[1m]" not in screen.text
+        row = re.search(r"(\d)\. GPT-6 Astra", screen.text)
+        assert row
+        screen.send(row[1])
+        screen.wait_for("Set model to")
+        screen.type("Who is it?")
+        screen.wait_for("By Astra.")
+        assert leave(screen) == 0
+    assert settings_of(session).read_text() == '{"model":  "haiku"}'
+    session.run("And now?")
+    assert [request.body["model"] for request in backend.requests] == ["gpt-6-astra"] * 2
+
+
+def test_the_context_screen_shows_the_accounts_window(session: Session, plan: FakeBackend) -> None:
+    codex_login(session, plan)
+    with session.terminal() as screen:
+        start(screen)
+        screen.type("/context")
+        screen.wait_for(re.compile(r"k/272k tokens"))
+        screen.send(ESCAPE)
+        assert leave(screen) == 0

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies
 
 import httpx
 
@@ -124,16 +125,24 @@ def new_client(*, verify: bool = True) -> httpx.Client:
 
     Raises BadSetting for a proxy that cannot be used, or certificates that cannot be read.
     """
+    if verify:
+        refuse_socks()
     try:
         return httpx.Client(timeout=TIMEOUT, mounts=DIRECT, verify=verify)
-    except ImportError:
-        raise BadSetting("SOCKS proxies are not supported.", "Set HTTPS_PROXY to an HTTP proxy.") from None
     except (ValueError, httpx.InvalidURL) as problem:
         raise BadSetting(f"{problem}.", "Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY in the environment.") from None
     except OSError as problem:
         raise BadSetting(
             f"Cannot read the certificates: {problem.strerror or problem}.", "Correct SSL_CERT_FILE or SSL_CERT_DIR."
         ) from None
+
+
+def refuse_socks() -> None:
+    """Raises BadSetting where the environment leads encrypted connections through a proxy that the upstream side's
+    transport cannot use. An HTTP proxy for them goes before a SOCKS proxy for all."""
+    proxies = getproxies()
+    if proxies.get("https", proxies.get("all", "")).startswith("socks"):
+        raise BadSetting("SOCKS proxies are not supported.", "Set HTTPS_PROXY to an HTTP proxy.")
 
 
 def question(

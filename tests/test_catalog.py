@@ -10,7 +10,7 @@ import pytest
 
 from claudegpt_pkg import catalog, chain
 from claudegpt_pkg.catalog import Catalog, cached, refresh, refresh_now
-from claudegpt_pkg.errors import NotLoggedIn, UpstreamFailed
+from claudegpt_pkg.errors import BadSetting, NotLoggedIn, UpstreamFailed
 from claudegpt_pkg.models import KNOWN, Model, Tiers
 from claudegpt_pkg.providers.base import Provider
 from claudegpt_pkg.settings import Settings, load
@@ -271,3 +271,17 @@ def test_a_server_without_a_list_is_used_with_the_built_in_one(backend: FakeBack
     backend.page("GET", "/v1/models", 404, "<html>nothing here</html>")
     assert chain.backend(settings_for(backend.url, tmp_path))[0].tiers.opus == "gpt-6.1-sol"
     assert chain.backend(settings_for("http://127.0.0.1:9/v1", tmp_path))[0].tiers.opus == "gpt-6.1-sol"
+
+
+def test_a_socks_proxy_beside_an_http_proxy_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As proxy programs export them: a SOCKS address for all, and an HTTP one that goes before it."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    catalog.new_client().close()
+
+
+def test_a_socks_proxy_for_what_is_encrypted_is_a_bad_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    catalog.new_client(verify=False).close()
+    with pytest.raises(BadSetting, match="SOCKS proxies are not supported"):
+        catalog.new_client()

@@ -52,7 +52,7 @@ def create_app(
     Raises BadSetting for a setting that cannot be used.
     """
     traces = Traces(settings.trace_dir, settings[TRACE_MAX_MB] << 20) if settings[TRACE] else None
-    client = new_client()
+    client = new_client(encrypted=provider.url.startswith("https:"))
     cache = settings.dirs.cache
     learnt = recall(cache, provider)
     proxy = Proxy(provider, Rules.of(settings), client, traces, patience, dict(learnt), ledger or Ledger())

@@ -16,12 +16,12 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from urllib.request import getproxies
 
 import aiohttp
 import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 
+from ..catalog import DIRECT, refuse_socks
 from ..errors import BadSetting, UpstreamFailed
 from ..providers.base import Provider
 from ..translate.sse import Decoder, Event
@@ -31,7 +31,6 @@ CONNECT_SECONDS = 20.0
 GZIP_LEVEL = 1  # 9 ms a megabyte; higher ones take twice as long for a tenth less
 ERROR_BODY_LIMIT = 1 << 20  # bytes of a failed answer that are read
 LAST_BYTES_WITHIN = 0.05  # seconds after an answer's last event
-DIRECT = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}  # never through an HTTP proxy
 NO_LIMIT = httpx.Limits(max_connections=0, max_keepalive_connections=0, keepalive_expiry=55)  # aiohttp: 0 is unlimited
 
 
@@ -54,14 +53,13 @@ class Refused(Exception):
         self.report = report
 
 
-def new_client() -> httpx.AsyncClient:
+def new_client(*, encrypted: bool = True) -> httpx.AsyncClient:
     """The one client of a proxy: pooled, with the environment's proxies and certificates, without a total timeout.
 
     Raises BadSetting for a proxy that cannot be used, or certificates that cannot be read.
     """
-    proxies = getproxies()
-    if proxies.get("https", proxies.get("all", "")).startswith("socks"):
-        raise BadSetting("SOCKS proxies are not supported.", "Set HTTPS_PROXY to an HTTP proxy.")
+    if encrypted:
+        refuse_socks()
     timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
     try:
         client: httpx.AsyncClient = HttpxAiohttpClient(

@@ -349,6 +349,11 @@ def test_a_socks_proxy_that_would_not_be_used_is_no_obstacle(proxied: Callable[.
     assert "The HTTP proxy on the way" in str(failure("https://upstream.example"))
 
 
+def test_a_socks_proxy_is_no_obstacle_to_a_backend_that_needs_none(proxied: Callable[..., None]) -> None:
+    proxied(ALL_PROXY="socks5://127.0.0.1:1080")
+    new_client(encrypted=False)
+
+
 # Many turns.
 
 

@@ -120,13 +120,18 @@ class MessageStream:
     def receive(self, event: Event) -> list[Event]:
         """What the client should see of one upstream event; often nothing, sometimes several events.
 
-        Raises ResponseFailed where the upstream says so, EmptyAnswer for an answer that ends with nothing in it.
+        Raises ResponseFailed where the upstream says so, EmptyAnswer for an answer that ends with nothing in it,
+        UpstreamFailed for an event whose fields are not what the protocol has there.
         """
-        handle = HANDLERS.get(event.get("type") or "")
-        if handle is None or self.done:  # unknown events are passed over, here, on purpose
-            return []
-        self._out = []
-        handle(self, event)
+        try:
+            handle = HANDLERS.get(event.get("type") or "")
+            if handle is None or self.done:  # unknown events are passed over, here, on purpose
+                return []
+            self._out = []
+            handle(self, event)
+        except (AttributeError, TypeError) as problem:
+            kind = event.get("type")
+            raise UpstreamFailed(f"The upstream sent {kind} in another shape than the protocol's.") from problem
         return self._out
 
     def finish(self) -> None:

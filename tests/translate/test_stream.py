@@ -280,6 +280,23 @@ def test_a_stream_that_just_stops_is_a_failure() -> None:
             stream.finish()
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        added(7),
+        added(message(), {"a": 1}),
+        done("x"),
+        delta(True),
+        {"type": ["error"]},
+        {"type": "response.completed", "response": "done"},
+        completed(usage=7),
+    ],
+)
+def test_an_event_of_another_shape_is_the_upstreams_failure_not_ours(event: Event) -> None:
+    with pytest.raises(UpstreamFailed, match="shape"):
+        seen([delta("half"), event, event])
+
+
 def test_nothing_comes_after_the_end() -> None:
     end = completed(message("x"))
     assert shown(seen([delta("x"), end, end, delta("y"), {"type": "error", "message": "late"}])) == ["x"]

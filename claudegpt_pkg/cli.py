@@ -31,7 +31,18 @@ INTERRUPTED = 130
 
 
 def main() -> None:
+    open_standard_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def open_standard_streams() -> None:
+    """The null device for each that we were started without (`<&-`): Python has none of it then, and the next file
+    opened, perhaps our socket, would take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            os.set_inheritable(number, True)  # Claude Code's too
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def run(words: Sequence[str]) -> int:
@@ -111,7 +122,7 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
         url=chain.url,
         token=chain.token,
         environ=environ,
-        user=read_user_setup(args, config, Path.cwd(), picked=picked(config / SETTINGS, memory)),
+        user=read_user_setup(args, config, Path(), picked=picked(config / SETTINGS, memory)),
         tool_search=settings[TOOL_SEARCH],
         status_line=status_line() if settings[STATUS_LINE] else None,
         version=install.version_on_disk(program),

@@ -83,6 +83,22 @@ def test_claude_talks_to_us_with_its_own_stdin_and_stdout() -> None:
     assert command("cat", CLAUDEGPT_PROVIDER="demo").stdout == "typed\n"
 
 
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_a_stream_that_was_closed_before_us_is_an_empty_one(closed: str) -> None:
+    env = {**os.environ, "NOTES": str(Path("notes").absolute()), "PYTHONPATH": ROOT}
+    line = f"'{sys.executable}' -P -m claudegpt_pkg --provider demo cat {closed}"
+    ran = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, input="typed", timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "" if "<" in closed else "typed", "")
+
+
+def test_in_a_folder_that_is_gone_claude_itself_says_so(home: Path, launched: list[Session]) -> None:
+    (home / "gone").mkdir()
+    os.chdir(home / "gone")
+    (home / "gone").rmdir()
+    assert run(["--provider", "demo", "-p", "hi"]) == 0
+    assert launched[0].args == ["-p", "hi"]
+
+
 def test_claude_gets_its_words_in_order(launched: list[Session]) -> None:
     assert run(["-p", "hi", "--provider", "demo", "--allowedTools", "Bash", "--port", "0", "--", "-x"]) == 0
     assert launched[0].args == ["-p", "hi", "--allowedTools", "Bash", "--", "-x"]

@@ -104,28 +104,28 @@ class Screen:
         """Until it is nowhere on the visible screen."""
         self._wait(lambda: not _found(unwanted, self._emulator.visible()), f"{unwanted!r} to go", timeout)
 
-    def press(self, key: str, wanted: str, timeout: float = TIMEOUT) -> None:
+    def press(self, key: str, wanted: str | Callable[[], bool], timeout: float = TIMEOUT) -> None:
         """A key, again until the text is there: a dialog takes no key in its first moments."""
+        there = wanted if callable(wanted) else lambda: wanted in self._emulator.text()
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             self.send(key)
             with self._changed:
-                if self._changed.wait_for(lambda: wanted in self._emulator.text(), 1.0):
+                if self._changed.wait_for(there, 1.0):
                     return
-        self.wait_for(wanted, 0)
+        self._wait(there, f"what {key!r} brings", 0)
 
     def shell_status(self, timeout: float = TIMEOUT) -> int:
         """`$?`, once the shell has written a new prompt: one that no earlier call of this has seen. It may be on no
         screen: a program that dies late takes the alternate one away with it."""
-        found: list[re.Match[str]] = []
+        self._wait(self.at_shell, "the shell's prompt", timeout)
+        *_, last = PROMPT.finditer(self._written)
+        self._prompts = int(last[1])
+        return int(last[2])
 
-        def prompted() -> bool:
-            found[:] = PROMPT.finditer(self._written)
-            return bool(found) and int(found[-1][1]) > self._prompts
-
-        self._wait(prompted, "the shell's prompt", timeout)
-        self._prompts = int(found[-1][1])
-        return int(found[-1][2])
+    def at_shell(self) -> bool:
+        """Whether the shell has written a new prompt."""
+        return any(int(prompt[1]) > self._prompts for prompt in PROMPT.finditer(self._written))
 
     def run(self, command: str, timeout: float = TIMEOUT) -> int:
         """A command typed at the shell; its exit status."""

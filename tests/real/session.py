@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,11 +22,15 @@ from typing import Any
 from tests import grammar
 from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.clients import binary
-from tests.real.screen import PS1, Screen
+from tests.real.screen import ENTER, PS1, Screen
 from tests.real.tapped import LEFT, WHOLE
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = (sys.executable, "-P", "-m", "tests.real.tapped")
+
+
+READY = re.compile(r"❯|>\s")  # the prompt's own sign
+STOP_TASKS = "Exit and stop tasks"
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,23 @@ class Session:
         """(process id, command line) of whatever runs in this home."""
         mark = f"HOME={self.home}".encode()
         return [(pid, words) for pid, words, environ in running() if mark in environ]
+
+
+def start(screen: Screen, command: str = "claudegpt") -> None:
+    """Claude Code up and waiting for a prompt."""
+    screen.shell_status()
+    screen.type(command)
+    screen.wait_for("Claude Code v")
+    screen.wait_for(READY)
+
+
+def leave(screen: Screen) -> int:
+    """`/exit`; the status the shell saw. The newest client asks whether what runs in the background may end."""
+    screen.type("/exit")
+    wait_until(lambda: screen.at_shell() or STOP_TASKS in screen.text, lambda: f"the end of:\n{screen.text}")
+    if not screen.at_shell():
+        screen.press(ENTER, screen.at_shell)
+    return screen.shell_status()
 
 
 def running() -> Iterator[tuple[int, str, list[bytes]]]:

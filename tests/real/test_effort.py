@@ -7,8 +7,7 @@ import pytest
 from tests.fakes.answers import answer, call
 from tests.fakes.backend import FakeBackend, Request, wait_until
 from tests.real.screen import ENTER
-from tests.real.session import Session
-from tests.real.test_terminal import leave, start
+from tests.real.session import Session, leave, start
 
 OPUS = "gpt-5.4"  # knows none, low, medium, high and xhigh; so do the others
 MODELS = {

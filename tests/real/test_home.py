@@ -19,8 +19,7 @@ from tests.fakes.backend import FakeBackend
 from tests.real.clients import NEW, OLD, binary
 from tests.real.plan import codex_login
 from tests.real.screen import ESCAPE
-from tests.real.session import Session
-from tests.real.test_terminal import leave, start
+from tests.real.session import Session, leave, start
 
 DOWN = "\x1b[B"
 OTHERS = ("gpt-6-astra", "gpt-5.5")  # what the account has besides the tiers' models

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 
 import pytest
@@ -11,25 +10,10 @@ import pytest
 from tests.fakes.answers import answer, call, reasoning
 from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.clients import OLD
-from tests.real.screen import CTRL_C, CTRL_Z, ENTER, ESCAPE, Screen
-from tests.real.session import Session
+from tests.real.screen import CTRL_C, CTRL_Z, ENTER, ESCAPE
+from tests.real.session import Session, leave, start
 
 COUNTING = "One two\n\nthree\n\nfour five"  # the client shows a paragraph when it is whole
-READY = re.compile(r"❯|>\s")  # the prompt's own sign
-
-
-def start(screen: Screen, command: str = "claudegpt") -> None:
-    """Claude Code up and waiting for a prompt."""
-    screen.shell_status()
-    screen.type(command)
-    screen.wait_for("Claude Code v")
-    screen.wait_for(READY)
-
-
-def leave(screen: Screen) -> int:
-    """`/exit`; the status the shell saw."""
-    screen.type("/exit")
-    return screen.shell_status()
 
 
 def test_a_question_is_answered_with_visible_thinking(session: Session, backend: FakeBackend) -> None:

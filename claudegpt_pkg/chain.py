@@ -5,11 +5,14 @@ The proxy's app is imported and built where it is served, while Claude Code boot
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import console
 from .errors import BadSetting
 from .launcher import Site
 from .providers.base import Provider
@@ -17,6 +20,7 @@ from .proxy.ledger import Ledger
 from .proxy.server import bind, url_of
 from .settings import (
     HOST,
+    MCP_SERVERS,
     OPENAI_BASE_URL,
     OPENAI_HAIKU,
     OPENAI_OPUS,
@@ -32,6 +36,8 @@ from .settings import (
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from .mcp import McpTools
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -44,8 +50,8 @@ class Chain:
     ledger: Ledger
 
 
-def connect(settings: Settings) -> Chain:
-    """Bind what is to be served. Raises BadSetting, or what the provider raises."""
+def connect(settings: Settings, say: Callable[[str], None] = console.say) -> Chain:
+    """Bind what is to be served; it may `say` something while it is. Raises BadSetting, or what the provider raises."""
     provider, sites = backend(settings)
     host, token = settings[HOST], settings[TOKEN]
     if token is None and not is_loopback(host):
@@ -56,9 +62,19 @@ def connect(settings: Settings) -> Chain:
     def proxy() -> Starlette:
         from .proxy.app import create_app
 
-        return create_app(settings, provider, token=token, ledger=ledger)
+        return create_app(settings, provider, token=token, ledger=ledger, mcp=mcp_tools(settings, say))
 
     return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], ledger)
+
+
+def mcp_tools(settings: Settings, say: Callable[[str], None]) -> McpTools | None:
+    wanted: tuple[str, ...] = settings[MCP_SERVERS]
+    if not wanted:
+        return None
+    from .isolation import state
+    from .mcp import McpTools, servers_in
+
+    return McpTools(servers_in(state(os.environ), Path.cwd()), wanted, say)
 
 
 def backend(settings: Settings) -> tuple[Provider, list[Site]]:

@@ -112,9 +112,11 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     from .notices import notices
     from .picked import kept_apart, picked
     from .proxy.ledger import last_line
-    from .session import SETTINGS, plan, read_user_setup
+    from .session import SETTINGS, plan, prints, read_user_setup
 
-    chain = connect(settings)
+    # Where Claude Code has the screen, what there is to say waits for its end.
+    terminal, later = sys.stdin.isatty() and sys.stdout.isatty(), list[str]()
+    chain = connect(settings, later.append if terminal and not prints(args) else console.say)
     memory, config = settings.dirs.state, config_folder(environ)
     session = plan(
         args,
@@ -127,11 +129,12 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
         status_line=status_line() if settings[STATUS_LINE] else None,
         version=install.version_on_disk(program),
     )
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
     for notice in notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal):
         console.say(notice)
     with kept_apart(config / SETTINGS, memory):
         status = launcher.run(program, session, chain.sites, runs=memory / "run")
+    for line in later:
+        console.say(line)
     if chain.ledger.models and sys.stderr.isatty():
         console.say(last_line(chain.ledger.total, metered=chain.provider.metered))
     return status

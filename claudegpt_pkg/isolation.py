@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from . import files
 from .errors import BadSetting
@@ -29,7 +30,7 @@ def private_config(folder: Path, environ: Mapping[str, str]) -> Path:
         folder.mkdir(parents=True, mode=files.PRIVATE_FOLDER, exist_ok=True)
         _link(folder / "CLAUDE.md", theirs / "CLAUDE.md")
         if not (folder / STATE).exists():
-            theme = _state(theirs, environ).get("theme", "dark")
+            theme = state(environ).get("theme", "dark")
             files.write(folder / STATE, json.dumps({"hasCompletedOnboarding": True, "theme": theme}))
     except OSError as problem:
         raise BadSetting(f"Cannot write in {folder}: {problem.strerror}.", "Set CLAUDEGPT_HOME to a folder.") from None
@@ -43,7 +44,8 @@ def _link(link: Path, target: Path) -> None:
         link.symlink_to(target.absolute())
 
 
-def _state(theirs: Path, environ: Mapping[str, str]) -> dict[str, object]:
-    """Claude Code's state file: inside a folder of the user's choosing, else beside the default one."""
+def state(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What Claude Code's state file holds: inside a folder of the user's choosing, else beside the default one."""
+    theirs = config_folder(environ)
     inside = bool(environ.get("CLAUDE_CONFIG_DIR"))
     return read_if_usable(theirs / STATE if inside else theirs.with_name(STATE))

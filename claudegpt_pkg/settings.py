@@ -248,6 +248,12 @@ PARALLEL_TOOLS = Option(
     "parallel tool calls; auto: on for Claude Code, off for other clients with tools that change things",
 )
 TOOL_SEARCH = Option("CLAUDEGPT_TOOL_SEARCH", flag, True, "let Claude Code hold back tool schemas until needed")
+MCP_SERVERS = Option(
+    "PROXY_MCP_SERVERS",
+    names,
+    NO_NAMES,
+    "servers of `~/.claude.json` (or `all`) whose tools are added to requests that lack them",
+)
 TRACE = Option("CLAUDEGPT_TRACE", flag, True, "keep one file a turn: what was asked, sent and answered; never a secret")
 TRACE_DIR = Option("CLAUDEGPT_TRACE_DIR", path, NO_PATH, "where traces go", "the state directory")
 TRACE_MAX_MB = Option("CLAUDEGPT_TRACE_MAX_MB", count, 200, "oldest traces are deleted past this many MB")

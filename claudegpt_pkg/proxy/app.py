@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import catalog
 from ..errors import ClaudegptError, Forbidden, NotLoggedIn
+from ..mcp import McpTools
 from ..providers.base import Provider
 from ..settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings, is_loopback
 from ..trace import Traces
@@ -46,6 +47,7 @@ def create_app(
     token: Secret,
     patience: Patience = DEFAULT_PATIENCE,
     ledger: Ledger | None = None,
+    mcp: McpTools | None = None,
 ) -> Starlette:
     """The proxy for one account, which counts in `ledger` what it uses.
 
@@ -55,16 +57,20 @@ def create_app(
     client = new_client(encrypted=provider.url.startswith("https:"))
     cache = settings.dirs.cache
     learnt = recall(cache, provider)
-    proxy = Proxy(provider, Rules.of(settings), client, traces, patience, dict(learnt), ledger or Ledger())
+    proxy = Proxy(provider, Rules.of(settings), client, traces, patience, dict(learnt), ledger or Ledger(), mcp)
     models, usage = Models(proxy), Usage(proxy)
     limit = settings[JSON_LIMIT]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if mcp:
+            mcp.start()
         async with client:
             looking = asyncio.create_task(look_again(client, provider, cache))
             yield
             looking.cancel()
+        if mcp:
+            mcp.stop()
         if traces:
             traces.flush()
         if proxy.lessons != learnt:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -46,7 +47,8 @@ class Messages:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        turn = Turn(await read_ask(Request(scope, receive), self._limit), self._proxy)
+        ask = await with_tools(await read_ask(Request(scope, receive), self._limit), self._proxy)
+        turn = Turn(ask, self._proxy)
         if turn.streaming:
             await while_connected(receive, stream_answer(turn, send, self._proxy.patience))
         else:
@@ -166,7 +168,7 @@ class CountTokens:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ask = await read_ask(Request(scope, receive), self._limit, counting=True)
+        ask = await with_tools(await read_ask(Request(scope, receive), self._limit, counting=True), self._proxy)
         _, body = translated(ask, self._proxy, plan(ask, self._proxy))
         tokens = await asyncio.to_thread(count_tokens, body)
         await JSONResponse({"input_tokens": tokens})(scope, receive, send)
@@ -224,6 +226,11 @@ class Usage:
 
 async def health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
+
+
+async def with_tools(ask: Ask, proxy: Proxy) -> Ask:
+    """With the tools of the user's MCP servers, where the settings say so."""
+    return replace(ask, request=await proxy.mcp.added_to(ask.request)) if proxy.mcp else ask
 
 
 async def read_ask(request: Request, limit: int, *, counting: bool = False) -> Ask:

@@ -22,6 +22,7 @@ import httpx
 import orjson
 
 from ..errors import ClaudegptError, EmptyAnswer, UpstreamFailed
+from ..mcp import McpTools
 from ..models import Choice, Tier, choose
 from ..providers.base import Backend, Provider
 from ..settings import (
@@ -117,6 +118,7 @@ class Proxy:
     patience: Patience = field(default_factory=Patience)
     lessons: dict[str, Lessons] = field(default_factory=dict)  # by model
     ledger: Ledger = field(default_factory=Ledger)
+    mcp: McpTools | None = None
     typed_effort: str | None = None  # instead of the one `--effort` gave, by `/effort`
 
 

@@ -1,0 +1,172 @@
+"""PROXY_MCP_SERVERS: tools of the user's MCP servers, declared in requests that lack them.
+
+    tools = McpTools(servers_in(state, folder), wanted, say)
+    tools.start()                             # asks the servers, all at once, in the background (mcp_list.py)
+    request = await tools.added_to(request)   # waits until they have answered or their time is over
+    tools.stop()
+
+They are declared only. Claude Code, which has the same servers, runs what the model calls, under the same name:
+`mcp__server__tool`. A server costs one line of ours, whatever it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+Server = Mapping[str, Any]
+
+ALL = "all"
+SECONDS = 15.0  # for a server to start and to list its tools
+GRACE = 1.0  # seconds for what it said to reach us
+PROGRAM = Path(__file__).with_name("mcp_list.py")
+STDIO, HTTP = (None, "", "stdio"), ("http", "streamable-http", "streamableHttp")
+VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def servers_in(state: Mapping[str, Any], folder: Path) -> dict[str, Server]:
+    """The servers of Claude Code's state file (`~/.claude.json`): the user's, and those they added for this folder."""
+    projects = state.get("projects")
+    project = projects.get(str(folder)) if isinstance(projects, dict) else None
+    found: dict[str, Server] = {}
+    for place in (state, project):
+        servers = place.get("mcpServers") if isinstance(place, dict) else None
+        if isinstance(servers, dict):
+            found |= {name: server for name, server in servers.items() if isinstance(server, dict)}
+    return found
+
+
+class McpTools:
+    """The tools of the wanted servers. `say` is handed one line a server, from another thread."""
+
+    def __init__(
+        self,
+        servers: Mapping[str, Server],
+        wanted: Sequence[str],
+        say: Callable[[str], None],
+        *,
+        environ: Mapping[str, str] = os.environ,
+        seconds: float = SECONDS,
+    ):
+        self.tools: list[dict[str, Any]] = []
+        self._wanted = list(servers) if ALL in wanted else list(wanted)
+        self._servers = {name: expanded(servers[name], environ) for name in self._wanted if name in servers}
+        self._say = say
+        self._seconds = seconds
+        self._found: dict[str, list[dict[str, Any]]] = {}
+        self._known = asyncio.Event()
+        self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """In the event loop that `added_to` is called in."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._run, args=(loop,), name="claudegpt-mcp", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._process:
+            self._process.kill()
+
+    async def added_to(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The request with the tools it lacks, behind its own. One that has none of its own gets none."""
+        own = request.get("tools") or []
+        if not any("input_schema" in tool for tool in own):
+            return request
+        await self._known.wait()
+        names = {tool.get("name") for tool in own}
+        lacking = [tool for tool in self.tools if tool["name"] not in names]
+        return {**request, "tools": [*own, *lacking]} if lacking else request
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asked = {}
+        for name in self._wanted:
+            if problem := unusable(self._servers.get(name)):
+                self._tell(name, problem)
+            else:
+                asked[name] = self._servers[name]
+        if asked:
+            self._ask(asked)
+        self.tools = [tool for name in self._wanted for tool in self._found.get(name, ())]
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(self._known.set)
+
+    def _ask(self, servers: dict[str, Server]) -> None:
+        """Run the program until each server has its line. It ends itself when we are gone: then its input ends."""
+        command = [sys.executable, "-I", str(PROGRAM)]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+        self._process = process
+        if self._stopped:  # before there was anything to kill
+            process.kill()
+        assert process.stdin and process.stdout
+        late = threading.Timer(self._seconds + GRACE, process.kill)
+        late.start()
+        silent = dict(servers)
+        with suppress(OSError):
+            process.stdin.write(json.dumps({"seconds": self._seconds, "servers": servers}) + "\n")
+            process.stdin.flush()
+            for line in process.stdout:
+                answer = json.loads(line)
+                silent.pop(answer["server"])
+                self._hear(answer["server"], answer)
+                if not silent:
+                    break
+        late.cancel()
+        for name in silent:
+            self._tell(name, f"no answer within {self._seconds:g} seconds")
+        threading.Thread(target=self._end, args=(process,), daemon=True).start()
+
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        """Let it take leave of its servers, for as long as that may take."""
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(self._seconds)
+        process.kill()
+
+    def _hear(self, name: str, answer: Mapping[str, Any]) -> None:
+        if "problem" in answer:
+            self._tell(name, answer["problem"])
+            return
+        tools = [{**tool, "name": full_name(name, tool["name"])} for tool in answer["tools"]]
+        self._found[name] = tools
+        self._tell(name, "1 tool" if len(tools) == 1 else f"{len(tools)} tools")
+
+    def _tell(self, name: str, what: str) -> None:
+        if not self._stopped:
+            self._say(f"MCP server {name}: {what}")
+
+
+def unusable(server: Server | None) -> str:
+    """Why a server cannot be asked; empty if it can."""
+    if server is None:
+        return "there is none of this name in ~/.claude.json"
+    kind = server.get("type")
+    if kind not in STDIO + HTTP:
+        return f"it speaks {kind}, which is not supported here; stdio and http are"
+    needs = "url" if kind in HTTP else "command"
+    return "" if isinstance(server.get(needs), str) else f"its entry has no {needs}"
+
+
+def full_name(server: str, tool: str) -> str:
+    """A tool's name as Claude Code has it."""
+    return "__".join(["mcp", *(re.sub(r"[^a-zA-Z0-9_-]", "_", part) for part in (server, tool))])
+
+
+def expanded(value: Any, environ: Mapping[str, str]) -> Any:
+    """`${NAME}` and `${NAME:-default}` in all texts, as Claude Code expands them; one that is not set stays."""
+    if isinstance(value, str):
+        return VARIABLE.sub(lambda match: environ.get(match[1]) or (match[0] if match[2] is None else match[2]), value)
+    if isinstance(value, list):
+        return [expanded(part, environ) for part in value]
+    if isinstance(value, dict):
+        return {key: expanded(part, environ) for key, part in value.items()}
+    return value

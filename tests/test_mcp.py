@@ -1,0 +1,134 @@
+"""Tools of the user's MCP servers, declared in requests that lack them; with real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.mcp import McpTools, expanded, full_name, servers_in
+from tests.fakes.backend import wait_until
+
+ROOT = str(Path(__file__).parent.parent)
+SECONDS = 60.0  # the servers' imports take seconds where the machine is busy
+
+
+def registers(count: int) -> dict[str, Any]:
+    return {"command": sys.executable, "args": ["-m", "tests.real.mcp_server", str(count)], "env": {"PYTHONPATH": ROOT}}
+
+
+def own(*names: str) -> dict[str, Any]:
+    return {"tools": [{"name": name, "input_schema": {"type": "object"}} for name in names]}
+
+
+def names(request: Mapping[str, Any]) -> list[str]:
+    return [tool["name"] for tool in request["tools"]]
+
+
+def ask(
+    servers: Mapping[str, Any], *wanted: str, request: dict[str, Any] | None = None, seconds: float = SECONDS
+) -> tuple[dict[str, Any], list[str]]:
+    """What becomes of a request, and what was said."""
+    said: list[str] = []
+
+    async def run() -> dict[str, Any]:
+        tools = McpTools(servers, wanted, said.append, seconds=seconds)
+        tools.start()
+        try:
+            return await tools.added_to(request or own("Bash"))
+        finally:
+            tools.stop()
+
+    return asyncio.run(run()), sorted(said)
+
+
+def test_tools_come_behind_the_requests_own_and_say_what_the_server_says() -> None:
+    request, said = ask({"registers": registers(2)}, "all")
+    assert names(request) == ["Bash", "mcp__registers__look_up_0", "mcp__registers__look_up_1"]
+    assert "register 1" in request["tools"][2]["description"]
+    assert request["tools"][2]["input_schema"]["required"] == ["key"]
+    assert said == ["MCP server registers: 2 tools"]
+
+
+def test_a_tool_that_is_there_is_not_there_twice() -> None:
+    request, _ = ask({"registers": registers(2)}, "all", request=own("mcp__registers__look_up_1", "Bash"))
+    assert names(request) == ["mcp__registers__look_up_1", "Bash", "mcp__registers__look_up_0"]
+
+
+def test_servers_that_fail_cost_a_line_each_and_the_others_stay_in_order() -> None:
+    servers = {
+        "missing": {"command": "no-such-program"},
+        "first": registers(1),
+        "gone": {"type": "http", "url": "http://127.0.0.1:9/mcp"},
+        "ends": {"command": "false"},
+        "old": {"type": "sse", "url": "http://127.0.0.1:9"},
+        "empty": {},
+        "last": registers(1),
+    }
+    request, said = ask(servers, "last", "nobody", "all")
+    assert names(request) == ["Bash", "mcp__first__look_up_0", "mcp__last__look_up_0"]
+    assert [line.partition(": ")[0].removeprefix("MCP server ") for line in said] == sorted(servers)
+    assert "MCP server empty: its entry has no command" in said
+    assert "MCP server first: 1 tool" in said
+    assert all("\n" not in line for line in said)
+
+
+def test_only_those_named_are_asked() -> None:
+    request, said = ask({"one": registers(1), "two": {"command": "false"}}, "one", "three")
+    assert names(request) == ["Bash", "mcp__one__look_up_0"]
+    assert said == [
+        "MCP server one: 1 tool",
+        "MCP server three: there is none of this name in ~/.claude.json",
+    ]
+
+
+def test_a_server_that_is_silent_is_not_waited_for_longer_than_its_time() -> None:
+    request, said = ask({"silent": {"command": "sleep", "args": ["600"]}}, "all", seconds=1.0)
+    assert names(request) == ["Bash"]
+    assert said == ["MCP server silent: no answer within 1 seconds"]
+
+
+def test_a_request_without_tools_gets_none_and_does_not_wait() -> None:
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    bare: list[dict[str, Any]] = [{"messages": []}, {"tools": [search]}]
+    for request in bare:
+        unchanged, _ = ask({"silent": {"command": "sleep", "args": ["600"]}}, "all", request=request)
+        assert unchanged is request
+
+
+def test_nothing_of_it_outlives_us() -> None:
+    ask({"registers": registers(1)}, "all")
+    wait_until(lambda: not asking(), "the program to end")
+
+
+def asking() -> list[str]:
+    """Our own children that list tools."""
+    children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    pids = [pid for file in children for pid in file.read_text().split()]
+    lines = [Path(f"/proc/{pid}/cmdline") for pid in pids]
+    return [line.read_text() for line in lines if line.exists() and "mcp_list" in line.read_text()]
+
+
+def test_the_servers_are_the_users_and_those_of_the_folder(tmp_path: Path) -> None:
+    mine, local = {"command": "mine"}, {"command": "local"}
+    projects = {str(tmp_path): {"mcpServers": {"b": local}}, "/elsewhere": {"mcpServers": {"c": mine}}}
+    state = {"mcpServers": {"a": mine, "b": mine, "odd": "text"}, "projects": projects}
+    assert servers_in(state, tmp_path) == {"a": mine, "b": local}
+    assert servers_in({"mcpServers": [], "projects": 3}, tmp_path) == {}
+
+
+def test_names_are_claudes() -> None:
+    assert full_name("my server.io", "look/up") == "mcp__my_server_io__look_up"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("${A}/x", "1/x"), ("${B:-two}", "two"), ("${A:-two}", "1"), ("${B}", "${B}"), ("${B:-}", ""), ("$A", "$A")],
+)
+def test_variables_are_expanded_as_claude_expands_them(text: str, whole: str) -> None:
+    assert expanded({"url": text, "args": [text, 1]}, {"A": "1"}) == {"url": whole, "args": [whole, 1]}

@@ -216,7 +216,7 @@ def credential(provider: Provider, settings: Settings) -> str:
     option = KEYS.get(provider.name)
     if option and settings.written(option):
         return f"API key from {settings.source(option)}"
-    return {"azure": "Entra ID", "codex": "Codex's API key"}.get(provider.name, "none needed")
+    return {"azure": "Entra ID", "codex": "Codex's API key"}.get(provider.name, "no credential needed")
 
 
 # Showing.

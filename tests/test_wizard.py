@@ -286,7 +286,8 @@ def test_a_chatgpt_login_is_made_on_the_way(
 
     monkeypatch.setattr(wizard, "login", login)
     assert run(Person("chatgpt", how, None, None, None)) == {"CLAUDEGPT_PROVIDER": "chatgpt"}
-    assert made == [expected]
+    set_up(Nobody(), Given(provider="chatgpt", login=how), {})  # the same by a flag, where nobody can be asked
+    assert made == [expected, expected]
 
 
 def test_the_demo_needs_no_answer() -> None:

@@ -29,12 +29,12 @@ def recall(folder: Path, provider: Provider) -> dict[str, Lessons]:
 
 
 def remember(folder: Path, provider: Provider, lessons: Mapping[str, Lessons]) -> None:
-    """Keep these for the next session; the week is counted from the first of them."""
+    """Keep these for the next session, with what other sessions kept; the week is counted from the first of them."""
     file = file_of(folder, provider)
-    saved = read(file)
-    rows = {model: encode(known) for model, known in lessons.items() if general(known) != Lessons()}
+    saved = read(file) or {"since": time.time(), "models": {}}
+    learnt = {model: encode(known) for model, known in lessons.items() if general(known) != Lessons()}
     with suppress(OSError):
-        files.write(file, json.dumps({"since": saved["since"] if saved else time.time(), "models": rows}, indent=1))
+        files.write(file, json.dumps({**saved, "models": {**saved["models"], **learnt}}, indent=1))
 
 
 def forget(folder: Path, provider: Provider) -> None:

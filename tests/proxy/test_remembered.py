@@ -40,6 +40,12 @@ def test_everything_but_a_conversations_own_comes_back(tmp_path: Path) -> None:
     assert recall(tmp_path, PROVIDER) == {"big": LEARNT}
 
 
+def test_what_another_session_kept_stays(tmp_path: Path) -> None:
+    remember(tmp_path, PROVIDER, {"big": LEARNT})
+    remember(tmp_path, PROVIDER, {"small": Lessons(summary=False)})
+    assert recall(tmp_path, PROVIDER) == {"big": LEARNT, "small": Lessons(summary=False)}
+
+
 def test_each_account_at_each_address_has_its_own(tmp_path: Path) -> None:
     remember(tmp_path, PROVIDER, {"big": LEARNT})
     assert recall(tmp_path, replace(PROVIDER, account="other")) == {}

@@ -77,6 +77,9 @@ class Session:
             "OPENAI_BASE_URL": backend.url,
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
+            # a user's MCP servers that are slow to start may miss the first request; the suite's must not
+            "MCP_CONNECTION_NONBLOCKING": "0",
+            "MCP_CONNECT_TIMEOUT_MS": "60000",
         }
         self.skip_onboarding()
 

@@ -8,6 +8,7 @@ words "prompt is too long". `retry=False` sends `x-should-retry: false`, which s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -17,6 +18,7 @@ class ClaudegptError(Exception):
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "api_error"
     exit_status: ClassVar[int] = 1
+    details: ClassVar[Mapping[str, str]] = {}  # what a client's program reads of it
     retry: bool | None = None  # None: the client decides by the status
 
     def __init__(self, message: str, hint: str = "", *, retry: bool | None = None, retry_after: float | None = None):
@@ -71,6 +73,13 @@ class PromptTooLong(InvalidRequest):
 
     def __init__(self, tokens: int, maximum: int):
         super().__init__(f"prompt is too long: {tokens} tokens > {maximum} maximum")
+
+
+class ThreadNotHeld(InvalidRequest):
+    """A conversation to be continued whose messages are not here. The SDK's threads, on which its tool runner stands,
+    send the whole of it when they read this code."""
+
+    details: ClassVar[Mapping[str, str]] = {"error_code": "thread_not_found"}
 
 
 class Forbidden(ClaudegptError):

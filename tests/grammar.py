@@ -79,7 +79,7 @@ def check_error(body: dict[str, Any]) -> dict[str, Any]:
     """An Anthropic error body; returns what stands under `error`."""
     assert body.keys() <= {"type", "error", "request_id"} and body["type"] == "error", f"not an error body: {body}"
     error: dict[str, Any] = body["error"]
-    assert error.keys() == {"type", "message"}, f"an error is a type and a message: {error}"
+    assert {"type", "message"} <= error.keys() <= {"type", "message", "details"}, f"a type and a message: {error}"
     assert error["type"] in ERROR_TYPES, f"not an error a client knows: {error}"
     assert error["message"].strip(), "an error says what happened"
     return error

@@ -296,4 +296,5 @@ def error_response(error: ClaudegptError) -> Response:
         headers["x-should-retry"] = "true" if error.retry else "false"
     if error.retry_after is not None:
         headers["retry-after"] = str(max(1, round(error.retry_after)))
-    return JSONResponse(anthropic.error(error.kind, str(error)), status_code=error.status, headers=headers)
+    body = anthropic.error(error.kind, str(error), error.details)
+    return JSONResponse(body, status_code=error.status, headers=headers)

@@ -67,9 +67,10 @@ def message_stop() -> Event:
     return {"type": "message_stop"}
 
 
-def error(kind: str, message: str) -> Event:
+def error(kind: str, message: str, details: Mapping[str, str] | None = None) -> Event:
     """The body of an error response, and the event that ends a stream that failed."""
-    return {"type": "error", "error": {"type": kind, "message": message}}
+    more = {"details": details} if details else {}
+    return {"type": "error", "error": {"type": kind, "message": message, **more}}
 
 
 # Blocks, as content_block_start announces them.

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InvalidRequest
+from ..errors import ThreadNotHeld
 from . import openai
 from .content import blocks_of
 from .conversation import Conversation, added_tools, references, removed_tools, revealed
@@ -114,7 +114,7 @@ def translate(request: Request, target: Target) -> Translation:
     """Translate one valid Messages request (validate.check_request). Raises InvalidRequest for what cannot be."""
     messages = request["messages"]
     if (request.get("thread") or {}).get("type") == "continue":
-        raise InvalidRequest("thread: no conversation is kept here; send all of its messages.")
+        raise ThreadNotHeld("thread: no conversation is kept here; send all of its messages.")
     table = request_tools(request, target.tools)
     conversation = Conversation(
         table, target.identity, media_in_outputs=target.media_in_outputs, refused_reasoning=target.refused_reasoning

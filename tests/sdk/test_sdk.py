@@ -8,6 +8,7 @@ from typing import Any
 
 import anthropic
 import httpx
+import pydantic
 import pytest
 from anthropic.types import MessageParam, ToolParam
 
@@ -21,6 +22,13 @@ WEATHER: ToolParam = {
     "description": "The weather in a city",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
+
+
+class Person(pydantic.BaseModel):
+    name: str
+    age: int
+
+
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 40).decode()
 
 
@@ -91,6 +99,29 @@ def test_a_tool_loop_with_thinking(client: anthropic.Anthropic, backend: FakeBac
     assert sent[4]["output"] == "rain, 4 °C"
 
 
+@pytest.mark.parametrize("streaming", [True, False])
+def test_the_tool_runner(client: anthropic.Anthropic, backend: FakeBackend, streaming: bool) -> None:
+    """It would leave the conversation with the server and send only what is new; here it learns to send all of it."""
+
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """The weather in a city."""
+        return f"rain in {city}"
+
+    cities = [call("get_weather", city=city) for city in ("Oslo", "Rome", "Bonn")]
+    thought = reasoning("Rome too.")
+    backend.script(answer(cities[0]), answer(thought, *cities[1:]), answer("It rains everywhere."))
+    options: Any = {"model": MODEL, "max_tokens": 2000, "messages": asked("Weather?"), "stream": streaming}
+    runner = client.beta.messages.tool_runner(tools=[get_weather], thinking={"type": "adaptive"}, **options)
+    [block] = runner.until_done().content
+    assert block.type == "text" and block.text == "It rains everywhere."
+    last = backend.requests[2]
+    assert [item["output"] for item in last.of_type("function_call_output")] == [
+        f"rain in {city}" for city in ("Oslo", "Rome", "Bonn")
+    ]
+    assert last.of_type("reasoning") == [thought.done]
+
+
 def test_a_forced_tool(client: anthropic.Anthropic, backend: FakeBackend) -> None:
     backend.script(answer(call("get_weather", city="Oslo")))
     client.messages.create(
@@ -159,6 +190,19 @@ def test_the_ends_of_an_answer(client: anthropic.Anthropic, backend: FakeBackend
     backend.script(answer("Half", end=incomplete("max_output_tokens")), answer(refusal("No.")))
     reasons = [client.messages.create(model=MODEL, max_tokens=50, messages=asked("x")).stop_reason for _ in range(2)]
     assert reasons == ["max_tokens", "refusal"]
+
+
+def test_an_answer_in_the_shape_of_a_class(client: anthropic.Anthropic, backend: FakeBackend) -> None:
+    backend.route(lambda request: "text" in request.body, answer('{"name": "Ann", "age": 3}'))
+    message = client.messages.parse(model=MODEL, max_tokens=500, messages=asked("Who?"), output_format=Person)
+    assert message.parsed_output == Person(name="Ann", age=3)
+    assert backend.side[0].body["text"]["format"]["strict"] is True
+
+
+@pytest.mark.parametrize("path", ["/v1/messages/batches", "/v1/files", "/v1/complete"])
+def test_what_is_not_here_is_politely_refused(client: anthropic.Anthropic, path: str) -> None:
+    with pytest.raises(anthropic.NotFoundError, match=f"There is no POST {path} here"):
+        client.post(path, body={}, cast_to=object)
 
 
 def test_count_tokens(client: anthropic.Anthropic) -> None:

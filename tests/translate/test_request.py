@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.errors import InvalidRequest
+from claudegpt_pkg.errors import ThreadNotHeld
 from claudegpt_pkg.translate import openai
 from claudegpt_pkg.translate.jsontext import dumps
 from claudegpt_pkg.translate.prompt import Identity
@@ -349,7 +349,7 @@ def test_a_field_nobody_has_heard_of_is_left_out_and_noted() -> None:
 
 
 def test_a_conversation_kept_on_anthropics_servers_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="thread"):
+    with pytest.raises(ThreadNotHeld, match="thread"):
         translated(thread={"type": "continue", "previous_message_id": "msg_1"})
     assert note("thread", thread={"type": "create"}).startswith("dropped")
 

@@ -339,7 +339,7 @@ class Builder:
             tools.append({"type": "web_search_20250305", "name": "web_search", "max_uses": 8})
         request: dict[str, Any] = {"model": "claude-opus-4-8", "max_tokens": 1, "messages": messages, "tools": tools}
         request |= self.draw(st.fixed_dictionaries({}, optional=OPTIONAL))
-        named = [tool["name"] for tool in tools if not tool.get("defer_loading")]
+        named = [tool["name"] for tool in tools if "hidden" not in tool["name"]]
         if named and self.draw(st.booleans()):
             choices = [{"type": kind} for kind in ("auto", "any", "none")]
             choices += [{"type": "tool", "name": self.draw(st.sampled_from(named))}]

@@ -135,8 +135,9 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
         status = launcher.run(program, session, chain.sites, runs=memory / "run")
     for line in later:
         console.say(line)
-    if chain.ledger.models and sys.stderr.isatty():
-        console.say(last_line(chain.ledger.total, metered=chain.provider.metered))
+    spent = chain.ledger.total
+    if spent.turns and sys.stderr.isatty():
+        console.say(last_line(spent, metered=chain.provider.metered))
     return status
 
 

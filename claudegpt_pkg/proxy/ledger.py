@@ -5,7 +5,8 @@ line of the session.
     ledger.add(model, usage)      # the usage of an answer that has ended, in the Messages API's words
     ledger.total                  # all models together
 
-A turn here is one answered request, whoever asked: the conversation, its agents, the client's own side requests.
+A turn is an answered request that declares tools: the conversation's and its agents'. The client's own side requests
+(a title, auto mode's judge) cost tokens like any other, but are no turns.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MINUTES_A_DAY = 24 * 60
 class Spent:
     """Tokens, and dollars at list price: None as soon as one model's price is not known."""
 
-    turns: int = 0
+    turns: int = 0  # no side requests
     tokens_in: int = 0  # cached ones included
     cached: int = 0
     tokens_out: int = 0
@@ -76,8 +77,8 @@ class Ledger:
     def total(self) -> Spent:
         return sum(self.models.values(), Spent())
 
-    def add(self, model: Model, usage: Mapping[str, Any]) -> None:
-        spent = spent_on(model, usage)
+    def add(self, model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> None:
+        spent = spent_on(model, usage, turn)
         self.models[model.id] = self.models.get(model.id, Spent()) + spent
 
     def note(self, headers: Mapping[str, str]) -> None:
@@ -97,11 +98,11 @@ class Ledger:
         }
 
 
-def spent_on(model: Model, usage: Mapping[str, Any]) -> Spent:
+def spent_on(model: Model, usage: Mapping[str, Any], turn: bool) -> Spent:
     cached = usage.get("cache_read_input_tokens") or 0
     tokens_in = cached + (usage.get("input_tokens") or 0) + (usage.get("cache_creation_input_tokens") or 0)
     tokens_out = usage.get("output_tokens") or 0
-    return Spent(1, tokens_in, cached, tokens_out, model.cost(tokens_in, cached, tokens_out))
+    return Spent(int(turn), tokens_in, cached, tokens_out, model.cost(tokens_in, cached, tokens_out))
 
 
 def read_window(headers: Mapping[str, str], prefix: str) -> Window | None:

@@ -49,7 +49,7 @@ def context(told: Mapping[str, Any], window: int) -> str:
 
 def cached(ledger: Ledger) -> str:
     total = ledger.total
-    return f"{total.hit_rate:.0%} cached" if total.turns else ""
+    return f"{total.hit_rate:.0%} cached" if total.tokens_in else ""
 
 
 def limit(window: Window | None, now: float) -> str:

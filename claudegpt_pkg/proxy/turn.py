@@ -219,6 +219,7 @@ class Turn:
         self.streaming = bool(ask.request.get("stream"))
         self._ask: Ask | None = ask  # None once no further attempt can be made: a long answer must not hold it
         self._asked = ask.body
+        self._with_tools = bool(ask.request.get("tools"))
         self._body = b"null"
         self._proxy = proxy
         self._started = False  # the client was given message_start
@@ -310,7 +311,7 @@ class Turn:
                 if stream.done:
                     break
             stream.finish()
-            proxy.ledger.add(proxy.provider.model(target.model), stream.usage)
+            proxy.ledger.add(proxy.provider.model(target.model), stream.usage, turn=self._with_tools)
             self._record["usage"] = stream.usage
             self._mark("done")
             if stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off

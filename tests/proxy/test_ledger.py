@@ -13,6 +13,7 @@ from tests.fakes.answers import answer, error
 from tests.fakes.backend import HEADERS, FakeBackend
 from tests.proxy.served import ask, served
 
+TOOLS = [{"name": "Bash", "input_schema": {"type": "object"}}]
 SOL = known("gpt-6.1-sol")  # $2 in, $0.10 cached, $10 out
 
 
@@ -45,6 +46,12 @@ def test_models_are_counted_apart_and_together() -> None:
         ledger.add(known(name), anthropic.usage(input_tokens=10, output_tokens=1))
     assert {name: each.turns for name, each in ledger.models.items()} == {"gpt-6.1-sol": 2, "gpt-6-luna": 1}
     assert ledger.total.turns == 3
+
+
+def test_a_side_request_costs_and_is_no_turn() -> None:
+    ledger = Ledger()
+    ledger.add(SOL, anthropic.usage(input_tokens=10, output_tokens=1), turn=False)
+    assert (ledger.total.turns, ledger.total.tokens_in) == (0, 10)
 
 
 def test_a_price_that_is_not_known_makes_the_whole_unknown() -> None:
@@ -102,10 +109,10 @@ def test_headers_that_say_nothing_leave_what_is_known(headers: dict[str, str]) -
 def test_answers_are_counted_failures_are_not(backend: FakeBackend, tmp_path: Path) -> None:
     backend.script(answer("one"), error(400, "invalid_prompt", "no"), answer("two"))
     with served(backend, tmp_path) as proxy:
-        proxy.events(ask("x"))
-        proxy.error(ask("x"))
+        proxy.events(ask("x", tools=TOOLS))
+        proxy.error(ask("x", tools=TOOLS))
         proxy.message(ask("x", stream=False))
         told = proxy.client.get("/usage").json()
-    assert told["total"]["turns"] == 2 and told["total"]["cost"] > 0
+    assert told["total"]["turns"] == 1 and told["total"]["cost"] > 0
     assert told["models"]["gpt-6.1-sol"] == told["total"]
     assert told["limits"] == []

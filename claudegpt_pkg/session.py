@@ -134,6 +134,7 @@ def plan(
         **window_variables(provider, chosen, theirs),
         **direct(url, theirs),
         **({"ANTHROPIC_API_KEY": token.reveal()} if is_bare(args, theirs) else {}),
+        **({"CLAUDE_CODE_EFFORT_LEVEL": ""} if value_of("--effort", args) else {}),  # else that would win
     }
     kept = {name: value for name, value in environ.items() if name not in SILENCED}
     return Session(

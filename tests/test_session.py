@@ -98,6 +98,12 @@ def test_what_was_set_aside_is_named() -> None:
     assert planned(environ={"ANTHROPIC_API_KEY": "an ordinary thing to have"}).set_aside == []
 
 
+def test_effort_of_the_command_line_beats_that_of_the_environment() -> None:
+    name = "CLAUDE_CODE_EFFORT_LEVEL"
+    assert both(planned("--effort", "low", environ={name: "max"}), name) == ("", "")
+    assert both(planned(environ={name: "max"}), name) == ("max", None)
+
+
 def test_tool_search_can_be_turned_off() -> None:
     assert both(planned(tool_search=False), "ENABLE_TOOL_SEARCH") == ("false", "false")
 

@@ -148,7 +148,8 @@ def refuse_socks() -> None:
 def question(
     client: httpx.Client | httpx.AsyncClient, provider: Provider, last: Catalog | None, *, timeout: float = TIMEOUT
 ) -> httpx.Request:
-    headers = {"accept": "application/json", **provider.fixed_headers}
+    # Asked once: the connection is not kept, for a small server that can hold but one.
+    headers = {"accept": "application/json", "connection": "close", **provider.fixed_headers}
     if last and last.etag:
         headers["if-none-match"] = last.etag
     return client.build_request("GET", str(provider.models_url), headers=headers, timeout=timeout)

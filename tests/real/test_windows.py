@@ -37,16 +37,13 @@ class Long:
         """Sessions from here on know these as the windows of the tiers' models: the account's list says so."""
         rows = [{"slug": name, "context_window": window} for name, window in zip(TIERS, windows, strict=True)]
         self.plan.page("GET", "/backend-api/codex/models", 200, {"models": rows})
-        cache = self.session.home / "claudegpt" / "cache"
-        for _ in range(5):
-            if list(cache.glob("models-*.json")):
-                break
-            self.session.run("Hello")  # asks for the list beside its work, and may end before it comes
-        self.sizes.clear()
+        assert self.session.command("models").status == 0  # asks for the list now; a session may end before it comes
 
     def say(self, tokens: int, *args: str) -> str:
         """A turn with this much in it; what was said on stderr."""
-        ran = self.session.run("Go on", "--continue", *args, stdin="plum " * (tokens * 4 // 5))
+        ran = self.session.run(
+            "Go on", *(["--continue"] if self.sizes else []), *args, stdin="plum " * (tokens * 4 // 5)
+        )
         assert (ran.status, ran.stdout) == (0, "Said.\n"), ran
         return ran.stderr
 

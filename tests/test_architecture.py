@@ -106,8 +106,8 @@ def test_only_the_console_prints() -> None:
 
 
 def test_everything_is_caught_in_two_places_only() -> None:
-    """Where a failure becomes an exit status, an HTTP status or a server's line, and at the end of a thread. Cleaning up
-    and raising on is not catching."""
+    """Where a failure becomes an exit status, an HTTP status or a server's line, and at the end of a thread. To clean
+    up and raise on is not to catch."""
     for module in MODULES:
         for node in nodes(module, ast.ExceptHandler):
             if caught(node) & {"Exception", "BaseException", ""} and not isinstance(node.body[-1], ast.Raise):

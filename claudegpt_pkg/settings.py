@@ -124,6 +124,8 @@ def size(value: str) -> int:
 def web_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/]+\S*", value.strip()):
         raise ValueError("is an address that begins with https:// or http://")
+    if "@" in urlsplit(value.strip()).netloc:
+        raise ValueError("is an address without a user name or password")
     return value.strip().rstrip("/")
 
 
@@ -320,7 +322,7 @@ class Settings:
         try:
             return option.parse(raw)
         except ValueError as problem:
-            shown = "its value" if option.secret else repr(raw)
+            shown = "its value" if option.secret or "@" in raw else repr(raw)
             raise BadSetting(f"{option.name} {problem}, not {shown} (from {source}).") from None
 
     def source(self, option: Option[Any]) -> str:

@@ -87,6 +87,13 @@ def test_a_bad_value_names_the_setting_its_source_and_what_it_wants(environ: dic
     assert settings.written(TRACE) == "maybe"
 
 
+def test_a_password_in_an_address_is_refused_and_not_shown(environ: dict[str, str]) -> None:
+    environ["OPENAI_BASE_URL"] = "https://me:s3cr3t@api.test/v1"
+    with pytest.raises(BadSetting, match="without a user name or password") as caught:
+        load(environ=environ)[module.OPENAI_BASE_URL]
+    assert "s3cr3t" not in str(caught.value)
+
+
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
 def test_every_default_is_what_no_one_wrote(option: module.Option[object], environ: dict[str, str]) -> None:
     settings = load({}, environ)

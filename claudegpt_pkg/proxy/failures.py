@@ -34,6 +34,7 @@ from ..errors import (
 from ..translate.jsontext import loads
 
 LONGEST_WAIT = 10.0  # seconds of retry-after we sit out ourselves; a longer one is the client's to honour
+NO_REASON = "no reason given"
 TEXT_LIMIT = 400  # characters of an upstream's own words that we pass on
 
 
@@ -55,7 +56,7 @@ class Report:
         return cls(
             code=str(error.get("code") or ""),
             kind=str(error.get("type") or ""),
-            message=one_line(error.get("message") or error.get("msg") or error.get("code") or "no reason given"),
+            message=one_line(error.get("message") or error.get("msg") or error.get("code") or NO_REASON),
             param=str(error.get("param") or ""),
             details=error,
         )
@@ -119,6 +120,10 @@ def maker(report: Report) -> Maker:
             if any(map(pattern.search, report.codes)):
                 return make
     status = report.status or 0
+    if status == 404 and A_MODEL.search(report.message):
+        return not_found
+    if status == 200 and report.message == NO_REASON:
+        return not_streamed
     if status in BY_STATUS and not (report.html and status in (403, 404)):
         return BY_STATUS[status]
     if report.html and status < 500:
@@ -161,6 +166,8 @@ LIMIT = re.compile(
 )
 # OpenAI: one request over what the account may send in a minute will never pass, however long one waits.
 OVER_A_MINUTE = re.compile(r"(?i)request too large.* limit:? (\d+), requested:? (\d+)")
+# What OpenAI's API, Azure, vLLM, Ollama and LM Studio name where it is not the address that is wrong.
+A_MODEL = re.compile(r"(?i)\b(model|deployment)\b")
 WAIT = re.compile(r"(?i)(?:try again in|retry after)((?:\s*[\d.]+\s*[a-z]+)+)")
 DURATION = re.compile(r"([\d.]+)\s*(ms|milli|[smh])")
 UNITS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
@@ -295,6 +302,22 @@ def not_found(report: Report, request: Request) -> ClaudegptError:
     )
 
 
+def no_such_address(report: Report, request: Request) -> ClaudegptError:
+    """Not as a 404: the client would say that the model is missing, and nothing of this."""
+    return InvalidRequest(
+        f"The upstream answers {report.status} to a Responses request: {sentence(report)}",
+        "Correct its address; a server that has chat completions alone cannot be used.",
+    )
+
+
+def not_streamed(report: Report, request: Request) -> ClaudegptError:
+    return UpstreamFailed(
+        "The upstream answers with JSON, not with a stream of Responses events.",
+        "Correct its address; a server that has chat completions alone cannot be used.",
+        retry=False,
+    )
+
+
 def too_large(report: Report, request: Request) -> ClaudegptError:
     return RequestTooLarge(f"The request is too large for the upstream: {sentence(report)}")
 
@@ -343,7 +366,8 @@ BY_STATUS: dict[int, Maker] = {
     401: not_accepted,
     402: no_credit,
     403: forbidden,
-    404: not_found,
+    404: no_such_address,
+    405: no_such_address,
     408: broken,
     409: broken,
     413: too_large,

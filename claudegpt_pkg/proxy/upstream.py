@@ -80,7 +80,7 @@ class Stream:
     def __init__(self, response: httpx.Response, watch: StallWatch, limits: Limits):
         self.headers: Mapping[str, str] = response.headers
         self.begun = False  # to be set when there is something of the answer
-        self._chunks = response.aiter_raw()
+        self._chunks = chunks_of(response)
         self._watch = watch
         self._limits = limits
 
@@ -127,7 +127,7 @@ async def open_stream(
                 yield Stream(response, watch, limits)
             finally:
                 await response.aclose()
-        except (httpx.TransportError, aiohttp.ClientError) as problem:
+        except (httpx.TransportError, httpx.DecodingError, aiohttp.ClientError) as problem:
             raise unreachable(provider.url, problem) from problem
 
 
@@ -136,9 +136,14 @@ def is_stream(response: httpx.Response) -> bool:
     return not response.headers.get("content-type", "").startswith(("text/html", "application/json"))
 
 
+def chunks_of(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes; decoded where it was encoded though we had asked for it plain."""
+    return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+
+
 async def read_body(response: httpx.Response) -> bytes:
     body = b""
-    async for chunk in response.aiter_raw():
+    async for chunk in chunks_of(response):
         body += chunk
         if len(body) > ERROR_BODY_LIMIT:
             break

@@ -69,7 +69,7 @@ def streamed(code: str | None, message: str = "Words of theirs.", **more: Any) -
         (401, NotLoggedIn),
         (402, UsageLimitReached),
         (403, Forbidden),
-        (404, NotFound),
+        (404, InvalidRequest),
         (405, InvalidRequest),
         (408, UpstreamFailed),
         (409, UpstreamFailed),
@@ -87,6 +87,31 @@ def streamed(code: str | None, message: str = "Words of theirs.", **more: Any) -
 )
 def test_a_status_alone_says_which(status: int, expected: type[ClaudegptError]) -> None:
     assert type(http(status)) is expected
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The model `gpt-9` does not exist or you do not have access to it.",
+        'model "llama3" not found, try pulling it first',
+        "The API deployment for this resource does not exist.",
+    ],
+)
+def test_a_model_that_is_not_there_is_told_from_an_address_that_is_none(message: str) -> None:
+    assert type(http(404, {"error": {"message": message}})) is NotFound
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, ""), (404, "404 page not found"), (404, {"detail": "Not Found"}), (405, {"detail": "No."})],
+)
+def test_a_server_without_a_responses_api_is_said_to_be_one(status: int, body: Any) -> None:
+    assert "chat completions alone cannot be used" in str(http(status, body))
+
+
+def test_a_success_in_one_piece_of_json_is_said_to_be_no_stream() -> None:
+    error = http(200, {"object": "chat.completion", "choices": []})
+    assert "not with a stream" in str(error) and error.retry is False
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 import struct
@@ -135,6 +136,27 @@ def test_a_success_that_is_no_stream_is_a_refusal(kind: str) -> None:
     with listening(saying(head + body[kind])) as server, pytest.raises(Refused) as caught:
         read(server.url)
     assert (caught.value.report.html, caught.value.report.message) in {(True, "OK"), (False, "no")}
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_what_was_encoded_against_our_wish_is_read_all_the_same(status: int) -> None:
+    body = gzip.compress(ANSWER if status == 200 else b'{"error": {"message": "So not."}}')
+    kind = "text/event-stream" if status == 200 else "application/json"
+    head = (
+        f"HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-encoding: gzip\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    with listening(saying(head.encode() + body)) as server:
+        if status == 200:
+            assert read(server.url)[-1]["type"] == "response.completed"
+        else:
+            with pytest.raises(Refused, match=r"So not\."):
+                read(server.url)
+
+
+def test_an_encoding_that_cannot_be_read_is_an_error_of_ours() -> None:
+    head = b"HTTP/1.1 200 x\r\ncontent-encoding: gzip\r\ncontent-length: 5\r\n\r\nplain"
+    with listening(saying(head)) as server:
+        assert "broke" in str(failure(server.url))
 
 
 def test_of_an_endless_error_body_only_a_part_is_read() -> None:

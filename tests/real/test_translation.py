@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import struct
+import subprocess
 import sys
 import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fakes.answers import answer, call, reasoning
-from tests.fakes.backend import FakeBackend, Request
+from tests.fakes.backend import FakeBackend, Request, wait_until
 from tests.real.session import ROOT, Session
 
 PDF = b"""%PDF-1.4
@@ -104,32 +110,58 @@ def test_two_edits_and_two_commands_of_one_turn_run_one_after_another(session: S
     assert output(backend.requests[2]) == "1 2\nfirst"
 
 
-def mcp_config(session: Session, count: int) -> str:
-    server = {"command": sys.executable, "args": ["-m", "tests.real.mcp_server", str(count)]}
-    env = {"PYTHONPATH": str(ROOT)}
-    file = session.home / "mcp.json"
-    file.write_text(json.dumps({"mcpServers": {"registers": {**server, "env": env}}}))
-    return str(file)
+@pytest.fixture(params=["stdio", "http"])
+def registers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]:
+    """Claude Code's arguments for an MCP server of three tools, started by the client or reached over HTTP."""
+    words = [sys.executable, "-m", "tests.real.mcp_server", "3"]
+    if request.param == "stdio":
+        server = {"command": words[0], "args": words[1:], "env": {"PYTHONPATH": str(ROOT)}}
+        yield mcp_arguments(tmp_path, server)
+        return
+    port = free_port()
+    with subprocess.Popen([*words, str(port)], cwd=ROOT, stderr=subprocess.DEVNULL) as running:
+        wait_until(lambda: listens(port), "the MCP server listens")
+        yield mcp_arguments(tmp_path, {"type": "http", "url": f"http://127.0.0.1:{port}/mcp"})
+        running.terminate()
 
 
-def test_an_mcp_tool_is_called_without_tool_search(session: Session, backend: FakeBackend) -> None:
+def mcp_arguments(folder: Path, server: Mapping[str, Any]) -> list[str]:
+    file = folder / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"registers": server}}))
+    return ["--mcp-config", str(file), "--allowedTools", "mcp__registers"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_an_mcp_tool_is_called_without_tool_search(
+    session: Session, backend: FakeBackend, registers: list[str]
+) -> None:
     backend.script(answer(call("mcp__registers__look_up_1", key="k7")), answer("Found."))
-    args = ["--mcp-config", mcp_config(session, 3), "--allowedTools", "mcp__registers"]
-    ran = session.run("Look up k7", *args, env={"CLAUDEGPT_TOOL_SEARCH": "0"})
+    ran = session.run("Look up k7", *registers, env={"CLAUDEGPT_TOOL_SEARCH": "0"})
     assert ran.stdout == "Found.\n"
     names = [tool["name"] for tool in backend.requests[0].body["tools"]]
     assert [name for name in names if name.startswith("mcp__")] == [f"mcp__registers__look_up_{n}" for n in range(3)]
     assert "register 1 has k7" in output(backend.requests[1])
 
 
-def test_an_mcp_tool_is_found_and_called_with_tool_search(session: Session, backend: FakeBackend) -> None:
+def test_an_mcp_tool_is_found_and_called_with_tool_search(
+    session: Session, backend: FakeBackend, registers: list[str]
+) -> None:
     backend.script(
         answer(call("ToolSearch", query="select:mcp__registers__look_up_1", max_results=5)),
         answer(call("mcp__registers__look_up_1", key="k7")),
         answer("Found."),
     )
-    args = ["--mcp-config", mcp_config(session, 3), "--allowedTools", "mcp__registers"]
-    assert session.run("Look up k7", *args).stdout == "Found.\n"
+    assert session.run("Look up k7", *registers).stdout == "Found.\n"
     first, second, third = ([tool["name"] for tool in request.body["tools"]] for request in backend.requests)
     assert not any(name.startswith("mcp__") for name in first)
     assert second == third == [*first, "mcp__registers__look_up_1"]

@@ -165,7 +165,8 @@ def runnable(program: Path) -> Path | None:
 def is_ourselves(program: Path) -> bool:
     """Whether `program` is claudegpt under another name, or a script that calls it."""
     real = program.resolve()
-    if real.name == "claudegpt" or real == Path(sys.argv[0]).resolve():
+    started_as = Path(sys.argv[0])  # a relative name tells nothing once its folder is gone
+    if real.name == "claudegpt" or (started_as.is_absolute() and real == started_as.resolve()):
         return True
     with real.open("rb") as file:
         return file.read(2) == b"#!" and b"claudegpt" in file.read(STUB_BYTES)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from claudegpt_pkg.translate.content import PARTS
 from claudegpt_pkg.translate.conversation import ASSISTANT
+from claudegpt_pkg.translate.lane import LANES
 from claudegpt_pkg.translate.request import DROPPED, READ
-from claudegpt_pkg.translate.stream import HANDLERS, LANES
+from claudegpt_pkg.translate.stream import HANDLERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "translation.md").read_text()
 ROW = re.compile(r"^\| (.+?) \| (.*?) \|(?: (.*?) \|)?$", re.MULTILINE)

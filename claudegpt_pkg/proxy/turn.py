@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import sys
 import time
 import uuid
@@ -56,6 +57,8 @@ from .upstream import Limits, Refused, open_stream
 ATTEMPTS = 4
 MOST_LESSONS = 10  # of one turn: a backend that refuses everything must not be asked for ever
 CLAUDE_CODE = "claude-cli/"  # how its user agent begins
+# Claude Code before 2.1.10: after a whole block an error counts for nothing, and the part is the answer.
+TAKES_PART_FOR_WHOLE = re.compile(r"claude-cli/([01]\.|2\.0\.|2\.1\.\d\b)")
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,7 @@ class Turn:
         self._proxy = proxy
         self._started = False  # the client was given message_start
         self._asked_again = False  # after an empty answer
+        self._may_break_off = not TAKES_PART_FOR_WHOLE.match(ask.user_agent)
         self._folder = Folder()
         self._record: dict[str, Any] = {"id": self.id, "began": self.began}
         self._learned: list[str] = []  # refusals that made the request another
@@ -254,7 +258,7 @@ class Turn:
                 error = ours(report, tokens=self._tokens, window=self._plan.window)
             except UpstreamFailed as problem:
                 error = problem
-            if self._real and (rest := self._stream.break_off()):
+            if self._real and self._may_break_off and (rest := self._stream.break_off()):
                 await sink.emit(self._seen(rest))
             late = time.perf_counter() - self._clock > self._proxy.patience.again
             if self._real or late or attempt >= ATTEMPTS or not self._may_retry(error):

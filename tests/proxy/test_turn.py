@@ -263,6 +263,18 @@ def test_a_stream_cut_at_any_event_never_looks_like_a_success(
         grammar.check_error(response.json())
 
 
+@pytest.mark.parametrize(
+    ("version", "closed"), [("2.0.77", False), ("2.1.9", False), ("2.1.10", True), ("2.1.197", True), ("2.1.330", True)]
+)
+def test_a_cut_text_is_closed_but_for_versions_that_would_take_it_for_the_whole(
+    backend: FakeBackend, proxy: Served, version: str, closed: bool
+) -> None:
+    backend.route(lambda _: True, answer("one two three", cut_after=6))
+    events = proxy.events(ask(), headers={"user-agent": f"claude-cli/{version} (external, cli)"})
+    assert ("content_block_stop" in [event["type"] for event in events]) is closed
+    assert events[-1]["type"] == "error"
+
+
 def cut(count: int) -> Any:
     """The first `count` events, then the regular end of the body."""
 

@@ -137,6 +137,13 @@ def account_url(value: str) -> str:
     return parts.geturl()
 
 
+def secret(value: str) -> Secret:
+    """A key as it can stand in a header; what a file it was read from has around it does not count."""
+    if not re.fullmatch(r"[!-~]+", value.strip()):
+        raise ValueError("is one word of ASCII characters")
+    return Secret(value.strip())
+
+
 def path(value: str) -> Path:
     return Path(value).expanduser()
 
@@ -165,7 +172,7 @@ NO_NAMES: tuple[str, ...] = ()
 NO_PATH: Path | None = None
 
 PROVIDER = Option("CLAUDEGPT_PROVIDER", one_of(*PROVIDERS), NO_TEXT, "whose model runs: " + ", ".join(PROVIDERS))
-OPENAI_API_KEY = Option("OPENAI_API_KEY", Secret, NO_SECRET, "provider openai: the API key", secret=True)
+OPENAI_API_KEY = Option("OPENAI_API_KEY", secret, NO_SECRET, "provider openai: the API key", secret=True)
 OPENAI_BASE_URL = Option(
     "OPENAI_BASE_URL",
     web_url,
@@ -206,7 +213,7 @@ AZURE_ENDPOINT = Option(
     "AZURE_OPENAI_ENDPOINT", text, NO_TEXT, "azure: the resource's address, in any form the portal shows it"
 )
 AZURE_API_KEY = Option(
-    "AZURE_OPENAI_API_KEY", Secret, NO_SECRET, "azure: the resource's key", "Entra ID, with the extra", secret=True
+    "AZURE_OPENAI_API_KEY", secret, NO_SECRET, "azure: the resource's key", "Entra ID, with the extra", secret=True
 )
 AZURE_API_VERSION = Option(
     "AZURE_OPENAI_RESPONSES_API_VERSION", text, NO_TEXT, "azure: an `api-version` to ask for, where one is needed"
@@ -262,7 +269,7 @@ TRACE_MAX_MB = Option("CLAUDEGPT_TRACE_MAX_MB", count, 200, "oldest traces are d
 HOST = Option("CLAUDEGPT_HOST", text, "127.0.0.1", "the address the proxy listens on; beyond loopback it needs a token")
 PORT = Option("CLAUDEGPT_PORT", port, 0, "the port the proxy listens on", "a free one", also=("PORT",))
 JSON_LIMIT = Option("PROXY_JSON_LIMIT", size, 64 * 2**20, "the largest request body", "64mb")
-TOKEN = Option("CLAUDEGPT_TOKEN", Secret, NO_SECRET, "what a client must present", "random at each start", secret=True)
+TOKEN = Option("CLAUDEGPT_TOKEN", secret, NO_SECRET, "what a client must present", "random at each start", secret=True)
 FIRST_EVENT_TIMEOUT = Option(
     "CLAUDEGPT_STREAM_FIRST_EVENT_TIMEOUT", seconds, 300.0, "seconds the upstream may take to begin an answer"
 )

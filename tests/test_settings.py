@@ -105,6 +105,17 @@ def test_sizes_are_read_in_the_usual_units(environ: dict[str, str]) -> None:
     assert load({"PROXY_JSON_LIMIT": "2 MB"}, environ)[JSON_LIMIT] == 2 * 2**20
 
 
+def test_a_key_is_read_without_what_its_file_has_around_it(environ: dict[str, str]) -> None:
+    assert load({}, {**environ, "OPENAI_API_KEY": " sk-1\n"})[module.OPENAI_API_KEY] == module.Secret("sk-1")
+
+
+@pytest.mark.parametrize("value", ["sk 1", "sk-ü", "sk-1\r\nx: y"])
+def test_a_key_that_cannot_be_one_is_refused_and_not_shown(value: str, environ: dict[str, str]) -> None:
+    with pytest.raises(BadSetting, match="OPENAI_API_KEY is one word of ASCII") as caught:
+        load({}, {**environ, "OPENAI_API_KEY": value})[module.OPENAI_API_KEY]
+    assert value not in str(caught.value)
+
+
 def test_a_secret_does_not_print_itself(environ: dict[str, str]) -> None:
     secret = load({}, {**environ, "OPENAI_API_KEY": "sk-hidden"})[OPENAI_API_KEY]
     assert secret == Secret("sk-hidden") and secret.reveal() == "sk-hidden"

@@ -34,7 +34,7 @@ PROMPT = re.compile(r"shell:(\d+):(\d+)>")
 ALTERNATE = 1049  # the private mode of full-screen programs
 KEYBOARD = re.compile(rb"\x1b\[[<=>][0-9;]*u")
 HALF_SEQUENCE = re.compile(rb"\x1b(\[[<=>]?[0-9;]*)?$")
-CTRL_C, CTRL_D, CTRL_Z, ESCAPE, ENTER = "\x03", "\x04", "\x1a", "\x1b", "\r"
+CTRL_C, CTRL_D, CTRL_U, CTRL_Z, ESCAPE, ENTER = "\x03", "\x04", "\x15", "\x1a", "\x1b", "\r"
 
 
 class Screen:
@@ -128,8 +128,9 @@ class Screen:
         return any(int(prompt[1]) > self._prompts for prompt in PROMPT.finditer(self._written))
 
     def run(self, command: str, timeout: float = TIMEOUT) -> int:
-        """A command typed at the shell; its exit status."""
-        self.send(f"{command}\r")
+        """A command typed at the shell; its exit status. First the line is emptied: a program that was stopped may have
+        left the terminal's answer to a question of its own."""
+        self.send(f"{CTRL_U}{command}\r")
         return self.shell_status(timeout)
 
     def wait_program(self, timeout: float = TIMEOUT) -> None:

@@ -61,8 +61,20 @@ def lesson(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons |
 def about_blobs(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
     if "invalid_encrypted_content" not in report.codes and "encrypted content" not in report.message.lower():
         return None
-    ids = {item["id"] for item in body["input"] if item.get("type") == "reasoning"}
-    return replace(known, refused_reasoning=known.refused_reasoning | ids)
+    return replace(known, refused_reasoning=known.refused_reasoning | reasoning_ids(body))
+
+
+def about_what_followed(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
+    """Reasoning that has lost what it led to: 2.1.10 forgets all parallel calls but one when it resumes a session."""
+    if "without its required following item" not in report.message:
+        return None
+    ids = reasoning_ids(body)
+    named = {each for each in ids if each in report.message}
+    return replace(known, refused_reasoning=known.refused_reasoning | (named or ids))
+
+
+def reasoning_ids(body: Mapping[str, Any]) -> set[str]:
+    return {item["id"] for item in body["input"] if item.get("type") == "reasoning"}
 
 
 def about_summary(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
@@ -133,6 +145,7 @@ def about_parameters(report: Report, known: Lessons, body: Mapping[str, Any]) ->
 
 LEARNERS = (
     about_blobs,
+    about_what_followed,
     about_summary,
     about_length,
     about_effort,

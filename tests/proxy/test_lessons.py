@@ -71,6 +71,13 @@ def test_reasoning_that_cannot_be_read_is_left_out() -> None:
     assert learnt(words, code="invalid_encrypted_content") == Lessons(refused_reasoning=frozenset({"rs_1"}))
 
 
+@pytest.mark.parametrize(("name", "left_out"), [("rs_1", {"rs_1"}), ("rs_9", {"rs_1", "rs_2"})])
+def test_reasoning_that_has_lost_what_it_led_to_is_left_out(name: str, left_out: set[str]) -> None:
+    words = f"Item '{name}' of type 'reasoning' was provided without its required following item."
+    body = {**BODY, "input": [*BODY["input"], {"type": "reasoning", "id": "rs_2", "encrypted_content": "y"}]}
+    assert lesson(Report(400, message=words), Lessons(), body) == Lessons(refused_reasoning=frozenset(left_out))
+
+
 def test_tool_search_and_lists_as_outputs_are_left_out() -> None:
     assert learnt("Invalid value: 'tool_search'.", param="tools[3].type") == Lessons(tool_search=False)
     assert learnt("Invalid type for 'input[2].output': expected a string.") == Lessons(media_in_outputs=False)

@@ -27,6 +27,7 @@ class Lessons:
     tool_search: bool = True
     web_search: bool = True
     media_in_outputs: bool = True
+    phases: bool = True
     refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob it could not read
 
 
@@ -135,6 +136,13 @@ def about_outputs(report: Report, known: Lessons, body: Mapping[str, Any]) -> Le
     return None
 
 
+def about_phases(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
+    """A model behind a gateway may be another from turn to turn; one that names phases, one that refuses them."""
+    said = f"{report.param} {report.message}"
+    sent = any("phase" in item for item in body["input"])
+    return replace(known, phases=False) if sent and re.search(r"\bphase\b", said) else None
+
+
 def about_parameters(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
     match = NAMED_PARAMETER.search(report.message)
     name = (match[1] if match else report.param if NOT_SUPPORTED.search(report.message) else "").split(".")[0]
@@ -152,5 +160,6 @@ LEARNERS = (
     about_tool_search,
     about_web_search,
     about_outputs,
+    about_phases,
     about_parameters,
 )

@@ -71,6 +71,7 @@ def encode(known: Lessons) -> dict[str, Any]:
         "tool_search": known.tool_search,
         "web_search": known.web_search,
         "media_in_outputs": known.media_in_outputs,
+        "phases": known.phases,
     }
 
 
@@ -82,4 +83,5 @@ def decode(row: Mapping[str, Any]) -> Lessons:
         tool_search=row["tool_search"],
         web_search=row["web_search"],
         media_in_outputs=row["media_in_outputs"],
+        phases=row["phases"],
     )

@@ -175,6 +175,7 @@ def plan(ask: Ask, proxy: Proxy) -> Plan:
         obfuscation_option=backend.obfuscation_option,
         cache_retention=model.cache_retention,
         refused_reasoning=known.refused_reasoning,
+        phases=known.phases,
         keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
     )
     return Plan(choice, target, model.window, known)

@@ -105,6 +105,7 @@ class Conversation:
         *,
         media_in_outputs: bool = True,
         refused_reasoning: Iterable[str] = (),
+        phases: bool = True,
     ):
         self.items: list[Item] = []
         self.notes: list[tuple[str, str]] = []
@@ -115,6 +116,8 @@ class Conversation:
         self._late_blobs: dict[str, str] = {}
         self._called: dict[str, str] = {}  # call id → the tool it calls, where some of them search
         self._replayed = set(refused_reasoning)  # ids not to send (again): the upstream refuses an item twice
+        self._phases = phases
+        self._phase: str | None = None  # of the text that comes next
 
     def read(self, messages: Sequence[Message]) -> list[Item]:
         signatures = (block.get("data") for message in messages for block in blocks_of(message.get("content")))
@@ -156,6 +159,8 @@ class Conversation:
 
     def _assistant(self, message: Message) -> None:
         for block in blocks_of(message["content"]):
+            if block["type"] != "text":
+                self._phase = None
             make = ASSISTANT.get(block["type"])
             if make:
                 make(self, block)
@@ -179,11 +184,13 @@ class Conversation:
 
     def _text(self, block: Block) -> None:
         if block["text"]:
-            self.items.append(openai.assistant_message(block["text"]))
+            self.items.append(openai.assistant_message(block["text"], phase=self._phase))
 
     def _thinking(self, block: Block) -> None:
         signature = block.get("data") if block["type"] == "redacted_thinking" else block.get("signature")
         item = reasoning.replay(signature, self._late_blobs)
+        if self._phases:
+            self._phase = reasoning.phase(signature)
         if item is None:
             if not (reasoning.read(signature) or {}).get("late"):
                 self.notes.append((f"messages.{block['type']}", "dropped: not signed by this proxy"))
@@ -212,6 +219,7 @@ class Conversation:
 
     def _end_turn(self) -> None:
         """Leave out reasoning that led to nothing: 400 "without its required following item" otherwise."""
+        self._phase = None
         while self.items and self.items[-1]["type"] == "reasoning":
             self.items.pop()
             self.notes.append(("messages.thinking", "dropped: nothing it led to follows"))

@@ -19,9 +19,13 @@ def message(role: str, parts: Sequence[Part]) -> Item:
     return {"type": "message", "role": role, "content": list(parts)}
 
 
-def assistant_message(text: str) -> Item:
-    """What the assistant said. A plain string: parts of an assistant's message would need the item's id."""
-    return {"type": "message", "role": "assistant", "content": text}
+def assistant_message(text: str, *, phase: str | None = None) -> Item:
+    """What the assistant said. A plain string: parts of an assistant's message would need the item's id.
+
+    `phase`: as it came, "commentary" or "final_answer"; newer models do worse without it, others have none.
+    """
+    item = {"type": "message", "role": "assistant", "content": text}
+    return {**item, "phase": phase} if phase else item
 
 
 def function_call(call_id: str, name: str, arguments: str) -> Item:

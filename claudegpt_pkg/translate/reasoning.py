@@ -5,6 +5,9 @@ stood at `output_item.done` (id, summary, blob), and the next request replays it
 
     claudegpt1.<base64url of the item's JSON without its blob>.<encrypted_content as it is>
 
+Beside the item stands the `phase` of the message it led to (commentary, or the final answer), which has no place of its
+own in a text block; the vendor's types ask for it back on every message.
+
 A backend may reveal the blob only in `response.completed`, when the block is long closed (Azure); then a second
 signature of the same item, marked `late`, rides in a redacted_thinking block and `gather` joins the two.
 """
@@ -23,11 +26,13 @@ PREFIX = "claudegpt1."
 KEPT = ("id", "summary", "content")  # what a replayed item may hold besides its blob
 
 
-def sign(item: Item, *, late: bool = False) -> str:
-    """The signature that carries `item`, a reasoning item."""
+def sign(item: Item, *, late: bool = False, phase: str | None = None) -> str:
+    """The signature that carries `item`, a reasoning item, and the phase of the message after it."""
     bare = {key: item[key] for key in KEPT if item.get(key)}
     if late:
         bare["late"] = True
+    if phase:
+        bare["phase"] = phase
     coded = base64.urlsafe_b64encode(orjson.dumps(bare)).decode().rstrip("=")
     return f"{PREFIX}{coded}.{item.get('encrypted_content') or ''}"
 
@@ -57,5 +62,12 @@ def replay(signature: object, late_blobs: dict[str, str]) -> Item | None:
     item = read(signature)
     if item is None or item.get("late"):
         return None
+    item.pop("phase", None)
     item["encrypted_content"] = item["encrypted_content"] or late_blobs.get(item["id"], "")
     return item if item["encrypted_content"] else None
+
+
+def phase(signature: object) -> str | None:
+    """The phase of the message that the reasoning led to, where the upstream gave it one."""
+    found = (read(signature) or {}).get("phase")
+    return found if isinstance(found, str) else None

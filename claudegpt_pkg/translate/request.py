@@ -90,6 +90,7 @@ class Target:
     obfuscation_option: bool = True
     cache_retention: str | None = None  # how long the upstream is asked to keep the prompt cache
     refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob the backend could not read
+    phases: bool = True  # of messages, where the upstream gave them
     keeps_thinking: bool = False  # the client keeps thinking blocks that it did not ask for
 
 
@@ -117,7 +118,11 @@ def translate(request: Request, target: Target) -> Translation:
         raise ThreadNotHeld("thread: no conversation is kept here; send all of its messages.")
     table = request_tools(request, target.tools)
     conversation = Conversation(
-        table, target.identity, media_in_outputs=target.media_in_outputs, refused_reasoning=target.refused_reasoning
+        table,
+        target.identity,
+        media_in_outputs=target.media_in_outputs,
+        refused_reasoning=target.refused_reasoning,
+        phases=target.phases,
     )
     items = conversation.read(messages)
     if messages and not items:

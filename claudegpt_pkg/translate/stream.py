@@ -9,7 +9,8 @@ Rules it keeps. message_start comes once and first. Blocks have contiguous indic
 of the answer is a *lane*; the first unfinished lane streams as it arrives, later ones wait in order, so items may
 interleave as they like. What comes only in a `done` event, or only in `response.completed`, is made up for; what comes
 twice is sent once; servers that number their items or parts wrongly, or not at all, are understood by what they say.
-A thinking block ends with its signature. A failure raises: it can never look like `end_turn`.
+A thinking block ends with its signature, once it is known what the reasoning led to: that is part of it. A failure
+raises: it can never look like `end_turn`.
 
 Event facts: backends.md §1.
 """
@@ -78,6 +79,7 @@ class MessageStream:
         self._lanes: dict[Place, Lane] = {}
         self._moved: dict[str, int] = {}  # item id → its index here, where a server gave that to another item too
         self._waiting: list[Lane] = []  # unfinished, in order; the first is the one that streams
+        self._all_known = False  # no more items will come
         self._blocks = 0
         self._open = False
         self._answered = False  # there was text, a call, or a search: not only reasoning
@@ -308,7 +310,7 @@ class MessageStream:
         same_item = [at for at, other in enumerate(self._waiting) if other.place[0] == place[0]]
         self._lanes[place] = lane
         self._waiting.insert(same_item[-1] + 1 if same_item else len(self._waiting), lane)
-        if self._waiting[0] is lane:
+        if self._waiting[0] is lane or self._waiting[0].closed:
             self._advance()
         return lane
 
@@ -351,12 +353,17 @@ class MessageStream:
                 queue, lane.queue = lane.queue, []
                 for text in queue:
                     self._write(lane, text)
-            if not lane.closed or self.done:
+            if not lane.closed or self.done or self._is_held(lane):
                 return
             self._end(lane)
             if self.done:
                 return
             self._waiting.pop(0)
+
+    def _is_held(self, lane: Lane) -> bool:
+        """Whether a lane's end must wait for the item after it: the signature of reasoning carries what is said there
+        of the message it led to."""
+        return lane.kind == "thinking" and lane.block is not None and len(self._waiting) == 1 and not self._all_known
 
     def _begin(self, lane: Lane) -> bool:
         """Open the lane's block, if it is to have one and all is known that its start must say."""
@@ -389,7 +396,8 @@ class MessageStream:
             self._out.append(lane.delta(lane.block, rest))
             self._texts.append(rest)
         if lane.kind == "thinking":
-            self._out.append(anthropic.signature_delta(lane.block, reasoning.sign(dict(lane.item))))
+            phase = self._waiting[1].item.get("phase") if len(self._waiting) > 1 else None
+            self._out.append(anthropic.signature_delta(lane.block, reasoning.sign(dict(lane.item), phase=phase)))
         if lane.kind == "text":
             whole = "".join(self._texts)
             self._out += [anthropic.citations_delta(lane.block, cite) for cite in citations(lane.annotations, whole)]
@@ -493,6 +501,8 @@ class MessageStream:
             self._complete(index, kind, item)
         for lane in list(self._lanes.values()):
             self._close(lane)
+        self._all_known = True
+        self._advance()
         if not self.done and self._reply.show_thinking:
             for late in self._late:
                 self._start_block(anthropic.redacted_thinking_block(reasoning.sign(dict(late), late=True)))

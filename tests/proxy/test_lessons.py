@@ -84,6 +84,13 @@ def test_tool_search_and_lists_as_outputs_are_left_out() -> None:
     assert learnt("1 validation error: function_call_output.output", status=422) == Lessons(media_in_outputs=False)
 
 
+def test_phases_that_are_refused_are_left_out() -> None:
+    words = "Unknown parameter: 'input[1].phase'."
+    body = {**BODY, "input": [*BODY["input"], {"role": "assistant", "content": "x", "phase": "commentary"}]}
+    assert lesson(Report(400, message=words), Lessons(), body) == Lessons(phases=False)
+    assert lesson(Report(400, message=words), Lessons(), BODY) is None
+
+
 @pytest.mark.parametrize(
     ("words", "param", "name"),
     [

@@ -32,6 +32,7 @@ LEARNT = Lessons(
     tool_search=False,
     web_search=False,
     media_in_outputs=False,
+    phases=False,
 )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.answers import answer, call, reasoning
+from tests.fakes.answers import answer, call, reasoning, text
 from tests.fakes.backend import FakeBackend, Request, wait_until
 from tests.real.session import ROOT, Session
 
@@ -220,14 +220,16 @@ def test_a_background_command_is_read_later(session: Session, backend: FakeBacke
 
 def test_a_session_goes_on_after_everything_was_restarted(session: Session, backend: FakeBackend) -> None:
     thought = reasoning("I remember this.")
-    backend.script(answer(thought, "The word is plum."), answer("Plum."), answer("Plum again."))
+    said = text("The word is plum.", phase="final_answer")
+    backend.script(answer(thought, said), answer("Plum."), answer("Plum again."))
     first = session.run("Remember a word", "--output-format", "json").result
     again = session.run("Which word?", "--resume", first["session_id"])
     assert again.stdout == "Plum.\n"
     assert session.run("Which word?", "--continue").stdout == "Plum again.\n"
     for request in backend.requests[1:]:
         assert request.of_type("reasoning")[0] == thought.done
-        assert "The word is plum." in request.raw.decode()
+        [message] = [item for item in request.of_type("message") if item.get("content") == "The word is plum."]
+        assert message["phase"] == "final_answer"
     assert len({request.body["prompt_cache_key"] for request in backend.requests}) == 1
 
 

@@ -59,9 +59,9 @@ def reference(name: str) -> dict[str, Any]:
     return {"type": "tool_reference", "tool_name": name}
 
 
-def thinking(item_id: str, blob: str = "gAAAAA", **more: Any) -> dict[str, Any]:
+def thinking(item_id: str, blob: str = "gAAAAA", phase: str | None = None) -> dict[str, Any]:
     item = {"id": item_id, "summary": [], "encrypted_content": blob}
-    return {"type": "thinking", "thinking": "x", "signature": sign(item), **more}
+    return {"type": "thinking", "thinking": "x", "signature": sign(item, phase=phase)}
 
 
 def late(item_id: str, blob: str) -> dict[str, Any]:
@@ -328,6 +328,23 @@ def test_reasoning_that_is_not_ours_or_has_no_blob_is_dropped_and_noted(block: d
 def test_reasoning_that_led_to_nothing_is_left_out(after: tuple[dict[str, Any], ...]) -> None:
     made = items(user("x"), assistant(thinking("rs_1")), *after)
     assert ("reasoning", "rs_1") not in made
+
+
+def test_a_message_has_the_phase_it_came_with() -> None:
+    turn = assistant(thinking("rs_1", phase="commentary"), "looking", call("a"), "unmarked", call("b"))
+    end = assistant(thinking("rs_2", phase="final_answer"), "done", "and done")
+    messages = [user("x"), turn, user(result("a"), result("b")), end, user("thanks"), assistant("unmarked too")]
+    said = [item for item in conversation(*messages).items if item.get("role") == "assistant"]
+    phases = {item["content"]: item.get("phase") for item in said}
+    assert phases.pop("looking") == "commentary"
+    assert phases.pop("done") == phases.pop("and done") == "final_answer"
+    assert set(phases.values()) == {None}
+    assert not any("phase" in item for item in conversation(*messages, phases=False).items)
+
+
+def test_the_phase_outlives_reasoning_that_is_not_replayed() -> None:
+    turn = assistant(thinking("rs_1", blob="", phase="commentary"), "looking", late("rs_9", "B"))
+    assert conversation(user("x"), turn).items[1] == openai.assistant_message("looking", phase="commentary")
 
 
 def test_the_same_reasoning_is_replayed_once() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.translate.jsontext import dumps
-from claudegpt_pkg.translate.reasoning import gather, read, replay, sign
+from claudegpt_pkg.translate.reasoning import gather, phase, read, replay, sign
 
 ITEM: dict[str, Any] = {
     "id": "rs_1",
@@ -19,6 +19,17 @@ ITEM: dict[str, Any] = {
 
 def test_an_item_comes_back_whole() -> None:
     assert replay(sign(ITEM), {}) == ITEM
+
+
+def test_the_phase_of_the_message_after_it_is_beside_the_item_not_in_it() -> None:
+    signed = sign(ITEM, phase="commentary")
+    assert phase(signed) == "commentary"
+    assert replay(signed, {}) == ITEM
+
+
+@pytest.mark.parametrize("signature", [None, "foreign", sign(ITEM), sign(ITEM, late=True)])
+def test_a_signature_may_know_no_phase(signature: object) -> None:
+    assert phase(signature) is None
 
 
 def test_the_same_item_gives_the_same_bytes_each_time() -> None:

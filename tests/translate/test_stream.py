@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -596,6 +597,28 @@ def test_the_signature_carries_the_item_as_it_stood_when_done() -> None:
     early, final = reasoned(blob="early"), reasoned("Hm.", blob="final")
     events = seen([added(early), thought("Hm."), done(final), done(message("x"), 1), completed(final, message("x"))])
     assert reasoning.replay(folded(events)[0]["signature"], {}) == final
+
+
+def test_the_signature_carries_the_phase_of_the_message_the_reasoning_led_to() -> None:
+    given = answer(
+        answers.reasoning("Hm."),
+        answers.text("Looking.", phase="commentary"),
+        answers.reasoning(),
+        answers.text("Done.", phase="final_answer"),
+        answers.reasoning("More."),
+        answers.call("Bash", command="ls"),
+    )
+    for each in (given, replace(given, interleaved=True)):
+        blocks = folded(seen(told(each)))
+        signed = [reasoning.phase(block["signature"]) for block in blocks if block["type"] == "thinking"]
+        assert signed == ["commentary", "final_answer", None]
+
+
+def test_thinking_ends_when_it_is_known_what_it_led_to() -> None:
+    said = {**message("x"), "phase": "final_answer"}
+    stream, events = stream_for(), [added(reasoned()), thought("Hm."), done(reasoned("Hm.")), added(said, 1)]
+    each = [kinds(stream.receive(event)) for event in events]
+    assert each[2:] == [[], ["signature_delta", "content_block_stop"]]
 
 
 @pytest.mark.parametrize("summary", [(), ("Hm.",)])

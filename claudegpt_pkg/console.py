@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from .secret import without_secrets
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -45,8 +47,8 @@ def say(message: str) -> None:
 
 
 def complain(message: str) -> None:
-    """One line saying what went wrong and what to do."""
-    _print_line(f"[bold red]claudegpt:[/bold red] {plain(message)}")
+    """One line saying what went wrong and what to do. It may quote what no error of ours went through: a bug."""
+    _print_line(f"[bold red]claudegpt:[/bold red] {plain(without_secrets(message))}")
 
 
 def _print_line(markup: str) -> None:

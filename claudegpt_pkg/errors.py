@@ -11,9 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from .secret import without_secrets
+
 
 class ClaudegptError(Exception):
-    """Base of all our errors. `message` is the cause, `hint` the next step; `str()` is both, in one line."""
+    """Base of all our errors. `message` is the cause, `hint` the next step; `str()` is both, in one line.
+
+    Most quote somebody else's words: none ever holds a secret.
+    """
 
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "api_error"
@@ -22,9 +27,9 @@ class ClaudegptError(Exception):
     retry: bool | None = None  # None: the client decides by the status
 
     def __init__(self, message: str, hint: str = "", *, retry: bool | None = None, retry_after: float | None = None):
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = without_secrets(message)
+        self.hint = without_secrets(hint)
+        super().__init__(self.message)
         self.retry = self.retry if retry is None else retry
         self.retry_after = retry_after  # seconds
 

@@ -12,17 +12,18 @@ cloned repo must not be able to redirect a key. An empty value counts as not set
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
@@ -30,21 +31,10 @@ from dotenv.parser import Binding, parse_stream
 
 from . import files
 from .errors import BadSetting
+from .secret import Secret as Secret  # settings are where most of them come from
+from .secret import hold
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Secret:
-    """Text that does not print itself. `reveal()` is the only way to it."""
-
-    _text: str = field(repr=False)
-
-    def __str__(self) -> str:
-        return "***"
-
-    def reveal(self) -> str:
-        return self._text
 
 
 @dataclass(frozen=True)
@@ -370,6 +360,7 @@ def load(
     Raises BadSetting when a settings file is there but cannot be read.
     """
     environ = os.environ if environ is None else environ
+    hold_proxy_logins(environ)
     dirs = Dirs.find(environ)
     home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
     files = [dirs.config_file, home / ".claude" / ".env"]
@@ -379,6 +370,17 @@ def load(
     changed = {name: value for name, value in {**config.values, **(pending or {})}.items() if value}
     layers = [Layer("flag", flags or {}), Layer("environment", environ), replace(config, values=changed), *others]
     return Settings(layers, dirs)
+
+
+def hold_proxy_logins(environ: Mapping[str, str]) -> None:
+    """The user's login at an HTTP proxy is a secret too: as it is written, and as it is sent."""
+    for name, address in environ.items():
+        if name.lower().endswith("_proxy") and "@" in address:
+            login = address.rpartition("@")[0].rpartition("://")[2]
+            for written in (login, unquote(login)):
+                hold(written)
+                hold(written.partition(":")[2])
+            hold(base64.b64encode(unquote(login).encode()).decode())
 
 
 def read_env_file(file: Path) -> Layer:

@@ -1,7 +1,8 @@
 """One file a turn: what the client asked, what was sent, what came back, how long it took. Never a secret.
 
-A trace holds bodies and our own account of them, no request headers: that is where credentials are. Files are 0600 in
-a 0700 directory, named by time so that their order is their age, and the oldest go when the directory passes its cap.
+A trace holds bodies and our own account of them, no request headers: that is where credentials are. One that stands in
+a body all the same, because a tool read it in a file or a server quoted it, is left out. Files are 0600 in a 0700
+directory, named by time so that their order is their age, and the oldest go when the directory passes its cap.
 Writing waits a moment and happens in a thread: a turn's successor, which the client sends at once, comes first.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 import orjson
 
+from .secret import without_secrets, without_whole_secrets
 from .translate.message import Folder
 
 DELAY = 0.2  # seconds between a turn's end and its trace
@@ -100,11 +102,11 @@ class Traces:
 
 def pieces(kept: Kept) -> Iterator[bytes]:
     """One JSON object, in pieces: the bodies may be large and are written as they are."""
-    yield orjson.dumps(kept.record)[:-1]
+    yield without_secrets(orjson.dumps(kept.record).decode()).encode()[:-1]
     for name, body in kept.bodies.items():
         yield b',"%b":' % name.encode()
-        yield body
-    yield b',"answer":%b}\n' % orjson.dumps(kept.answer.message())
+        yield without_whole_secrets(body)
+    yield b',"answer":%b}\n' % without_whole_secrets(orjson.dumps(kept.answer.message()))
 
 
 def private(path: str, flags: int) -> int:

@@ -110,7 +110,7 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     from .chain import connect
     from .isolation import config_folder
     from .notices import notices
-    from .picked import kept_apart, picked
+    from .picked import Default, picked
     from .proxy.ledger import last_line
     from .session import SETTINGS, plan, prints, read_user_setup
 
@@ -131,8 +131,8 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     )
     for notice in notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal):
         console.say(notice)
-    with kept_apart(config / SETTINGS, memory):
-        status = launcher.run(program, session, chain.sites, runs=memory / "run")
+    default = Default(config / SETTINGS, memory, session.env["ANTHROPIC_MODEL"])
+    status = launcher.run(program, session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger)
     for line in later:
         console.say(line)
     spent = chain.ledger.total

@@ -1,7 +1,8 @@
 """A folder for one run's secrets, and a guardian that outlives us: whatever kills us, nothing of the run stays.
 
 The guardian is a small shell in a session of its own, holding the read end of a pipe whose write end only we have.
-When we are gone without a word, however we went, it ends Claude Code and removes the folder.
+When we are gone without a word, however we went, it ends Claude Code, settles what the run has left to settle
+(picked.py) and removes the folder. Where it is gone too, the next run does so.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from . import picked
 from .errors import BadSetting
 
 # A younger folder may be one that its run has not locked yet.
 STALE_AFTER = 60  # seconds
+
+SECRETS = "settings.json"  # the file with the token, in the folder: it goes first
 
 SCRIPT = """
 if read -r child && ! read -r over; then
@@ -30,6 +35,8 @@ if read -r child && ! read -r over; then
     done
     kill -KILL "$child"
 fi
+rm -f -- "$1/$2"
+"$3" -P -m "$4" "$1"
 rm -rf -- "$1"
 """
 
@@ -39,7 +46,8 @@ class Guardian:
 
     def __init__(self, folder: Path):
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", SCRIPT, "claudegpt-guardian", str(folder)],
+            ["/bin/sh", "-c", SCRIPT, "claudegpt-guardian", str(folder), SECRETS, sys.executable, picked.__name__],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,  # else it would hold our caller's pipe open
             stderr=subprocess.DEVNULL,
@@ -78,7 +86,7 @@ def run_folder(parent: Path) -> Iterator[tuple[Path, Guardian]]:
 
 
 def sweep(parent: Path) -> None:
-    """Remove the folders of runs that died together with their guardians (a power cut)."""
+    """Settle and remove what runs left that died together with their guardians (a power cut)."""
     for folder in parent.iterdir():
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime < STALE_AFTER:
@@ -86,6 +94,7 @@ def sweep(parent: Path) -> None:
             lock = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                picked.settle(folder)
                 shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(lock)

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 from .errors import ClaudegptError
 from .foreground import WAKE, end, hold_signals, spawn, wait
-from .guardian import run_folder
+from .guardian import SECRETS, run_folder
+from .picked import NOTE, Default, note, settle
+from .proxy.ledger import Ledger
 from .proxy.server import Server, serving
 from .session import Session
 
@@ -34,13 +36,15 @@ class Site:
     listener: socket.socket
 
 
-def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path) -> int:
-    """Claude Code's exit status. `runs` is where this run's private folder is made.
+def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path, default: Default, ledger: Ledger) -> int:
+    """Claude Code's exit status. `runs` is where this run's private folder is made; `default` is as before afterwards.
 
     Raises what ended a site: Claude Code is ended then too.
     """
     with run_folder(runs) as (folder, guardian), ExitStack() as stack:
-        settings_file = private_file(folder / "settings.json", json.dumps(session.settings))
+        settings_file = private_file(folder / SECRETS, json.dumps(session.settings))
+        private_file(folder / NOTE, note(default, runs))
+        stack.callback(lambda: settle(folder, shown=ledger.shown))
         held = hold_signals()
         child = spawn(claude, ["--settings", str(settings_file), *session.args], session.env, held)
         try:

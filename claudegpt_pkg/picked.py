@@ -5,15 +5,21 @@ Claude Code saves what is picked as the user's default, in their settings.json. 
 is taken out again, the file is otherwise as Claude Code left it (byte for byte as it was, if nothing else changed), and
 the next session starts with the model all the same, until the user's default is another.
 
-    with kept_apart(settings_file, memory): …      # the session
-    picked(settings_file, memory)                  # "gpt-6-astra" or None, at the next start
+What stood there is noted in the run's folder before the session, so that whoever ends the run can settle it: we; the
+guardian, which runs this module, when we were killed; the next start, when both were.
+
+    picked(settings_file, memory)                       # "gpt-6-astra" or None, at the start
+    (run / NOTE).write_text(note(default, run.parent))  # before Claude Code is there
+    settle(run)                                         # when it is gone
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +28,17 @@ from .models import FAMILY_TIER, claude_tier, plain
 from .session import MODEL_ALIASES, read_if_usable
 
 MEMORY = "picked-model.json"
+NOTE = "default.json"
+TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # whatever bytes the user's file has
 
 
-@contextmanager
-def kept_apart(settings_file: Path, memory: Path) -> Iterator[None]:
-    """`memory` is a folder of ours. Where a file cannot be written, it stays as it is."""
-    before = read(settings_file)
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            put_back(settings_file, before, memory)
+@dataclass(frozen=True)
+class Default:
+    """Where the user's default stands, the folder of ours that remembers picks, the model this session starts with."""
+
+    file: Path
+    memory: Path
+    model: str
 
 
 def picked(settings_file: Path, memory: Path) -> str | None:
@@ -43,14 +49,50 @@ def picked(settings_file: Path, memory: Path) -> str | None:
     return model if isinstance(model, str) and same else None
 
 
-def put_back(settings_file: Path, before: bytes | None, memory: Path) -> None:
-    after = read(settings_file)
-    old, new = parsed(before), parsed(after)
-    model = new.get("model")
-    if after == before or model == old.get("model"):
+def note(default: Default, runs: Path) -> str:
+    """What `settle` has to know, for the run's folder. `runs` has the folders of all, this one's among them."""
+    before = standing(default.file, runs)
+    return json.dumps(
+        {
+            "file": str(default.file),
+            "memory": str(default.memory),
+            "model": default.model,
+            "before": None if before is None else before.decode(**TEXT),
+            "written": written(default.file),
+        }
+    )
+
+
+def standing(settings_file: Path, runs: Path) -> bytes | None:
+    """The user's settings, without what another session of ours has put there and will take out again."""
+    now = read(settings_file)
+    for other in map(read_if_usable, runs.glob(f"*/{NOTE}")):
+        if other.get("file") == str(settings_file) and is_pick(parsed(now), parsed(before_of(other))):
+            return before_of(other)
+    return now
+
+
+def settle(run: Path, *, shown: str = "") -> None:
+    """Put the default back as the run's note has it; where the file cannot be written, it stays as it is.
+
+    `shown` is the model that Claude Code showed last. A default picked again, over a model of ours that was only
+    remembered, is seen by it: the file says then what it said before.
+    """
+    noted = read_if_usable(run / NOTE)
+    if not noted:
         return
+    file, memory = Path(noted["file"]), Path(noted["memory"])
+    with suppress(OSError, UnicodeError):
+        if read_if_usable(file).get("model") != parsed(before_of(noted)).get("model"):
+            put_back(file, before_of(noted), memory)
+        elif shown and plain(shown) != noted["model"] == picked(file, memory) and written(file) != noted["written"]:
+            forget(memory)
+
+
+def put_back(settings_file: Path, before: bytes | None, memory: Path) -> None:
+    old, new = parsed(before), parsed(read(settings_file))
     forget(memory)
-    if not isinstance(model, str) or known_to_claude(model):
+    if not is_pick(new, old):
         return
     kept = {name: value for name, value in new.items() if name != "model"}
     if "model" in old:
@@ -58,9 +100,17 @@ def put_back(settings_file: Path, before: bytes | None, memory: Path) -> None:
     if before is None and not kept:
         settings_file.unlink()
     else:
-        text = before.decode() if before and kept == old else json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+        text = (
+            before.decode(**TEXT) if before and kept == old else json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+        )
         replace(settings_file, text)
-    files.write(memory / MEMORY, json.dumps({"model": plain(model), "instead_of": old.get("model")}))
+    files.write(memory / MEMORY, json.dumps({"model": plain(new["model"]), "instead_of": old.get("model")}))
+
+
+def is_pick(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether the model there is one that keeps plain Claude Code from working, and was not there before."""
+    model = now.get("model")
+    return isinstance(model, str) and model != before.get("model") and not known_to_claude(model)
 
 
 def known_to_claude(model: str) -> bool:
@@ -80,6 +130,19 @@ def replace(file: Path, text: str) -> None:
     file.chmod(mode)
 
 
+def before_of(noted: Mapping[str, Any]) -> bytes | None:
+    text = noted.get("before")
+    return text.encode(**TEXT) if isinstance(text, str) else None
+
+
+def written(file: Path) -> int | None:
+    """When; Claude Code writes the file anew for what is in it already, too."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def read(file: Path) -> bytes | None:
     try:
         return file.read_bytes()
@@ -93,3 +156,7 @@ def parsed(text: bytes | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+if __name__ == "__main__":
+    settle(Path(sys.argv[1]))

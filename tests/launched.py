@@ -1,4 +1,5 @@
 """`python -m tests.launched FOLDER WORDS…`: launcher.run with the stand-in, a small app, and FOLDER for all it leaves.
+The user's settings are its user.json.
 
 $APP picks the app: `small`, `late` (made when the stand-in already asks), `broken`. $STAND_IN `status` prints instead
 how its signals are. LIKE_MACOS takes away what Linux has and macOS has not.
@@ -20,6 +21,8 @@ from starlette.routing import Route
 
 from claudegpt_pkg import launcher
 from claudegpt_pkg.errors import BadSetting, ClaudegptError
+from claudegpt_pkg.picked import Default
+from claudegpt_pkg.proxy.ledger import Ledger
 from claudegpt_pkg.proxy.server import bind, url_of
 from claudegpt_pkg.session import Session
 
@@ -70,10 +73,10 @@ def main(folder: str, *words: str) -> int:
     listener = bind("127.0.0.1", 0)
     env = {**os.environ, "ANTHROPIC_BASE_URL": url_of(listener)}
     session = Session(list(words), env, {"env": {"TOKEN": "s3cr3t"}}, [])
+    sites = [launcher.Site(APPS[os.environ["APP"]], listener)]
+    default = Default(Path(folder) / "user.json", Path(folder) / "state", "opus")
     try:
-        return launcher.run(
-            program, session, [launcher.Site(APPS[os.environ["APP"]], listener)], runs=Path(folder) / "run"
-        )
+        return launcher.run(program, session, sites, runs=Path(folder) / "run", default=default, ledger=Ledger())
     except ClaudegptError as problem:
         print(problem, file=sys.stderr)  # noqa: T201
         return problem.exit_status

@@ -1,6 +1,7 @@
 """A stand-in for Claude Code: does what its words say, and notes in $NOTES what happens to it, a JSON object a line.
 
 exit N · die N (by signal N) · cat · get PATH · stream PATH (then exit at once) · wait · stubborn · suspend group|self
+pick FILE MODEL (into the user's settings, then wait)
 `wait` ends with 0 at the first INT, TERM, HUP or QUIT; `stubborn` notes signals and never ends.
 """
 
@@ -44,6 +45,11 @@ def suspend(whom: str) -> None:
     note(continued=True)
 
 
+def pick(file: str, model: str) -> None:
+    Path(file).write_text(json.dumps({"model": model}), encoding="utf-8")
+    wait_for_signals(ENDING)
+
+
 ACTIONS: dict[str, Callable[..., object]] = {
     "exit": lambda status: sys.exit(int(status)),
     "die": lambda number: os.kill(os.getpid(), int(number)),
@@ -53,6 +59,7 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "wait": lambda: wait_for_signals(ENDING),
     "stubborn": lambda: wait_for_signals(()),
     "suspend": suspend,
+    "pick": pick,
 }
 
 

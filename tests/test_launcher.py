@@ -33,9 +33,11 @@ class Launched:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-P", "-m", "tests.launched", str(self.folder), *words]
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        pipe = subprocess.PIPE
-        return subprocess.Popen(self.command(*words), env=self.env, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    def start(self, *words: str, own_group: bool = False) -> subprocess.Popen[str]:
+        pipe, command = subprocess.PIPE, self.command(*words)
+        return subprocess.Popen(
+            command, env=self.env, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=own_group
+        )
 
     def run(self, *words: str, input: str = "") -> subprocess.CompletedProcess[str]:
         with self.start(*words) as process:
@@ -147,6 +149,20 @@ def test_killed_we_leave_nothing_even_if_claude_would_stay(launched: Launched) -
         process.kill()
         process.wait(30)
     wait_until(lambda: not launched.left(), "everything to be gone", SOON)
+
+
+@pytest.mark.parametrize("whom", ["us", "our whole group"])
+def test_killed_we_leave_the_users_default_as_it_was(launched: Launched, whom: str) -> None:
+    theirs = launched.folder / "user.json"
+    theirs.write_text('{"model":  "haiku"}')
+    with launched.start("pick", str(theirs), "gpt-6-astra", own_group=True) as process:
+        launched.first("ready")
+        assert "gpt-6-astra" in theirs.read_text()
+        (os.killpg if whom == "our whole group" else os.kill)(process.pid, signal.SIGKILL)
+        process.wait(30)
+    wait_until(lambda: not launched.left(), "everything to be gone", SOON)
+    assert theirs.read_text() == '{"model":  "haiku"}'
+    assert "gpt-6-astra" in (launched.folder / "state" / "picked-model.json").read_text()
 
 
 def test_killed_we_let_go_of_our_callers_pipe(launched: Launched) -> None:

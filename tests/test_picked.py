@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from claudegpt_pkg.picked import kept_apart, picked
+from claudegpt_pkg.guardian import sweep
+from claudegpt_pkg.picked import NOTE, Default, note, picked, settle
+from tests.test_guardian import aged
 
 
 class Home:
@@ -17,12 +21,30 @@ class Home:
     def __init__(self, folder: Path):
         self.file = folder / "settings.json"
         self.memory = folder / "state"
+        self.runs = folder / "runs"
 
-    def session(self, text: str | None) -> None:
+    def begin(self, name: str = "one", model: str = "opus") -> Path:
+        """A session's start; its folder."""
+        run = self.runs / name
+        run.mkdir(parents=True)
+        (run / NOTE).write_text(note(Default(self.file, self.memory, model), self.runs))
+        return run
+
+    def write(self, text: str) -> None:
+        """As Claude Code writes the user's settings, whether or not that changes them."""
+        self.file.write_text(text)
+        os.utime(self.file, ns=(0, self.file.stat().st_mtime_ns + 1))
+
+    def session(self, text: str | None, *, model: str = "opus", shown: str = "") -> None:
         """A session in which Claude Code writes this as the user's settings; None leaves them alone."""
-        with kept_apart(self.file, self.memory):
-            if text is not None:
-                self.file.write_text(text)
+        run = self.begin(model=model)
+        if text is not None:
+            self.write(text)
+        self.end(run, shown=shown)
+
+    def end(self, run: Path, *, shown: str = "") -> None:
+        settle(run, shown=shown)
+        shutil.rmtree(run)
 
     def save(self, **settings: Any) -> None:
         """As Claude Code does."""
@@ -106,3 +128,82 @@ def test_a_linked_file_stays_linked(home: Home) -> None:
     home.file.symlink_to(real)
     home.save(model="gpt-6-astra")
     assert home.file.is_symlink() and real.read_text() == '{"model": "sonnet"}'
+
+
+def test_the_default_picked_again_over_a_remembered_pick_is_known_by_what_was_shown(home: Home) -> None:
+    home.file.write_text('{"model": "opus"}')
+    home.session('{"model": "gpt-6-astra"}')
+    home.session('{"model": "opus"}', model="gpt-6-astra", shown="gpt-6.1-sol")
+    assert home.next is None
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "shown"),
+    [
+        ('{"model": "opus", "theme": "light"}', "gpt-6-astra", "gpt-6-astra"),  # another setting was changed
+        ('{"model": "opus"}', "gpt-6-astra", ""),  # nobody saw
+        (None, "gpt-6-astra", "gpt-6.1-sol"),  # picked for the session only
+        ('{"model": "opus", "theme": "light"}', "haiku", "gpt-6-luna"),  # started with --model
+    ],
+)
+def test_else_the_remembered_pick_stays(home: Home, text: str | None, model: str, shown: str) -> None:
+    home.file.write_text('{"model": "opus"}')
+    home.session('{"model": "gpt-6-astra"}')
+    home.session(text, model=model, shown=shown)
+    assert home.next == "gpt-6-astra"
+
+
+def test_what_a_dead_run_left_the_next_start_puts_back(home: Home) -> None:
+    home.file.write_text('{"model":  "opus"}')
+    aged(home.begin())
+    home.write('{"model": "gpt-6-astra"}')
+    sweep(home.runs)
+    assert home.file.read_text() == '{"model":  "opus"}'
+    assert home.next == "gpt-6-astra"
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_sessions_at_once_the_last_pick_is_remembered(home: Home, first: int) -> None:
+    home.file.write_text('{"model":  "opus"}')
+    runs = [home.begin("one"), home.begin("two")]
+    home.write('{"model": "gpt-6-astra"}')
+    home.write('{"model": "gpt-5.5"}')
+    home.end(runs[first], shown="gpt-5.5")
+    home.end(runs[1 - first], shown="gpt-6-astra")
+    assert home.file.read_text() == '{"model":  "opus"}'
+    assert home.next == "gpt-5.5"
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("again", ["gpt-5.5", None])
+def test_what_another_session_has_picked_is_not_what_stood_there(home: Home, first: int, again: str | None) -> None:
+    home.file.write_text('{"model":  "opus"}')
+    runs = [home.begin("one")]
+    home.write('{"model": "gpt-6-astra"}')
+    runs.append(home.begin("two"))
+    if again:
+        home.write(json.dumps({"model": again}))
+    home.end(runs[first])
+    home.end(runs[1 - first])
+    assert home.file.read_text() == '{"model":  "opus"}'
+    assert home.next == (again or "gpt-6-astra")
+
+
+def test_picked_after_the_other_session_has_put_it_back_it_is_put_back_too(home: Home) -> None:
+    home.file.write_text('{"model":  "opus"}')
+    one = home.begin("one")
+    home.write('{"model": "gpt-6-astra"}')
+    two = home.begin("two")
+    home.end(one)
+    home.write('{"model": "gpt-5.5"}')
+    home.end(two)
+    assert home.file.read_text() == '{"model":  "opus"}'
+    assert home.next == "gpt-5.5"
+
+
+def test_a_run_killed_before_its_note_was_whole_has_changed_nothing(home: Home) -> None:
+    home.file.write_text('{"model": "opus"}')
+    run = home.begin()
+    (run / NOTE).write_text((run / NOTE).read_text()[:20])
+    settle(run)
+    assert home.file.read_text() == '{"model": "opus"}'

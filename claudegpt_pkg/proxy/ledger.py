@@ -72,6 +72,7 @@ class Ledger:
 
     models: dict[str, Spent] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()  # as the last answer told them
+    shown: str = ""  # the model that Claude Code's interface showed last
 
     @property
     def total(self) -> Spent:

@@ -27,7 +27,7 @@ from ..translate.jsontext import loads
 from ..translate.sse import Event, encode
 from ..translate.tokens import count_tokens
 from ..translate.validate import check_request
-from .status_line import status_line
+from .status_line import shown_model, status_line
 from .turn import Ask, Patience, Proxy, Turn, plan, translated
 
 SESSION_ID = re.compile(r"[!-~]+")
@@ -220,6 +220,7 @@ class Usage:
             raise InvalidRequest(f"The request body is not JSON: {problem}.") from None
         if not isinstance(told, dict):
             raise InvalidRequest("The request body is not a JSON object.")
+        self._proxy.ledger.shown = shown_model(told)
         window = request.query_params.get("window", "")
         return PlainTextResponse(status_line(told, self._proxy, int(window) if window.isdecimal() else None) + "\n")
 

@@ -20,7 +20,7 @@ from .turn import Proxy
 
 
 def status_line(told: Mapping[str, Any], proxy: Proxy, window: int | None = None, *, now: float | None = None) -> str:
-    choice = choose(str(part(told, "model").get("id") or "opus"), proxy.provider.tiers, proxy.rules.passthrough)
+    choice = choose(shown_model(told) or "opus", proxy.provider.tiers, proxy.rules.passthrough)
     model = proxy.provider.model(choice.model)
     level = part(told, "effort").get("level") or choice.effort
     asked = {"output_config": {"effort": level}}
@@ -33,6 +33,10 @@ def status_line(told: Mapping[str, Any], proxy: Proxy, window: int | None = None
         limit(proxy.ledger.scarcest(), time.time() if now is None else now),
     ]
     return " · ".join(filter(None, parts))
+
+
+def shown_model(told: Mapping[str, Any]) -> str:
+    return str(part(told, "model").get("id") or "")
 
 
 def part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:

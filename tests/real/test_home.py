@@ -17,12 +17,12 @@ import pytest
 from tests.fakes.answers import answer, call
 from tests.fakes.backend import FakeBackend
 from tests.real.clients import NEW, OLD, binary
+from tests.real.home import know_the_account, settings_of
 from tests.real.plan import codex_login
 from tests.real.screen import ESCAPE
 from tests.real.session import Session, leave, start
 
 DOWN = "\x1b[B"
-OTHERS = ("gpt-6-astra", "gpt-5.5")  # what the account has besides the tiers' models
 
 
 @pytest.fixture
@@ -75,12 +75,6 @@ def plain_claude(session: Session) -> None:
     subprocess.run(
         [binary(session.version), "-p", "hi"], cwd=session.work, env=env, input=b"", capture_output=True, timeout=60
     )
-
-
-def settings_of(session: Session) -> Path:
-    file = session.home / ".claude" / "settings.json"
-    file.parent.mkdir(exist_ok=True)
-    return file
 
 
 def hostile(session: Session, elsewhere: Elsewhere) -> str:
@@ -233,14 +227,6 @@ def test_that_the_newest_asks_where_it_would_judge_is_said_once(session: Session
             assert leave(screen) == 0
             said.append("sessions ask before they act" in screen.written)
     assert said == [session.version == NEW, False]
-
-
-def know_the_account(session: Session, backend: FakeBackend) -> None:
-    """Have the account's list of models known before the session that a test is about."""
-    tiers = ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna")
-    rows = [{"id": name} for name in (*tiers, *OTHERS)]
-    backend.page("GET", "/v1/models", 200, {"data": rows})
-    session.command("models")
 
 
 def test_the_accounts_other_models_can_be_picked_and_plain_claudes_default_stays(

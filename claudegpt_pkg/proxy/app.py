@@ -30,6 +30,7 @@ from ..settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings, 
 from ..trace import Traces
 from ..translate import anthropic
 from ..translate.sse import encode
+from ..usage_log import UsageLog
 from .ledger import Ledger
 from .remembered import recall, remember
 from .routes import CountTokens, Messages, Models, Usage, error_response, health, no_route
@@ -57,7 +58,10 @@ def create_app(
     client = new_client(encrypted=provider.url.startswith("https:"))
     cache = settings.dirs.cache
     learnt = recall(cache, provider)
-    proxy = Proxy(provider, Rules.of(settings), client, traces, patience, dict(learnt), ledger or Ledger(), mcp)
+    usage_log = UsageLog(settings.dirs.state)
+    proxy = Proxy(
+        provider, Rules.of(settings), client, traces, patience, dict(learnt), ledger or Ledger(), usage_log, mcp
+    )
     models, usage = Models(proxy), Usage(proxy)
     limit = settings[JSON_LIMIT]
 
@@ -73,6 +77,7 @@ def create_app(
             mcp.stop()
         if traces:
             traces.flush()
+        usage_log.flush()
         if proxy.lessons != learnt:
             remember(cache, provider, proxy.lessons)
 

@@ -78,9 +78,11 @@ class Ledger:
     def total(self) -> Spent:
         return sum(self.models.values(), Spent())
 
-    def add(self, model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> None:
+    def add(self, model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> Spent:
+        """What this answer alone has used."""
         spent = spent_on(model, usage, turn)
         self.models[model.id] = self.models.get(model.id, Spent()) + spent
+        return spent
 
     def note(self, headers: Mapping[str, str]) -> None:
         found = (read_window(headers, f"x-codex-{name}") for name in ("primary", "secondary"))
@@ -123,11 +125,14 @@ def number(text: str | None) -> float | None:
 
 def last_line(spent: Spent, *, metered: bool) -> str:
     """What a session was, in a line: "3 turns · 41.2k tokens in (87% cached), 1.2k out · about $0.04 at list price"."""
-    turns = "1 turn" if spent.turns == 1 else f"{spent.turns} turns"
-    tokens = f"{short(spent.tokens_in)} tokens in ({spent.hit_rate:.0%} cached), {short(spent.tokens_out)} out"
+    turns, tokens = "1 turn" if spent.turns == 1 else f"{spent.turns} turns", tokens_told(spent)
     if not metered:
         return f"{turns} · {tokens} · on your plan"
     return f"{turns} · {tokens}" + (f" · about {dollars(spent.cost)} at list price" if spent.cost is not None else "")
+
+
+def tokens_told(spent: Spent) -> str:
+    return f"{short(spent.tokens_in)} tokens in ({spent.hit_rate:.0%} cached), {short(spent.tokens_out)} out"
 
 
 def short(count: float) -> str:

@@ -49,6 +49,7 @@ from ..translate.request import Target, Translation, conversation_key, translate
 from ..translate.sse import Event
 from ..translate.stream import MessageStream, Reply, ResponseFailed
 from ..translate.tools import ToolRules
+from ..usage_log import UsageLog, Use
 from .failures import Report, may_retry, ours
 from .ledger import Ledger
 from .lessons import Lessons, lesson
@@ -121,6 +122,7 @@ class Proxy:
     patience: Patience = field(default_factory=Patience)
     lessons: dict[str, Lessons] = field(default_factory=dict)  # by model
     ledger: Ledger = field(default_factory=Ledger)
+    usage_log: UsageLog | None = None
     mcp: McpTools | None = None
     typed_effort: str | None = None  # instead of the one `--effort` gave, by `/effort`
 
@@ -230,7 +232,12 @@ class Turn:
         self._asked_again = False  # after an empty answer
         self._may_break_off = not TAKES_PART_FOR_WHOLE.match(ask.user_agent)
         self._folder = Folder()
-        self._record: dict[str, Any] = {"id": self.id, "began": self.began}
+        self._record: dict[str, Any] = {
+            "id": self.id,
+            "began": self.began,
+            "session": ask.session_id,
+            "provider": proxy.provider.name,
+        }
         self._learned: list[str] = []  # refusals that made the request another
         self._marks: dict[str, float] = {}  # milliseconds since the turn began
 
@@ -282,7 +289,9 @@ class Turn:
         translation, self._sent = translated(self._ask, self._proxy, self._plan)
         self._body = orjson.dumps(self._sent)
         self._tokens = translation.estimated_tokens(len(self._body))
-        self._record |= {"tier": self._plan.choice.tier, "notes": translation.notes}
+        target = self._plan.target
+        self._record |= {"tier": self._plan.choice.tier, "model": target.model, "effort": target.effort}
+        self._record["notes"] = translation.notes
         self._mark("translated")
         reply = Reply(
             message_id=f"msg_{self.id}",
@@ -316,11 +325,17 @@ class Turn:
                 if stream.done:
                     break
             stream.finish()
-            proxy.ledger.add(proxy.provider.model(target.model), stream.usage, turn=self._with_tools)
-            self._record["usage"] = stream.usage
+            self._count(stream.usage)
             self._mark("done")
             if stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
                 await upstream.drain()
+
+    def _count(self, usage: dict[str, Any]) -> None:
+        proxy, self._record["usage"] = self._proxy, usage
+        model, provider = proxy.provider.model(self._plan.target.model), proxy.provider
+        spent = proxy.ledger.add(model, usage, turn=self._with_tools)
+        if proxy.usage_log:
+            proxy.usage_log.add(Use(time.time(), provider.name, provider.metered, model.id, spent))
 
     def _start(self) -> list[Event]:
         """The handshake, of whichever attempt is under way."""
@@ -355,9 +370,10 @@ class Turn:
 
     def _keep_trace(self, problem: BaseException | None) -> None:
         if self._proxy.traces:
-            record = {**self._record, "learned": self._learned, "milliseconds": self._marks}
             if problem and "done" not in self._marks:
-                record["error"] = error_record(problem)
+                self._mark("failed")
+                self._record["error"] = error_record(problem)
+            record = {**self._record, "learned": self._learned, "milliseconds": self._marks}
             self._proxy.traces.keep(self.id, record, {"request": self._asked, "sent": self._body}, self._folder)
 
 

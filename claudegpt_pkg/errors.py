@@ -137,6 +137,10 @@ class UpstreamFailed(ClaudegptError):
     status = 502
 
 
+class Unfinished(UpstreamFailed):
+    """The stream came to its end before the answer did."""
+
+
 class EmptyAnswer(UpstreamFailed):
     """A success with nothing in it. Asked again once by us; the client's ten times more would change nothing."""
 

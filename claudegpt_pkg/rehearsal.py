@@ -6,7 +6,8 @@
 
 It is what Claude Code would send, only small: a tool, adaptive thinking, a level of effort. The tool is never run.
 What the backend refuses on the way is learnt by the proxy as in a session, and remembered (proxy/remembered.py): so a
-probe needs no questions of its own. It declares the hosted search, which costs nothing unless it is used.
+probe needs few questions of its own. It asks for the most effort with the hosted search declared, which costs nothing
+unless it is used, and looks whether the reasoning came with what it takes to send it back; then for the least effort.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from .proxy.lessons import Lessons
 from .proxy.remembered import forget
 from .proxy.server import serving
 from .settings import HOST, PORT, TRACE, load
-from .translate import anthropic
-from .translate.message import Folder
+from .translate import anthropic, reasoning
+from .translate.message import Folder, Message
 from .translate.sse import Decoder
 
 # Not the user's port: a session may be using it. No trace: this is nobody's work.
@@ -52,8 +53,12 @@ TOOL = {
     },
 }
 PROMPT = "This is a connection test. Run `echo ready` with the Bash tool, and say nothing."
+PROMPT_FOR_WORDS = "This is a connection test. Say: ready"
 EFFORT = "low"
 MOST_TOKENS = 4096
+FEW_TOKENS = 64
+LEAST, MOST = EFFORTS[0], EFFORTS[-1]
+BELOW_LOW = ("none", "minimal")  # levels that not every model has
 
 KINDS: tuple[type[ClaudegptError], ...] = (InvalidRequest, NotLoggedIn, Forbidden, NotFound, RateLimited)
 
@@ -97,38 +102,86 @@ def distinct(provider: Provider) -> list[Tier]:
 
 def try_out(on_stage: Stage, tier: Tier) -> None:
     """A turn; for a model of which no table and no list knows what it can do, one that finds it out."""
-    unknown = on_stage.provider.model(on_stage.provider.tiers.model(tier)).efforts == EFFORTS
+    provider = on_stage.provider
+    unknown = provider.tiers.literal or provider.model(provider.tiers.model(tier)).efforts == EFFORTS
     (probe if unknown else play)(on_stage, tier)
 
 
 def probe(on_stage: Stage, tier: Tier) -> None:
-    """A turn that asks for the most effort and declares the search, so that refusals teach what there is.
+    """Turns that find out whether there is a hosted search, encrypted reasoning, and which levels of effort.
 
-    Some deployments refuse nothing and answer nothing when the search is declared.
+    Refusals teach the proxy; what is concluded here is what no refusal says. Raises like `play`.
     """
     try:
-        play(on_stage, tier, effort=EFFORTS[-1], more=(anthropic.web_search_tool(),))
-    except (InvalidRequest, UpstreamFailed):
-        play(on_stage, tier, effort=EFFORTS[-1])
-        model = choose(tier, on_stage.provider.tiers).model
-        on_stage.lessons[model] = replace(on_stage.lessons.get(model) or Lessons(), web_search=False)
+        message = play(on_stage, tier, effort=MOST, more=(anthropic.web_search_tool(),))
+    except (InvalidRequest, UpstreamFailed) as problem:
+        message = play(on_stage, tier, effort=MOST)
+        if not isinstance(problem, NoCall):
+            conclude(on_stage, tier, web_search=False)
+    if not carries_reasoning(message):
+        conclude(on_stage, tier, encrypted_reasoning=False)
+    levels = learnt(on_stage, tier).efforts
+    if levels is None or levels[0] == LEAST:
+        say_least(on_stage, tier)
+
+
+def say_least(on_stage: Stage, tier: Tier) -> None:
+    """A turn of the kind that wants no thinking, as for a session's title: at the lowest level there is."""
+    request = {
+        "model": tier,
+        "max_tokens": FEW_TOKENS,
+        "thinking": anthropic.disabled_thinking(),
+        "messages": [{"role": "user", "content": PROMPT_FOR_WORDS}],
+    }
+    try:
+        ask(on_stage, request)
+    except InvalidRequest:  # in words that say nothing
+        levels = learnt(on_stage, tier).efforts or EFFORTS
+        conclude(on_stage, tier, efforts=tuple(level for level in levels if level not in BELOW_LOW) or levels)
+        ask(on_stage, request)
+
+
+def carries_reasoning(message: Message) -> bool:
+    """Whether all reasoning in an answer can be sent back; an answer without any says nothing against it."""
+    signatures = [block.get("signature") or block.get("data") for block in message["content"]]
+    late = reasoning.gather(signatures)
+    thoughts = [item for signature in signatures if (item := reasoning.read(signature)) and not item.get("late")]
+    return all(item["encrypted_content"] or late.get(item["id"]) for item in thoughts)
+
+
+def learnt(on_stage: Stage, tier: Tier) -> Lessons:
+    return on_stage.lessons.get(choose(tier, on_stage.provider.tiers).model) or Lessons()
+
+
+def conclude(on_stage: Stage, tier: Tier, **learned: Any) -> None:
+    on_stage.lessons[choose(tier, on_stage.provider.tiers).model] = replace(learnt(on_stage, tier), **learned)
 
 
 def shortcomings(on_stage: Stage, tier: Tier) -> list[str]:
     """What was learnt that the tier's model has not, in a few words each."""
-    known = on_stage.lessons.get(choose(tier, on_stage.provider.tiers).model) or Lessons()
-    return described(known)
+    return described(learnt(on_stage, tier))
 
 
 def described(known: Lessons) -> list[str]:
     words = ["no reasoning"] * ("reasoning" in known.parameters)
     if known.efforts and not words:
-        words.append(f"efforts {', '.join(known.efforts)}")
+        words.append(f"efforts {span(known.efforts)}")
+    words += ["no encrypted reasoning"] * (not known.encrypted_reasoning)
     return words + ["no web search"] * (not known.web_search)
 
 
-def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT, more: Sequence[Mapping[str, Any]] = ()) -> None:
-    """The turn. Raises NotLoggedIn, NotFound, … as a session would tell it, UpstreamFailed when no tool is called."""
+def span(levels: tuple[str, ...]) -> str:
+    """low to max; low, high where there is a gap."""
+    first, last = EFFORTS.index(levels[0]), EFFORTS.index(levels[-1])
+    return f"{levels[0]} to {levels[-1]}" if 2 < len(levels) == last - first + 1 else ", ".join(levels)
+
+
+class NoCall(UpstreamFailed):
+    """There is an answer, and no tool is called in it."""
+
+
+def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT, more: Sequence[Mapping[str, Any]] = ()) -> Message:
+    """The turn. Raises NotLoggedIn, NotFound, … as a session would tell it, NoCall when no tool is called."""
     message = ask(
         on_stage,
         {
@@ -137,17 +190,19 @@ def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT, more: Sequence[Ma
             "thinking": anthropic.adaptive_thinking(),
             "output_config": {"effort": effort},
             "tools": [TOOL, *more],
+            "tool_choice": anthropic.any_tool_choice(),  # able is who can, not who feels like it
             "messages": [{"role": "user", "content": PROMPT}],
         },
     )
     if not any(block.get("name") == TOOL["name"] for block in message["content"]):
-        raise UpstreamFailed(
+        raise NoCall(
             f"{on_stage.provider.tiers.model(tier)} answered, but did not use the tool it was told to use.",
             "Claude Code needs a model that calls tools.",
         )
+    return message
 
 
-def ask(on_stage: Stage, request: Mapping[str, Any]) -> Mapping[str, Any]:
+def ask(on_stage: Stage, request: Mapping[str, Any]) -> Message:
     """The whole answer, streamed. Raises the error that the proxy tells, before or within the stream."""
     folder, decoder = Folder(), Decoder()
     model = on_stage.provider.tiers.model(request["model"])

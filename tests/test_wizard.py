@@ -14,6 +14,7 @@ from claudegpt_pkg import chain, install, wizard
 from claudegpt_pkg.auth import entra
 from claudegpt_pkg.auth.tokens import own_file
 from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
+from claudegpt_pkg.models import LOW_TO_MAX
 from claudegpt_pkg.proxy.lessons import Lessons
 from claudegpt_pkg.proxy.remembered import recall
 from claudegpt_pkg.questions import Choice, Judge, Nobody, anything
@@ -427,7 +428,7 @@ def refuse_search_and_effort(backend: FakeBackend) -> None:
 
 
 def searches(request: Request) -> bool:
-    return any(tool["type"] == "web_search" for tool in request.body["tools"])
+    return any(tool["type"] == "web_search" for tool in request.body.get("tools") or ())
 
 
 def test_a_deployment_that_falls_silent_over_the_search_is_not_given_it_again(azure: FakeBackend) -> None:
@@ -445,7 +446,7 @@ def test_a_new_setup_forgets_what_was_learnt(azure: FakeBackend) -> None:
     run(Person("azure", None, "key", "keep", None, None, None))
     settings = load()
     provider, _ = chain.backend(settings)
-    assert recall(settings.dirs.cache, provider) == {}
+    assert recall(settings.dirs.cache, provider) == {"big": Lessons(efforts=LOW_TO_MAX)}
 
 
 # Without a terminal.

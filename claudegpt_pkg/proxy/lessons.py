@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..models import EFFORTS
+from ..translate.request import INCLUDE_REASONING
 from .failures import LIMIT, OVER_A_MINUTE, Report, whole
 
 
@@ -28,13 +29,15 @@ class Lessons:
     web_search: bool = True
     media_in_outputs: bool = True
     phases: bool = True
+    includes: frozenset[str] = frozenset()  # values of `include` it refuses
+    encrypted_reasoning: bool = True  # its reasoning comes with what it takes to send it back
     refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob it could not read
 
 
-OPTIONAL = frozenset(
-    {"stream_options", "max_output_tokens", "temperature", "top_p", "service_tier", "prompt_cache_key", "include"}
-    | {"parallel_tool_calls", "tool_choice", "text", "reasoning", "prompt_cache_retention"}
-)
+# Of these nothing but speed and price depends: whatever is wrong with one, it is left out.
+HINTS = frozenset({"stream_options", "service_tier", "prompt_cache_key", "prompt_cache_retention"})
+SHAPING = frozenset({"max_output_tokens", "temperature", "top_p", "parallel_tool_calls", "tool_choice", "text"})
+OPTIONAL = HINTS | SHAPING | {"reasoning"}
 NAMED_PARAMETER = re.compile(
     r"(?i)(?:unsupported|unknown|unrecognized) (?:parameter|field|argument)s?:? *['\"`]?([\w.]+)"
 )
@@ -44,7 +47,14 @@ SHARES = re.compile(
     r"(?i)(\d+)(?: tokens)? (?:in|from) the (?:input )?messages\D+\d+(?: tokens)? (?:in|for) the completion"
 )
 UNSUPPORTED_VALUE = re.compile(r"(?i)unsupported value|is not supported|invalid value|not a valid|supported values")
-NOT_SUPPORTED = re.compile(r"(?i)\bnot supported with this model\b")
+NOT_SUPPORTED = re.compile(r"(?i)\bnot supported (?:with|for|by) th(?:is|e '[^']+') (?:model|deployment)\b")
+ENCRYPTED = re.compile(r"(?i)encrypted content")
+# A hosted search that the resource's owner has switched off is as good as none.
+NO_SEARCH = re.compile(
+    rf"(?i){UNSUPPORTED_VALUE.pattern}|not (?:supported|enabled|available)|unsupported|disabled|unavailable"
+)
+SEARCH = re.compile(r"(?i)web[_ -]?search")
+CHOICE = re.compile(r"(?i)\btool[_ ]choice\b")
 QUOTED = re.compile(r"['\"`](none|minimal|low|medium|high|xhigh|max)['\"`]")
 
 
@@ -60,9 +70,28 @@ def lesson(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons |
 
 
 def about_blobs(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
-    if "invalid_encrypted_content" not in report.codes and "encrypted content" not in report.message.lower():
+    if "invalid_encrypted_content" not in report.codes and not ENCRYPTED.search(report.message):
         return None
     return replace(known, refused_reasoning=known.refused_reasoning | reasoning_ids(body))
+
+
+def about_include(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
+    """Which of the values asked for; without `reasoning.encrypted_content` no reasoning can be sent back."""
+    asked: list[str] = body.get("include") or []
+    parameter = NAMED_PARAMETER.search(report.message)
+    by_name = report.param.startswith("include") or bool(parameter and parameter[1] == "include")
+    refused = [value for value in asked if value in report.message.partition("upported values")[0]]
+    if not refused and ENCRYPTED.search(report.message) and (by_name or NOT_SUPPORTED.search(report.message)):
+        refused = [INCLUDE_REASONING]
+    elif not refused and by_name:
+        refused = asked
+    if not asked or not refused:
+        return None
+    return replace(
+        known,
+        includes=known.includes | set(refused),
+        encrypted_reasoning=known.encrypted_reasoning and INCLUDE_REASONING not in refused,
+    )
 
 
 def about_what_followed(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
@@ -120,8 +149,16 @@ def about_web_search(report: Report, known: Lessons, body: Mapping[str, Any]) ->
     """ "Hosted tool 'web_search' is not supported with gpt-5.4-nano." """
     said = f"{report.param} {report.message}"
     declared = any(tool.get("type") == "web_search" for tool in body.get("tools") or ())
-    if declared and "web_search" in said and UNSUPPORTED_VALUE.search(said) and "include" not in report.param:
+    if declared and SEARCH.search(said) and NO_SEARCH.search(said):
         return replace(known, web_search=False)
+    return None
+
+
+def about_choice(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
+    """vLLM: "Only 'auto' tool_choice is supported in response API with Harmony"."""
+    said = f"{report.param} {report.message}"
+    if body.get("tool_choice", "auto") != "auto" and CHOICE.search(said) and "upported" in said:
+        return replace(known, parameters=known.parameters | {"tool_choice"})
     return None
 
 
@@ -145,13 +182,16 @@ def about_phases(report: Report, known: Lessons, body: Mapping[str, Any]) -> Les
 
 def about_parameters(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
     match = NAMED_PARAMETER.search(report.message)
-    name = (match[1] if match else report.param if NOT_SUPPORTED.search(report.message) else "").split(".")[0]
+    named = report.param.split(".")[0]
+    sure = NOT_SUPPORTED.search(report.message) or named in HINTS
+    name = match[1].split(".")[0] if match else named if sure else ""
     if name in OPTIONAL and name in body:
         return replace(known, parameters=known.parameters | {name})
     return None
 
 
 LEARNERS = (
+    about_include,
     about_blobs,
     about_what_followed,
     about_summary,
@@ -159,6 +199,7 @@ LEARNERS = (
     about_effort,
     about_tool_search,
     about_web_search,
+    about_choice,
     about_outputs,
     about_phases,
     about_parameters,

@@ -72,6 +72,8 @@ def encode(known: Lessons) -> dict[str, Any]:
         "web_search": known.web_search,
         "media_in_outputs": known.media_in_outputs,
         "phases": known.phases,
+        "includes": sorted(known.includes),
+        "encrypted_reasoning": known.encrypted_reasoning,
     }
 
 
@@ -84,4 +86,6 @@ def decode(row: Mapping[str, Any]) -> Lessons:
         web_search=row["web_search"],
         media_in_outputs=row["media_in_outputs"],
         phases=row["phases"],
+        includes=frozenset(row["includes"]),
+        encrypted_reasoning=row["encrypted_reasoning"],
     )

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import httpx
 import orjson
 
-from ..errors import ClaudegptError, EmptyAnswer, UpstreamFailed
+from ..errors import ClaudegptError, EmptyAnswer, Unfinished, UpstreamFailed
 from ..mcp import McpTools
 from ..models import Choice, Tier, choose
 from ..providers.base import Backend, Provider
@@ -157,8 +157,11 @@ class Plan:
     lessons: Lessons
 
 
-def plan(ask: Ask, proxy: Proxy) -> Plan:
-    """Decide everything that the request, the settings, the account and the lessons decide together."""
+def plan(ask: Ask, proxy: Proxy, *, search: bool = True) -> Plan:
+    """Decide everything that the request, the settings, the account and the lessons decide together.
+
+    `search`: whether the hosted search may be declared.
+    """
     request, provider, rules = ask.request, proxy.provider, proxy.rules
     choice = choose(request["model"], provider.tiers, rules.passthrough)
     model, backend = provider.model(choice.model), provider.backend
@@ -170,12 +173,13 @@ def plan(ask: Ask, proxy: Proxy) -> Plan:
         cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
         summary="auto" if known.summary else None,
         identity=Identity(model.name, model.id) if rules.identity else None,
-        tools=tool_rules(rules.tools, ask, backend=backend, known=known),
+        tools=tool_rules(rules.tools, ask, backend=backend, known=known, search=search),
         instructions=backend.instructions,
         least_output_tokens=backend.max_output_tokens,
         media_in_outputs=known.media_in_outputs,
         obfuscation_option=backend.obfuscation_option,
         cache_retention=model.cache_retention,
+        refused_includes=known.includes,
         refused_reasoning=known.refused_reasoning,
         phases=known.phases,
         keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
@@ -197,14 +201,14 @@ def effort_rules(ask: Ask, proxy: Proxy, tier: Tier | None) -> EffortRules:
     return rules
 
 
-def tool_rules(rules: ToolRules, ask: Ask, *, backend: Backend, known: Lessons) -> ToolRules:
+def tool_rules(rules: ToolRules, ask: Ask, *, backend: Backend, known: Lessons, search: bool) -> ToolRules:
     """Claude Code runs mutating calls one after another by itself: `auto` is `on` for it."""
     parallel = "on" if rules.parallel == "auto" and ask.user_agent.startswith(CLAUDE_CODE) else rules.parallel
     return replace(
         rules,
         parallel=parallel,
         tool_search=backend.tool_search and known.tool_search,
-        web_search=rules.web_search and known.web_search,
+        web_search=rules.web_search and known.web_search and search,
     )
 
 
@@ -230,6 +234,7 @@ class Turn:
         self._proxy = proxy
         self._started = False  # the client was given message_start
         self._asked_again = False  # after an empty answer
+        self._search = True  # may be declared
         self._may_break_off = not TAKES_PART_FOR_WHOLE.match(ask.user_agent)
         self._folder = Folder()
         self._record: dict[str, Any] = {
@@ -270,7 +275,9 @@ class Turn:
                 await sink.emit(self._seen(rest))
             late = time.perf_counter() - self._clock > self._proxy.patience.again
             if self._real or late or attempt >= ATTEMPTS or not self._may_retry(error):
-                raise error
+                if self._real or late or not self._may_leave_out_search(error):
+                    raise error
+                continue
             attempt += 1
             await asyncio.sleep(max(delay * random.uniform(0.5, 1.0), error.retry_after or 0))
             delay *= 2
@@ -281,15 +288,22 @@ class Turn:
             return again
         return may_retry(error)
 
+    def _may_leave_out_search(self, error: ClaudegptError) -> bool:
+        """Some deployments refuse nothing and answer nothing when the hosted search is declared."""
+        declared = self._search and self._searching and isinstance(error, EmptyAnswer | Unfinished)
+        self._search = self._search and not declared
+        return declared
+
     def _prepare(self) -> MessageStream:
         """Plan and translate; anew at each attempt, for what was learnt since the last."""
         assert self._ask is not None
         self._real = False
-        self._plan = plan(self._ask, self._proxy)
+        self._plan = plan(self._ask, self._proxy, search=self._search)
         translation, self._sent = translated(self._ask, self._proxy, self._plan)
         self._body = orjson.dumps(self._sent)
         self._tokens = translation.estimated_tokens(len(self._body))
         target = self._plan.target
+        self._searching = translation.table.web_search is not None
         self._record |= {"tier": self._plan.choice.tier, "model": target.model, "effort": target.effort}
         self._record["notes"] = translation.notes
         self._mark("translated")
@@ -325,6 +339,8 @@ class Turn:
                 if stream.done:
                     break
             stream.finish()
+            if not self._search:
+                self._remember_silence()
             self._count(stream.usage)
             self._mark("done")
             if stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
@@ -364,6 +380,12 @@ class Turn:
             learned = lesson(report, lessons[model], self._sent) or lessons[model]
         lessons[model] = learned
         return True
+
+    def _remember_silence(self) -> None:
+        """Without the search there is an answer: then it was the search."""
+        model, lessons = self._plan.choice.model, self._proxy.lessons
+        lessons[model] = replace(lessons.get(model) or Lessons(), web_search=False)
+        self._learned.append("No answer while the hosted search was declared.")
 
     def _mark(self, name: str) -> None:
         self._marks[name] = round((time.perf_counter() - self._clock) * 1000, 2)

@@ -137,6 +137,14 @@ def adaptive_thinking() -> dict[str, str]:
     return {"type": "adaptive"}
 
 
+def disabled_thinking() -> dict[str, str]:
+    return {"type": "disabled"}
+
+
+def any_tool_choice() -> dict[str, str]:
+    return {"type": "any"}
+
+
 def web_search_tool() -> dict[str, str]:
     return {"type": "web_search_20250305", "name": "web_search"}
 

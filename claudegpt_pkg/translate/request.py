@@ -23,7 +23,7 @@ from .tools import REFUSED_AT_TOP, Schema, ToolRules, ToolTable, parallel_calls,
 Request = Mapping[str, Any]
 Note = tuple[str, str]  # a field of the request, and what became of it
 
-INCLUDE = ["reasoning.encrypted_content"]
+INCLUDE_REASONING = "reasoning.encrypted_content"
 INCLUDE_SOURCES = "web_search_call.action.sources"
 BYTES_PER_TOKEN = 4  # of English and code, near enough for the estimate that opens a stream
 MEDIA_TOKENS = 1_000  # of one image or page, likewise
@@ -70,6 +70,8 @@ DROPPED = {
 }
 UNKNOWN = "dropped: not known here"
 NOTHING_SAID = "[empty message]"  # an empty input is refused
+# Else a model that is told to search makes results up.
+NO_SEARCH = "You cannot search the web here. If that is what is asked for, say so, and give no search results."
 FORMAT_IN_WORDS = "Answer with JSON alone, valid against this JSON Schema: "
 SERVICE_TIERS = {"standard_only": "default"}
 
@@ -89,6 +91,7 @@ class Target:
     media_in_outputs: bool = True
     obfuscation_option: bool = True
     cache_retention: str | None = None  # how long the upstream is asked to keep the prompt cache
+    refused_includes: frozenset[str] = frozenset()  # values of `include` that the backend does not take
     refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob the backend could not read
     phases: bool = True  # of messages, where the upstream gave them
     keeps_thinking: bool = False  # the client keeps thinking blocks that it did not ask for
@@ -131,6 +134,8 @@ def translate(request: Request, target: Target) -> Translation:
     system = instructions(request.get("system"), target.identity)
     if (schema := wanted_schema(request)) is not None and not is_object(schema):
         system = f"{system}\n\n{FORMAT_IN_WORDS}{dumps(schema)}".lstrip()
+    if table.search_left_out:
+        system = f"{system}\n\n{NO_SEARCH}".lstrip()
     body: dict[str, Any] = {"model": target.model}
     if system and target.instructions:
         body["instructions"] = system
@@ -197,8 +202,10 @@ def thinking_room(request: Request, target: Target) -> int:
 
 
 def fixed_fields(target: Target, table: ToolTable) -> dict[str, Any]:
+    wanted = [INCLUDE_REASONING, INCLUDE_SOURCES] if table.web_search else [INCLUDE_REASONING]
+    include = [value for value in wanted if value not in target.refused_includes]
     fields: dict[str, Any] = {
-        "include": [*INCLUDE, INCLUDE_SOURCES] if table.web_search else INCLUDE,
+        **({"include": include} if include else {}),
         "prompt_cache_key": target.cache_key,
         "store": False,
         "stream": True,

@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import EmptyAnswer, UpstreamFailed
+from ..errors import EmptyAnswer, Unfinished, UpstreamFailed
 from . import anthropic, reasoning
 from .arguments import ArgumentFilter, senseless_values
 from .jsontext import dumps
@@ -114,9 +114,9 @@ class MessageStream:
         return self._out
 
     def finish(self) -> None:
-        """To be called when the upstream's stream has ended. Raises UpstreamFailed if the answer has not."""
+        """To be called when the upstream's stream has ended. Raises Unfinished if the answer has not."""
         if not self.done:
-            raise UpstreamFailed("The upstream closed the connection before the answer was complete.")
+            raise Unfinished("The upstream closed the connection before the answer was complete.")
 
     def break_off(self) -> list[Event]:
         """What to say before the answer ends in an error: the end of an open text block.

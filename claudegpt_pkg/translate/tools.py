@@ -64,6 +64,7 @@ class ToolTable:
     schemas: Mapping[str, Schema] = field(default_factory=dict)  # by the client's name
     searching: bool = False  # ToolSearch is declared as the backend's own tool_search
     web_search: str | None = None  # what the client calls the hosted search
+    search_left_out: str | None = None  # likewise, where there is none
     notes: tuple[tuple[str, str], ...] = ()  # field → what became of it
 
     def for_answer(self) -> ToolTable:
@@ -110,6 +111,8 @@ def tool_table(
     declared = [declare(tool, searching) for tool in (*plain, *found) if tool["name"] not in told]
     if web_search and rules.web_search:
         declared.append(search_tool(web_search, notes))
+    elif web_search:
+        notes.append(("tools.web_search", "dropped: this model has no hosted search, and is told so"))
     known = [*plain, *found]
     return ToolTable(
         declared=declared,
@@ -118,6 +121,7 @@ def tool_table(
         schemas={tool["name"]: tool.get("input_schema") or {} for tool in known},
         searching=searching,
         web_search=web_search["name"] if web_search and rules.web_search else None,
+        search_left_out=web_search["name"] if web_search and not rules.web_search else None,
         notes=tuple(notes),
     )
 
@@ -258,6 +262,8 @@ def tool_choice(choice: Mapping[str, Any] | None, table: ToolTable) -> Any:
     if kind != "tool":
         raise InvalidRequest(f"tool_choice.type: {kind!r} is not one of auto, any, tool, none.")
     name = choice.get("name")
+    if name is not None and name == table.search_left_out:
+        return None
     if name == table.web_search and name is not None:
         # `required` alone is taken everywhere; `{"type": "web_search"}` is not (backends.md §2)
         return "required" if len(table.declared) == 1 else openai.allowed_tools_choice([openai.web_search_tool()])

@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any
 
 from .answers import Answer, Bytes, HttpError, Reply, answer, new_id, sse
+from .deployment import Deployment
 from .memory import Memory
 from .rules import Kind, accept
 from .shape import Refused
@@ -127,17 +128,20 @@ class FakeBackend:
         credentials: Iterable[str] = ("test-key",),
         account_id: str = "test-account",
         window: int | None = None,
-        deployments: Mapping[str, str] | None = None,
+        deployments: Mapping[str, str | Deployment] | None = None,
     ):
-        """`window`: tokens a prompt may have. `deployments`: on azure, each deployment's name and its model."""
+        """`window`: tokens a prompt may have. `deployments`: on azure, each one's name, and its model or what it is."""
         self.kind = kind
         self.credentials = set(credentials)
         self.account_id = account_id
         self.window = window
-        self.deployments = dict(deployments or {})
+        self.deployments = {
+            name: Deployment(what) if isinstance(what, str) else what for name, what in (deployments or {}).items()
+        }
         self.memory = Memory()
         self.requests: list[Request] = []  # POST …/responses that the script answered
         self.side: list[Request] = []  # POST …/responses that a route answered
+        self.lacked: list[Request] = []  # POST …/responses for something that the deployment has not
         self.others: list[Request] = []  # everything else
         self.faults: list[str] = []
         self.pages = {where: HttpError(200, body) for where, body in PAGES[kind].items()}  # by method and path
@@ -256,10 +260,16 @@ class FakeBackend:
 
     def _responses(self, request: Request) -> Reply:
         request.body = _parse(request.raw)
+        deployment = self.deployments.get(str(request.body.get("model")))
+        if deployment and (lacking := deployment.lacking(request.body)):
+            self.lacked.append(request)
+            return lacking
         reply = self._choose(request)
-        self._judge(request)
+        self._judge(request, deployment)
         if callable(reply):
             reply = reply(request)
+        if deployment:
+            reply = deployment.render(reply)
         if isinstance(reply, Answer):
             self.memory.issue([item.done for item in reply.items])
         return reply
@@ -278,11 +288,11 @@ class FakeBackend:
         self.faults.append(f"the script has no answer for request {len(self.requests)}: {_last_words(request)}")
         return HttpError(400, {"error": {"message": "The script is at its end.", "type": "test", "code": None}})
 
-    def _judge(self, request: Request) -> None:
+    def _judge(self, request: Request, deployment: Deployment | None) -> None:
         body = request.body
-        if self.kind == "azure" and self.deployments and body.get("model") not in self.deployments:
+        if self.deployments and not deployment:
             raise Refused("The API deployment for this resource does not exist.", code="DeploymentNotFound", status=404)
-        accept(self.kind, {**body, "model": self.deployments.get(str(body.get("model")), body.get("model"))})
+        accept(self.kind, {**body, "model": deployment.model} if deployment else body)
         self.memory.recognise(body["input"] if isinstance(body["input"], list) else [])
         if self.kind == "chatgpt" and request.headers.get("session-id") != body.get("prompt_cache_key"):
             raise Refused("The session-id header is not the prompt_cache_key.", bare=True)

@@ -157,9 +157,14 @@ def _limits(body: Body) -> None:
         )
 
 
+def levels_of(model: str) -> tuple[str, ...] | None:
+    """The levels of effort of a model; None for one nobody knows."""
+    return next((levels for start, levels in EFFORTS if model.startswith(start)), None)
+
+
 def _effort(body: Body) -> None:
     model, effort = body["model"], (body.get("reasoning") or {}).get("effort")
-    levels = next((levels for start, levels in EFFORTS if model.startswith(start)), None)
+    levels = levels_of(model)
     if effort and levels and effort not in levels:
         supported = ", ".join(f"'{level}'" for level in levels[:-1]) + f", and '{levels[-1]}'"
         raise Refused(

@@ -9,6 +9,8 @@ import pytest
 from claudegpt_pkg.models import EFFORTS
 from claudegpt_pkg.proxy.failures import Report
 from claudegpt_pkg.proxy.lessons import OPTIONAL, Lessons, lesson
+from claudegpt_pkg.translate.request import INCLUDE_REASONING as ENCRYPTED
+from claudegpt_pkg.translate.request import INCLUDE_SOURCES as SOURCES
 
 BODY: dict[str, Any] = {
     "model": "gpt-6.1-sol",
@@ -18,6 +20,7 @@ BODY: dict[str, Any] = {
     "service_tier": "priority",
     "max_output_tokens": 64_000,
     "prompt_cache_key": "key",
+    "prompt_cache_retention": "24h",
     "store": False,
     "stream": True,
     "input": [
@@ -78,6 +81,61 @@ def test_reasoning_that_has_lost_what_it_led_to_is_left_out(name: str, left_out:
     assert lesson(Report(400, message=words), Lessons(), body) == Lessons(refused_reasoning=frozenset(left_out))
 
 
+@pytest.mark.parametrize(
+    ("words", "param", "refused", "encrypted"),
+    [
+        ("Encrypted content is not supported with this model.", "include", {ENCRYPTED}, False),
+        ("Encrypted content is not supported with this model.", "", {ENCRYPTED}, False),
+        (f"Invalid value: '{SOURCES}'. Supported values are: '{ENCRYPTED}'.", "include[1]", {SOURCES}, True),
+        (f"Invalid value: '{SOURCES}'. Supported values are: '{ENCRYPTED}'.", "", {SOURCES}, True),
+        ("Unknown parameter: 'include'.", "", {ENCRYPTED, SOURCES}, False),
+        ("No.", "include", {ENCRYPTED, SOURCES}, False),
+    ],
+)
+def test_what_cannot_be_included_is_left_out_by_its_name(
+    words: str, param: str, refused: set[str], encrypted: bool
+) -> None:
+    body = {**BODY, "include": [ENCRYPTED, SOURCES]}
+    known = lesson(Report(400, message=words, param=param), Lessons(), body)
+    assert known == Lessons(includes=frozenset(refused), encrypted_reasoning=encrypted)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Hosted tool 'web_search' is not supported with gpt-5.4-nano.",
+        "The web_search tool is disabled for this resource.",
+        "Web search is not enabled for this subscription.",
+        "The following tools are not available in this region: web_search.",
+    ],
+)
+def test_a_search_that_is_not_there_is_not_declared(words: str) -> None:
+    body = {**BODY, "tools": [{"type": "web_search"}]}
+    assert lesson(Report(400, message=words), Lessons(), body) == Lessons(web_search=False)
+    assert learnt(words) is None, "it was not declared"
+
+
+def test_a_search_that_is_there_but_was_asked_for_wrongly_stays() -> None:
+    body = {**BODY, "tools": [{"type": "web_search"}]}
+    words = "web_search: filters.allowed_domains has more than 20 domains."
+    assert lesson(Report(400, message=words), Lessons(), body) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "param"),
+    [
+        ("Only 'auto' tool_choice is supported in response API with Harmony", ""),
+        ("Invalid value: 'required'. Supported values are: 'none' and 'auto'.", "tool_choice"),
+        ("Unsupported parameter: tool_choice", ""),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_left_to_the_model(words: str, param: str) -> None:
+    without = Lessons(parameters=frozenset({"tool_choice"}))
+    report = Report(400, message=words, param=param)
+    assert lesson(report, Lessons(), {**BODY, "tool_choice": "required"}) == without
+    assert lesson(report, Lessons(), BODY) is None
+
+
 def test_tool_search_and_lists_as_outputs_are_left_out() -> None:
     assert learnt("Invalid value: 'tool_search'.", param="tools[3].type") == Lessons(tool_search=False)
     assert learnt("Invalid type for 'input[2].output': expected a string.") == Lessons(media_in_outputs=False)
@@ -98,7 +156,7 @@ def test_phases_that_are_refused_are_left_out() -> None:
         ("Unknown parameter: 'stream_options.include_obfuscation'.", "", "stream_options"),
         ("Unsupported parameter: 'service_tier' is not supported with this model.", "service_tier", "service_tier"),
         ("Unrecognized field 'prompt_cache_key'", "", "prompt_cache_key"),
-        ("Encrypted content is not supported with this model.", "include", "include"),
+        ("Invalid value: '24h'.", "prompt_cache_retention", "prompt_cache_retention"),
         (
             "max_tokens is too large: 64000. This model supports at most 16384 completion tokens.",
             "",

@@ -32,6 +32,8 @@ LEARNT = Lessons(
     tool_search=False,
     web_search=False,
     media_in_outputs=False,
+    includes=frozenset({"reasoning.encrypted_content"}),
+    encrypted_reasoning=False,
     phases=False,
 )
 

@@ -1,0 +1,146 @@
+"""A session over a deployment that lacks something, and nobody has said so: found out, done without, remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.proxy.lessons import Lessons
+from claudegpt_pkg.translate.request import NO_SEARCH
+from tests import grammar
+from tests.fakes.answers import Bytes, answer, call, reasoning
+from tests.fakes.backend import FakeBackend
+from tests.fakes.deployment import Deployment
+from tests.proxy.served import Served, ask, served
+
+NAME = "mine"  # says nothing about the model
+THINKING: dict[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
+TOOLS = [{"name": "Bash", "description": "Run it", "input_schema": {"type": "object", "properties": {}}}]
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
+DISABLED = {"thinking": {"type": "disabled"}}
+FORCED = {"type": "tool", "name": "web_search"}
+
+
+@contextmanager
+def deployed(deployment: Deployment, folder: Path) -> Iterator[tuple[FakeBackend, Served]]:
+    with (
+        FakeBackend("azure", deployments={NAME: deployment}) as backend,
+        served(backend, folder, CLAUDEGPT_OPENAI_OPUS=NAME) as proxy,
+    ):
+        yield backend, proxy
+        backend.check()
+
+
+def learnt(proxy: Served) -> Lessons:
+    return replace(proxy.proxy.lessons.get(NAME) or Lessons(), refused_reasoning=frozenset())
+
+
+# The hosted search.
+
+
+@pytest.mark.parametrize(("search", "asked"), [("refused", 1), ("silent", 2), ("no event", 4)])
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_deployment_without_the_search_is_asked_without_it_from_then_on(
+    tmp_path: Path, search: Any, asked: int, stream: bool
+) -> None:
+    with deployed(Deployment(search=search), tmp_path) as (backend, proxy):
+        for words in ("Not here.", "Still not."):
+            backend.script(answer(words))
+            body = ask("Perform a web search", tools=[SEARCH], tool_choice=FORCED, stream=stream)
+            said = grammar.text_of(proxy.events(body)) if stream else proxy.message(body)["content"][0]["text"]
+            assert said == words
+        assert len(backend.lacked) == asked and learnt(proxy) == Lessons(web_search=False)
+        assert not any("tools" in request.body or "tool_choice" in request.body for request in backend.requests)
+
+
+def test_a_model_that_cannot_search_is_told_so_lest_it_makes_results_up(tmp_path: Path) -> None:
+    with deployed(Deployment(search="refused"), tmp_path) as (backend, proxy):
+        backend.script(answer("I cannot."))
+        proxy.events(ask(tools=[SEARCH, *TOOLS], system="You search.", tool_choice=FORCED))
+        (request,) = backend.requests
+        assert NO_SEARCH not in backend.lacked[0].body["instructions"]
+        assert request.body["instructions"] == f"You search.\n\n{NO_SEARCH}"
+        assert "tool_choice" not in request.body and [tool["name"] for tool in request.body["tools"]] == ["Bash"]
+
+
+@pytest.mark.parametrize("silence", [answer(), Bytes(())])
+def test_silence_without_the_search_too_is_no_lesson(tmp_path: Path, silence: Any) -> None:
+    with deployed(Deployment(), tmp_path) as (backend, proxy):
+        backend.route(lambda _: True, silence)
+        response, _ = proxy.error(ask(tools=[SEARCH]))
+        assert response.status_code == 502 and learnt(proxy) == Lessons()
+        searching = ["tools" in request.body for request in backend.side]
+        assert searching == [True] * (len(searching) - 1) + [False]
+
+
+def test_silence_where_no_search_was_declared_has_nothing_to_go_without(tmp_path: Path) -> None:
+    with deployed(Deployment(), tmp_path) as (backend, proxy):
+        backend.script(answer(), answer())
+        proxy.error(ask(tools=TOOLS))
+        assert learnt(proxy) == Lessons()
+
+
+def test_an_answer_that_broke_off_after_it_began_is_not_asked_for_without_the_search(tmp_path: Path) -> None:
+    with deployed(Deployment(), tmp_path) as (backend, proxy):
+        backend.script(answer("one two three four", cut_after=6, pace=0.01))
+        assert proxy.streamed_error(ask(tools=[SEARCH]))
+        assert learnt(proxy) == Lessons()
+
+
+# Encrypted reasoning.
+
+
+@pytest.mark.parametrize(
+    ("blob", "lacking", "replayed"), [("completed", 0, 1), ("done", 0, 1), ("refused", 1, 0), ("none", 0, 0)]
+)
+def test_a_conversation_goes_on_wherever_the_reasoning_stands_if_anywhere(
+    tmp_path: Path, blob: Any, lacking: int, replayed: int
+) -> None:
+    with deployed(Deployment(blob=blob), tmp_path) as (backend, proxy):
+        backend.script(answer(reasoning("Hm."), call("Bash")), answer(reasoning("So."), "Done."), answer("Bye."))
+        messages: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
+        first = grammar.folded(proxy.events(ask(tools=TOOLS, messages=messages, **THINKING)))
+        result = {"type": "tool_result", "tool_use_id": first[1]["id"], "content": "done"}
+        messages += [{"role": "assistant", "content": first}, {"role": "user", "content": [result]}]
+        second = grammar.folded(proxy.events(ask(tools=TOOLS, messages=messages, **THINKING)))
+        messages += [{"role": "assistant", "content": second}, {"role": "user", "content": "bye"}]
+        assert grammar.text_of(proxy.events(ask(tools=TOOLS, messages=messages, **THINKING))) == "Bye."
+        assert [len(request.of_type("reasoning")) for request in backend.requests] == [0, replayed, 2 * replayed]
+        assert len(backend.lacked) == lacking
+        assert learnt(proxy).encrypted_reasoning is (blob != "refused")
+        assert ["include" in request.body for request in backend.requests] == [blob != "refused"] * 3
+
+
+# Effort.
+
+
+@pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize(("fields", "nearest"), [(DISABLED, "low"), ({"output_config": {"effort": "max"}}, "high")])
+def test_a_level_that_is_not_there_gives_way_to_the_nearest(
+    tmp_path: Path, tells: bool, fields: dict[str, Any], nearest: str
+) -> None:
+    with deployed(Deployment(efforts=("low", "medium", "high"), tells_levels=tells), tmp_path) as (backend, proxy):
+        backend.script(answer("Yes."), answer("Yes."))
+        for _ in range(2):
+            proxy.events(ask(**fields))
+        assert [request.body["reasoning"]["effort"] for request in backend.requests] == [nearest] * 2
+        assert len(backend.lacked) == (1 if tells else 2)
+
+
+# The prompt cache.
+
+
+def test_a_deployment_named_like_another_model_is_not_asked_to_keep_its_cache_again(tmp_path: Path) -> None:
+    with FakeBackend("azure", deployments={"gpt-5.4": Deployment("gpt-6-sol")}) as backend:
+        with served(backend, tmp_path, CLAUDEGPT_OPENAI_OPUS="gpt-5.4") as proxy:
+            backend.script(answer("One."), answer("Two."))
+            for _ in range(2):
+                proxy.events(ask(**THINKING))
+        assert len(backend.lacked) == 1
+        assert not any("prompt_cache_retention" in request.body for request in backend.requests)
+        backend.check()

@@ -43,7 +43,9 @@ def hold(text: str) -> None:
 def without_secrets(words: str) -> str:
     """A few of somebody else's words, without any secret and any piece of one."""
     for secret in tuple(_held):
-        words = _without(secret, words.replace(secret, MASK))
+        words = words.replace(secret, MASK)
+    for secret in tuple(_held):
+        words = _without_pieces(secret, words)
     return words
 
 
@@ -54,7 +56,7 @@ def without_whole_secrets(data: bytes) -> bytes:
     return data
 
 
-def _without(secret: str, words: str) -> str:
+def _without_pieces(secret: str, words: str) -> str:
     kept: list[str] = []
     at = 0
     while at < len(words):

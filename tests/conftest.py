@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.backend import FakeBackend
+from tests.planted import (  # noqa: F401
+    capsys,
+    pytest_runtest_logreport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
 from tests.real import clients
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SYSTEMROOT", clients.CACHE_VARIABLE)

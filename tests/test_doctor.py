@@ -156,6 +156,8 @@ def test_a_secret_that_others_can_read_is_found(machine: Path) -> None:
     assert one("secrets").text.splitlines() == [f"{config} is yours alone", f"{login} is yours alone"]
     config.chmod(0o644)
     assert not one("secrets").right and one("secrets").advice == f"Run `chmod 600 {config}`."
+    config.chmod(0o600)
+    assert one("secrets").right
 
 
 def test_a_file_without_secrets_may_be_read_by_all(machine: Path) -> None:

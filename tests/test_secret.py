@@ -43,6 +43,12 @@ def test_a_secret_and_each_longer_piece_of_it_is_left_out(said: str, passed_on: 
     assert without_secrets(said) == passed_on
 
 
+def test_secrets_that_share_a_piece_hide_each_other_whole() -> None:
+    hold("shared-piece-1")
+    hold("an-shared-piece-2")
+    assert without_secrets("an-shared-piece-2, shared-piece-1") == "***, ***"
+
+
 def test_what_is_too_short_to_be_one_is_no_secret() -> None:
     assert Secret("ollama").reveal() == "ollama"
     assert without_secrets("The model ollama/x is unknown.") == "The model ollama/x is unknown."

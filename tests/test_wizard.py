@@ -254,10 +254,10 @@ def test_codex_login_is_run_for_the_user_who_wants_it(
     machine: Path, plan: FakeBackend, login_server: FakeLogin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = plan_login(login_server, plan)
-    write(machine / "login.json", document)
+    write(machine / "elsewhere" / "auth.json", document)
     program = machine / "bin" / "codex"
     program.parent.mkdir()
-    program.write_text('#!/bin/sh\n[ "$1" = login ] && cp "$HOME/login.json" "$HOME/.codex/auth.json"\n')
+    program.write_text('#!/bin/sh\n[ "$1" = login ] && cp "$HOME/elsewhere/auth.json" "$HOME/.codex/auth.json"\n')
     program.chmod(0o755)
     (machine / ".codex").mkdir()
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")

@@ -40,11 +40,11 @@ AUTHORIZE_FIELDS = {
 }
 
 
-def jwt(claims: Mapping[str, Any]) -> str:
+def jwt(claims: Mapping[str, Any], signature: str = "planted-token") -> str:
     def part(value: Mapping[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
-    return f"{part({'alg': 'RS256', 'typ': 'JWT'})}.{part(claims)}.c2lnbmF0dXJl"
+    return f"{part({'alg': 'RS256', 'typ': 'JWT'})}.{part(claims)}.{signature}"
 
 
 @dataclass(frozen=True)
@@ -217,14 +217,14 @@ class FakeLogin:
         now = int(self.clock())  # whole seconds: the Codex CLI reads no others
         auth = {"chatgpt_account_id": self.account, "chatgpt_plan_type": self.plan}
         about = {"https://api.openai.com/auth": auth, "iat": now, "exp": now + self.lifetime}
-        access = jwt({**about, "jti": secrets.token_hex(8)})
+        access = jwt({**about, "jti": secrets.token_hex(8)}, "planted-access-token")
         login.access[access] = now + self.lifetime
-        given = {"access_token": access, "id_token": jwt({**about, "email": "ann@example.com"})}
+        given = {"access_token": access, "id_token": jwt({**about, "email": "ann@example.com"}, "planted-id-token")}
         if login.refresh and not self.rotates:
             return given
         if login.refresh:
             login.spent.add(login.refresh)
-        login.refresh = f"rt-{secrets.token_hex(12)}"
+        login.refresh = f"rt-planted-{secrets.token_hex(12)}"
         return {**given, "refresh_token": login.refresh}
 
     def _revoke(self, headers: Mapping[str, str], body: bytes) -> Answer:

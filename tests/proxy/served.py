@@ -27,10 +27,10 @@ from claudegpt_pkg.proxy.app import create_app
 from claudegpt_pkg.proxy.server import bind, serving
 from claudegpt_pkg.proxy.turn import Patience, Proxy
 from claudegpt_pkg.settings import Secret, Settings, load
-from tests import grammar
+from tests import grammar, planted
 from tests.fakes.backend import DEADLINE, FakeBackend
 
-TOKEN = "the-token-of-the-local-door"
+TOKEN = planted.DOOR
 KEY = "test-key"  # what the strict backend takes
 QUICK = Patience(hold=60, ping=60, retry=0.01)  # nothing but real events, and no time lost between attempts
 Body = dict[str, Any]

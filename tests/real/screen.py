@@ -27,6 +27,8 @@ from typing import Any
 
 import pyte
 
+from tests import planted
+
 TIMEOUT = 30.0  # seconds
 # The shell's prompt says how many commands it has had, and `$?`.
 PS1 = r"shell:\#:$?> "
@@ -74,6 +76,7 @@ class Screen:
         self._reader.join(TIMEOUT)
         os.close(self._master)  # hangs up, as closing a terminal's window does
         self._program.wait(TIMEOUT)
+        planted.look_at(self._written, "the terminal")
 
     @property
     def text(self) -> str:

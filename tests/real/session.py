@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import grammar
+from tests import grammar, planted
 from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.clients import binary
 from tests.real.screen import ENTER, PS1, Screen
@@ -61,17 +61,20 @@ class Session:
         self.home = folder / "home"
         self.work = folder / "work"
         self.taps = folder / "taps"
-        for path in (self.home, self.work, self.taps):
+        self.tmp = folder / "tmp"
+        for path in (self.home, self.work, self.taps, self.tmp):
             path.mkdir()
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
+            "TMPDIR": str(self.tmp),
             "PYTHONPATH": str(ROOT),
             "TAP_FOLDER": str(self.taps),
             "CLAUDEGPT_HOME": str(self.home / "claudegpt"),
             "CLAUDEGPT_CLAUDE_BIN": str(binary(version)),
+            "CLAUDEGPT_TOKEN": planted.DOOR,
             "CLAUDEGPT_PROVIDER": "openai",
             "OPENAI_API_KEY": "test-key",
             "OPENAI_BASE_URL": backend.url,
@@ -117,6 +120,7 @@ class Session:
             timeout=timeout,
             check=False,
         )
+        planted.look_at(done.stdout + done.stderr, f"what {words} printed")
         return Ran(done.stdout, done.stderr, done.returncode)
 
     def terminal(self, *, columns: int = 120, lines: int = 40) -> Screen:

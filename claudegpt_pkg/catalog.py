@@ -33,8 +33,13 @@ TIMEOUT = 15.0
 GLANCE = 2.0  # seconds that a session's start may lose to a server never asked before
 DIRECT = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}  # never through an HTTP proxy
 FRESH = 6 * 3600.0  # seconds for which a list needs no second look
-# What an OpenAI key can reach is mostly not for us: other kinds of model, and dated copies of the same.
-CONVERSES = re.compile(r"gpt-([5-9]|\d\d)(\.\d+)?(-(?!.*(audio|image|realtime|search|transcribe|tts|\d{4}))[a-z-]+)?")
+# What an OpenAI key can reach is mostly not for choosing: other kinds of model, which no list tells apart but by name,
+# models of years ago, and dated copies of the same.
+OTHER_KINDS = re.compile(
+    r"(?i)embed|minilm|\bbge-|rerank|moderation|whisper|transcribe|\btts\b|audio|realtime|voice|dall-e|image|sora"
+    r"|\bsearch\b|research|computer-use"
+)
+OUTDATED = re.compile(r"(chat)?gpt-[34]|o\d\b|codex-mini|(davinci|babbage)-\d+|(gpt|chat)-.*-\d{4}(-\d\d-\d\d)?$")
 ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 VERSION = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
 
@@ -217,10 +222,15 @@ def read_entry(row: dict[str, Any], provider: Provider) -> Entry | None:
     )
     if "slug" not in row:
         major, minor = version(name)
-        return Entry(model, bool(CONVERSES.fullmatch(name)), (-major, -minor, len(name) if major else 0))
+        return Entry(model, converses(name), (-major, -minor, len(name) if major else 0))
     priority = row.get("priority")
     offered = row.get("visibility", "list") == "list"
     return Entry(model, offered, (float(priority) if isinstance(priority, (int, float)) else float("inf"), 0, 0))
+
+
+def converses(name: str) -> bool:
+    """Whether a model is one to choose from; by its name any can be used."""
+    return not OTHER_KINDS.search(name) and not OUTDATED.match(name)
 
 
 def efforts_in(levels: list[Any]) -> tuple[str, ...]:

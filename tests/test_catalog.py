@@ -106,19 +106,45 @@ def test_an_entry_that_is_none_is_passed_over(tmp_path: Path, row: Any) -> None:
     assert ids(ask(Server({"models": [row, entry("gpt-6-sol")]}), tmp_path).offered) == ["gpt-6-sol"]
 
 
+OF_A_KEY = ["gpt-6.1-sol", "gpt-6.1-sol-pro", "gpt-6-luna", "gpt-5.4", "gpt-5.4-mini", "gpt-5.3-codex"]
+OF_OTHER_KINDS = [
+    "text-embedding-4", "text-embedding-ada-002", "gpt-6-embedding", "gpt-4o-audio-preview", "gpt-audio-1.5",
+    "gpt-realtime-2", "whisper-2", "gpt-5-search-api", "gpt-5.4-transcribe", "tts-1-hd", "gpt-5o-mini-tts", "dall-e-3",
+    "gpt-image-2", "chatgpt-image-latest", "sora-2-pro", "omni-moderation-latest", "computer-use-preview",
+    "o4-mini-deep-research",
+]  # fmt: skip
+OF_YEARS_AGO = ["gpt-5.4-2026-03-01", "o3", "o1-pro", "gpt-4.1", "gpt-4o", "gpt-3.5-turbo-1106", "davinci-002"]
+
+
 def test_of_an_openai_keys_list_the_models_that_converse_are_offered_newest_first(tmp_path: Path) -> None:
-    names = [
-        "text-embedding-4", "gpt-4o-audio-preview", "gpt-5.4", "gpt-5.4-2026-03-01", "gpt-6.1-sol", "gpt-realtime",
-        "gpt-5.4-mini", "gpt-6-luna", "whisper-2", "gpt-5-search-api", "gpt-6.1-sol-pro", "o3", "gpt-4.1",
-    ]  # fmt: skip
+    names = sorted([*OF_A_KEY, *OF_OTHER_KINDS, *OF_YEARS_AGO])
     found = ask(Server({"object": "list", "data": [{"id": name, "object": "model"} for name in names]}), tmp_path)
-    assert ids(found.offered) == ["gpt-6.1-sol", "gpt-6.1-sol-pro", "gpt-6-luna", "gpt-5.4", "gpt-5.4-mini"]
-    assert set(ids(found.hidden)) == set(names) - set(ids(found.offered))
+    assert ids(found.offered) == OF_A_KEY
+    assert set(ids(found.hidden)) == {*OF_OTHER_KINDS, *OF_YEARS_AGO}
 
 
-def test_a_local_servers_models_are_all_offered(tmp_path: Path) -> None:
-    found = ask(Server({"data": [{"id": "qwen3:32b"}, {"id": "llama4"}]}), tmp_path)
-    assert ids(found.offered) == ["qwen3:32b", "llama4"] and not found.hidden
+def test_a_family_nobody_has_heard_of_is_offered_behind_those_we_know(tmp_path: Path) -> None:
+    found = ask(Server({"data": [{"id": "aurora-1"}, {"id": "gpt-6.1-sol"}]}), tmp_path)
+    assert ids(found.offered) == ["gpt-6.1-sol", "aurora-1"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "offered"),
+    [
+        (["qwen3:32b", "llama4", "nomic-embed-text:latest", "bge-m3"], ["qwen3:32b", "llama4"]),
+        (["gpt-oss:20b", "qwen3-coder:30b", "llama3.2-vision"], ["gpt-oss:20b", "qwen3-coder:30b", "llama3.2-vision"]),
+        (["gpt-4.1", "o3"], ["gpt-4.1", "o3"]),  # a gateway that has nothing else
+        (
+            ["openai/gpt-6.1-sol", "anthropic/claude-x", "gpt-5.5"],
+            ["gpt-5.5", "openai/gpt-6.1-sol", "anthropic/claude-x"],
+        ),
+        (["text-embedding-3-small"], ["text-embedding-3-small"]),
+    ],
+)
+def test_a_server_of_the_users_own_offers_all_that_converse(
+    tmp_path: Path, listed: list[str], offered: list[str]
+) -> None:
+    assert ids(ask(Server({"data": [{"id": name} for name in listed]}), tmp_path).offered) == offered
 
 
 def test_the_list_is_saved_for_the_next_start(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ class CountTokens:
 
 
 class Models:
-    """GET /v1/models and /v1/models/{id}, in Anthropic's shape: the tiers' models, then the account's others.
+    """GET /v1/models and /v1/models/{id}, in Anthropic's shape: the tiers' models, then what else the account offers.
 
     Claude Code asks for what to list in /model besides the tiers, and takes only names that begin with `claude`.
     """
@@ -189,7 +189,7 @@ class Models:
         if request.headers.get("user-agent", "").startswith(DISCOVERY):
             others = [model for model in provider.offered if model not in tiers]
             return JSONResponse(anthropic.model_list([self._info(LISTED + model, model) for model in others]))
-        ids = dict.fromkeys([*tiers, *provider.models])
+        ids = dict.fromkeys([*tiers, *(provider.offered or provider.models)])
         return JSONResponse(anthropic.model_list([self._info(model_id, model_id) for model_id in ids]))
 
     async def one(self, request: Request) -> Response:

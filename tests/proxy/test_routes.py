@@ -18,6 +18,7 @@ from anthropic.types import ModelInfo
 from anthropic.types.message_tokens_count import MessageTokensCount
 from starlette.requests import Request
 
+from claudegpt_pkg.catalog import refresh_now
 from claudegpt_pkg.errors import RequestTooLarge
 from claudegpt_pkg.providers.openai import openai
 from claudegpt_pkg.proxy.routes import read_body
@@ -371,6 +372,19 @@ def test_the_models_are_listed_as_the_sdk_reads_them(proxy: Served) -> None:
     page = proxy.client.get("/v1/models?limit=1000").json()
     assert page.keys() == {"data", "has_more", "first_id", "last_id"} and page["has_more"] is False
     assert (page["first_id"], page["last_id"]) == ("gpt-6.1-sol", "gpt-6-luna")
+
+
+def test_what_cannot_converse_is_listed_nowhere(backend: FakeBackend, tmp_path: Path) -> None:
+    settings = settings_for(backend.url, tmp_path)
+    with httpx.Client() as client:  # the strict backend's list has an embedding model
+        refresh_now(client, openai(settings), settings.dirs.cache)
+    with served(backend, tmp_path, provider=openai(settings)) as proxy:
+        for agent in ("claude-code/2.1.330", "python"):
+            page = proxy.client.get("/v1/models?limit=1000", headers={"user-agent": agent}).json()
+            assert "gpt-5.5" in str(page) and "embedding" not in str(page)
+        backend.script(answer("As you like."))
+        proxy.events(ask("hi", model="text-embedding-3-small"))
+    assert backend.requests[0].body["model"] == "text-embedding-3-small", "but by its name any can be asked"
 
 
 def test_claude_code_is_told_what_to_list_besides_the_tiers(backend: FakeBackend, tmp_path: Path) -> None:

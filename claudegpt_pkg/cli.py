@@ -55,14 +55,39 @@ def run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # our reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it flushes at its end
+        give_up_stdout()
         return 1
-    except Exception as problem:  # the one boundary: no traceback for the user
-        if os.environ.get("CLAUDEGPT_DEBUG"):
-            raise
-        console.complain(f"A bug of ours: {type(problem).__name__}: {problem} (CLAUDEGPT_DEBUG=1 shows where)")
+    except OSError as problem:
+        if not stdout_fails():
+            return own_fault(problem)
+        give_up_stdout()
+        console.complain(f"The output cannot be written: {problem.strerror}.")
         return 1
 
+    except Exception as problem:  # the one boundary: no traceback for the user
+        return own_fault(problem)
+
+
+def own_fault(problem: Exception) -> int:
+    """To be called while it is handled. Raises it where the user wants to see all of it."""
+    if os.environ.get("CLAUDEGPT_DEBUG"):
+        raise
+    console.complain(f"A bug of ours: {type(problem).__name__}: {problem} (CLAUDEGPT_DEBUG=1 shows where)")
+    return 1
+
+
+def stdout_fails() -> bool:
+    """Whether what was written there cannot leave: a disk that is full, a terminal that is gone."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def give_up_stdout() -> None:
+    """Or Python complains, and takes another exit status, when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 def dispatch(words: Sequence[str]) -> int:
     line = separate(words)

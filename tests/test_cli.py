@@ -235,6 +235,23 @@ def test_a_bug_is_one_line_unless_the_user_wants_to_see_it(monkeypatch: pytest.M
         run([])
 
 
+@pytest.mark.parametrize("words", [["config"], ["config", "path"], ["--help"], ["--version"]])
+def test_a_result_that_finds_no_room_is_said_to(words: list[str]) -> None:
+    command = [sys.executable, "-m", "claudegpt_pkg", *words]
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    assert (ran.returncode, ran.stderr) == (1, "claudegpt: The output cannot be written: No space left on device.\n")
+
+
+def test_an_os_error_from_elsewhere_is_a_bug(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    def fail(words: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cli, "dispatch", fail)
+    assert run([]) == 1
+    assert "A bug of ours: OSError" in said()[1]
+
+
 # Help and version.
 
 

@@ -63,8 +63,7 @@ def run(words: Sequence[str]) -> int:
         give_up_stdout()
         console.complain(f"The output cannot be written: {problem.strerror}.")
         return 1
-
-    except Exception as problem:  # the one boundary: no traceback for the user
+    except Exception as problem:  # noqa: BLE001  the one boundary: no traceback for the user
         return own_fault(problem)
 
 
@@ -88,6 +87,7 @@ def stdout_fails() -> bool:
 def give_up_stdout() -> None:
     """Or Python complains, and takes another exit status, when it flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
 
 def dispatch(words: Sequence[str]) -> int:
     line = separate(words)

@@ -112,7 +112,7 @@ def wait(
             return said
         failures = 0
         code = replace(code, interval=code.interval + said.slower)
-    raise NotLoggedIn(REFUSED["deviceauth_expired_token"], "Run the login again.")
+    raise NotLoggedIn(REFUSED["deviceauth_expired_token"], oauth.AGAIN)
 
 
 def verdict(answer: httpx.Response) -> Approval | Pending:
@@ -120,13 +120,13 @@ def verdict(answer: httpx.Response) -> Approval | Pending:
     body = oauth.read_object(answer.content)
     error = oauth.error_code(body or {})
     if error in REFUSED:
-        raise NotLoggedIn(REFUSED[error], "Run the login again.")
+        raise NotLoggedIn(REFUSED[error], oauth.AGAIN)
     if error == "slow_down" or answer.status_code == 429:
         return Pending(SLOWER)
     if answer.status_code in (403, 404) and "html" not in answer.headers.get("content-type", ""):
         return Pending()
     if answer.status_code != 200 or body is None:
-        raise oauth.refusal(answer.status_code, answer.content, sent="The code")
+        raise oauth.refusal(answer.status_code, answer.content, sent="The code", hint=oauth.AGAIN)
     code, verifier = oauth.secret_in(body, "authorization_code"), oauth.secret_in(body, "code_verifier")
     if not code or not verifier:
         raise UpstreamFailed("The login server answered without a code.", oauth.LATER)

@@ -42,6 +42,7 @@ def login(
     """
     server = LoginServer(settings[AUTH_URL])
     file = own_file(settings.dirs.data)
+    file.make_sure()
     if with_device:
         tokens = device.login(server, file, show)
     else:
@@ -96,7 +97,10 @@ def browser_login(
         page = oauth.authorize_url(server.url, redirect=redirect, state=state, challenge=pkce.challenge)
         show(f"Log in to ChatGPT on this page:\n\n{page}\n")
         if typed:
-            show(f"If that browser is on another machine, paste the address it ends at ({redirect}?…) here.")
+            why = (
+                "If that browser is on another machine," if door else "Other programs have the ports it comes back to:"
+            )
+            show(f"{why} paste the address it ends at ({redirect}?…) here.")
         if open_page:
             open_page(page)
         keyboard = Keyboard(typed.fileno()) if typed else None

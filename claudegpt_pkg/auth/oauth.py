@@ -39,6 +39,7 @@ DEAD = {
     "refresh_token_revoked": "was revoked",
     "invalid_grant": "is no longer valid",
 }
+AGAIN = "Run the login again."
 LATER = "Try again in a moment; if it stays, check the connection (a proxy or sign-in page in between) and the clock."
 
 
@@ -113,9 +114,9 @@ def callback_code(url: str, *, state: str) -> Secret:
         raise OtherLogin("That address belongs to another login (its state differs).", "Use the newest login page.")
     if "error" in query:
         reason = query.get("error_description") or query["error"]
-        raise NotLoggedIn(f"The login was refused: {shorten(reason)}.", "Run the login again to retry.")
+        raise NotLoggedIn(f"The login was refused: {shorten(reason)}.", AGAIN)
     if not query.get("code"):
-        raise NotLoggedIn("The browser came back without a code.", "Run the login again.")
+        raise NotLoggedIn("The browser came back without a code.", AGAIN)
     return Secret(query["code"])
 
 
@@ -139,29 +140,31 @@ def revoke_body(token: Secret, *, hint: str) -> dict[str, str]:
     return {"token": token.reveal(), "token_type_hint": hint, "client_id": CLIENT_ID}
 
 
-def grant(status: int, body: bytes, *, sent: str) -> Grant:
-    """The tokens in an answer of /oauth/token; `sent` names what was given for them, for the user.
+def grant(status: int, body: bytes, *, sent: str, hint: str = "") -> Grant:
+    """The tokens in an answer of /oauth/token; `sent` names what was given for them, for the user, and `hint` what to
+    do when that is dead.
 
     Raises NotLoggedIn when the server says the credential sent is dead, UpstreamFailed for anything that says
     nothing about it: an error page, an overload, an answer that is no answer.
     """
     answer = read_object(body)
     if status != 200 or answer is None:
-        raise refusal(status, body, sent=sent)
+        raise refusal(status, body, sent=sent, hint=hint)
     access = answer.get("access_token")
     if not isinstance(access, str) or not access:
         raise UpstreamFailed("The login server answered without an access token.", LATER)
     return Grant(Secret(access), secret_in(answer, "refresh_token"), secret_in(answer, "id_token"))
 
 
-def refusal(status: int, body: bytes, *, sent: str) -> ClaudegptError:
+def refusal(status: int, body: bytes, *, sent: str, hint: str = "") -> ClaudegptError:
     """What an answer of the login server that holds no tokens means."""
     answer = read_object(body)
     if answer is None:
-        return UpstreamFailed(f"The login server answered HTTP {status} with something that is not JSON.", LATER)
+        what = "a web page" if is_page(body) else "something that is not JSON"
+        return UpstreamFailed(f"The login server answered HTTP {status} with {what}.", LATER)
     code = error_code(answer)
     if status < 500 and code in DEAD:
-        return NotLoggedIn(f"{sent} {DEAD[code]} ({code}).")
+        return NotLoggedIn(f"{sent} {DEAD[code]} ({code}).", hint)
     said = f": {shorten(error_message(answer) or code)}" if code or error_message(answer) else ""
     return UpstreamFailed(f"The login server answered HTTP {status}{said}.", LATER)
 
@@ -229,6 +232,11 @@ def read_object(body: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def is_page(body: bytes) -> bool:
+    """Whether it is HTML: of a hotel's sign-in, of a company's proxy."""
+    return body.lstrip()[:1] == b"<"
 
 
 def encode_base64(data: bytes) -> str:

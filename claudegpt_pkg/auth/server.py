@@ -7,6 +7,7 @@ runs.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ..settings import Secret
 from . import oauth
 
 HEADERS = {"user-agent": oauth.USER_AGENT, "originator": oauth.ORIGINATOR, "accept": "application/json"}
+ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 UNREACHABLE = "Check the connection (HTTPS_PROXY, SSL_CERT_FILE) and this machine's clock."
 
@@ -32,7 +34,7 @@ class LoginServer:
     def exchange(self, code: Secret, *, verifier: Secret, redirect: str) -> oauth.Grant:
         """The first tokens. Raises NotLoggedIn when the code is refused."""
         answer = self.post("/oauth/token", form=oauth.exchange_form(code, verifier=verifier, redirect=redirect))
-        return oauth.grant(answer.status_code, answer.content, sent="The code from the browser")
+        return oauth.grant(answer.status_code, answer.content, sent="The code from the login page", hint=oauth.AGAIN)
 
     def refresh(self, refresh: Secret) -> oauth.Grant:
         """The next tokens. Raises NotLoggedIn when the refresh token is dead; it is also dead once this succeeded."""
@@ -42,7 +44,7 @@ class LoginServer:
     def revoke(self, token: Secret, *, hint: str) -> None:
         """End a login; `hint` is the kind of token, "refresh_token" or "access_token"."""
         answer = self.post("/oauth/revoke", json=oauth.revoke_body(token, hint=hint))
-        if not answer.is_success:
+        if not answer.is_success or oauth.is_page(answer.content):
             raise oauth.refusal(answer.status_code, answer.content, sent="The saved login")
 
     def post(
@@ -64,4 +66,5 @@ def trust() -> ssl.SSLContext:
 
 
 def cause(problem: httpx.RequestError) -> str:
-    return oauth.shorten(str(problem)) or type(problem).__name__
+    """In words, without the number that the system has for it."""
+    return ERRNO.sub("", oauth.shorten(str(problem))) or type(problem).__name__

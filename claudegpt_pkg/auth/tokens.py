@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import stat
 import time
 import tomllib
@@ -131,7 +132,7 @@ class TokenFile:
         if self.exposed and not self.shared:
             raise BadSetting(
                 f"{self.path} can be read by other users of this machine.",
-                f"Run `chmod 600 {self.path}`; if you do not trust them all, log out and in again.",
+                f"Run `{private(self.path)}`; if you do not trust them all, log out and in again.",
             )
         return self._tokens(self._document())
 
@@ -165,6 +166,11 @@ class TokenFile:
                         return newer
                     raise NotLoggedIn(refusal.message, self.login) from None
                 return self._save(draft, stale.renewed(granted), replacing=document)
+
+    def make_sure(self) -> None:
+        """Raises BadSetting where a login could not be saved: before somebody goes to the trouble of making one."""
+        with self._turn(), self._draft():
+            pass
 
     def log_in(self, ask: Callable[[], oauth.Grant]) -> Tokens:
         """Save a new login over whatever is there. Raises like `renew`, and then the old one stays."""
@@ -296,6 +302,11 @@ def document_text(document: dict[str, Any], tokens: Tokens) -> str:
     kept = {**oauth.as_object(document.get("tokens")), **written}
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({**document, "tokens": kept, "last_refresh": now}, indent=2)
+
+
+def private(path: Path) -> str:
+    """The command that makes a file its owner's alone."""
+    return f"chmod 600 {shlex.quote(str(path))}"
 
 
 def lock_at(path: Path, *, wait: float) -> BaseFileLock:

@@ -273,7 +273,7 @@ def overloaded(report: Report, request: Request) -> ClaudegptError:
 def not_accepted(report: Report, request: Request) -> ClaudegptError:
     return NotLoggedIn(
         f"The upstream does not accept the credential{in_brackets(report)}.",
-        "Log in again with `claudegpt login`, or correct the key: `claudegpt config list` shows where it comes from.",
+        "Run `claudegpt setup` to enter another key or log in again; `claudegpt config` shows where a key comes from.",
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +33,14 @@ def codex(folder: Path, document: Any) -> TokenFile:
 def content(file: TokenFile) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(file.path.read_text())
     return found
+
+
+@contextmanager
+def disk_with(left: int) -> Iterator[None]:
+    """No file can grow beyond this."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (left, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

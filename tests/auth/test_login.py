@@ -204,11 +204,11 @@ def test_error_text_of_the_server_cannot_put_markup_on_our_page(
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "raised"),
+    ("status", "body", "raised", "words"),
     [
-        (200, "<html>sign in to the hotel</html>", UpstreamFailed),
-        (503, {"error": "busy"}, UpstreamFailed),
-        (400, {"error": "invalid_grant"}, NotLoggedIn),
+        (200, "<html>sign in to the hotel</html>", UpstreamFailed, "HTTP 200 with a web page. Try again"),
+        (503, {"error": "busy"}, UpstreamFailed, "HTTP 503: busy. Try again"),
+        (400, {"error": "invalid_grant"}, NotLoggedIn, r"invalid_grant\). Run the login again."),
     ],
 )
 def test_an_exchange_that_fails_is_said_on_the_page_too(
@@ -218,10 +218,11 @@ def test_an_exchange_that_fails_is_said_on_the_page_too(
     status: int,
     body: object,
     raised: type[Exception],
+    words: str,
 ) -> None:
     server.say("/oauth/token", status, body)
     browser = Browser()
-    with pytest.raises(raised):
+    with pytest.raises(raised, match=words):
         run(server, file, shown, open_page=browser.open)
     assert "Not logged in" in browser.page().text and not file.path.exists()
 
@@ -248,6 +249,7 @@ def test_the_address_can_be_pasted_with_both_ports_taken(server: FakeLogin, file
     with first, second, terminal() as (typed, keyboard):
         tokens = run(server, file, shown, typed=typed, open_page=lambda url: keyboard.write(pasted(url) + "\n"))
     assert file.read() == tokens
+    assert any("Other programs have the ports it comes back to: paste" in line for line in shown)
 
 
 def test_what_is_not_the_address_is_said_and_asked_for_again(
@@ -327,6 +329,15 @@ def test_login_without_a_browser_here_ends_with_who_is_logged_in(tmp_path: Path)
     assert shown[-1] == "Logged in as ann@example.com (ChatGPT Plus)."
 
 
+@pytest.mark.parametrize("with_device", [True, False])
+def test_where_a_login_could_not_be_saved_nobody_is_asked_to_make_one(
+    server: FakeLogin, settings: Settings, shown: list[str], with_device: bool
+) -> None:
+    with files.disk_with(100), pytest.raises(BadSetting, match="Make room on the disk"):
+        login(settings, shown.append, with_device=with_device, browser=False)
+    assert not shown and not server.asked
+
+
 def test_logout_ends_the_login_at_the_server_and_deletes_it(
     server: FakeLogin, settings: Settings, shown: list[str]
 ) -> None:
@@ -337,11 +348,12 @@ def test_logout_ends_the_login_at_the_server_and_deletes_it(
     assert not file.path.exists() and shown == ["Logged out."]
 
 
+@pytest.mark.parametrize("status", [502, 200])  # with 200 it is a hotel's
 def test_logout_deletes_the_login_though_the_server_fails(
-    server: FakeLogin, settings: Settings, shown: list[str]
+    server: FakeLogin, settings: Settings, shown: list[str], status: int
 ) -> None:
     file = files.own(settings.dirs.data, server.log_in())
-    server.say("/oauth/revoke", 502, "<html>")
+    server.say("/oauth/revoke", status, "<html>")
     logout(settings, shown.append)
     assert not file.path.exists()
     assert "could not be ended at the server" in shown[0] and shown[-1] == "Logged out."

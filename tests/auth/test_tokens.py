@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -338,20 +337,9 @@ def test_a_login_without_a_refresh_token_cannot_be_renewed(tmp_path: Path) -> No
         file.renew(file.read(), never)
 
 
-@contextmanager
-def disk_with(left: int) -> Iterator[None]:
-    """No file can grow beyond this."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (left, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_on_a_full_disk_the_old_token_is_not_spent(tmp_path: Path, server: FakeLogin) -> None:
     file = files.own(tmp_path, server.log_in())
-    with disk_with(ROOM // 2), pytest.raises(BadSetting, match="Make room"):
+    with files.disk_with(ROOM // 2), pytest.raises(BadSetting, match="Make room"):
         file.renew(file.read(), never)
     assert lives(server, file.renew(file.read(), refresher(server)))
 
@@ -365,7 +353,7 @@ def test_a_disk_that_fails_after_all_costs_no_more_than_the_file(tmp_path: Path,
         resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         return granted
 
-    with disk_with(10 * ROOM):
+    with files.disk_with(10 * ROOM):
         renewed = file.renew(file.read(), ask)
     assert lives(server, renewed) and file.path.read_bytes() == before
     assert lives(server, file.renew(renewed, refresher(server))) and server.reused == 0

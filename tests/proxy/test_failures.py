@@ -159,8 +159,8 @@ def test_a_wrong_key_says_what_to_do_about_it() -> None:
     error = api(401, "invalid_api_key", "Incorrect API key provided: ***.", type="invalid_request_error")
     assert type(error) is NotLoggedIn and error.retry is False
     assert str(error) == (
-        "The upstream does not accept the credential (Incorrect API key provided: ***). Log in again with "
-        "`claudegpt login`, or correct the key: `claudegpt config list` shows where it comes from."
+        "The upstream does not accept the credential (Incorrect API key provided: ***). Run `claudegpt setup` "
+        "to enter another key or log in again; `claudegpt config` shows where a key comes from."
     )
 
 

@@ -249,7 +249,7 @@ def test_the_address_can_be_pasted_with_both_ports_taken(server: FakeLogin, file
     with first, second, terminal() as (typed, keyboard):
         tokens = run(server, file, shown, typed=typed, open_page=lambda url: keyboard.write(pasted(url) + "\n"))
     assert file.read() == tokens
-    assert any("Other programs have the ports it comes back to: paste" in line for line in shown)
+    assert any("Other programs have the ports it ends at: paste" in line for line in shown)
 
 
 def test_what_is_not_the_address_is_said_and_asked_for_again(

@@ -20,6 +20,7 @@ from pathlib import Path
 POSIX = os.name == "posix"  # elsewhere permissions are not in the mode
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+ELSEWHERE = "Make room on the disk, or set CLAUDEGPT_HOME to a folder that can be written."
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from . import picked
 from .errors import BadSetting
+from .files import ELSEWHERE
 
 # A younger folder may be one that its run has not locked yet.
 STALE_AFTER = 60  # seconds
@@ -73,7 +74,7 @@ def run_folder(parent: Path) -> Iterator[tuple[Path, Guardian]]:
         sweep(parent)
         folder = Path(tempfile.mkdtemp(dir=parent))
     except OSError as problem:
-        raise BadSetting(f"Cannot write in {parent}: {problem.strerror}.", "Set CLAUDEGPT_HOME to a folder.") from None
+        raise BadSetting(f"Cannot write in {parent}: {problem.strerror}.", ELSEWHERE) from None
     lock = os.open(folder, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     guardian = Guardian(folder)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import ClaudegptError
+from .errors import BadSetting, ClaudegptError
+from .files import ELSEWHERE
 from .foreground import WAKE, end, hold_signals, spawn, wait
 from .guardian import SECRETS, run_folder
 from .picked import NOTE, Default, note, settle
@@ -60,8 +61,12 @@ def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path, de
 
 
 def private_file(path: Path, text: str) -> Path:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+    """Raises BadSetting where it cannot be written."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as problem:
+        raise BadSetting(f"Cannot write in {path.parent}: {problem.strerror}.", ELSEWHERE) from None
     return path
 
 

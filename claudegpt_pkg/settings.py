@@ -411,7 +411,7 @@ def write_config(dirs: Dirs, changes: Mapping[str, str | None]) -> None:
             read_env_file(file)  # raises its own for one that is no text
             files.write(file, _changed(file, changes))
     except OSError as problem:
-        raise BadSetting(f"Cannot write {file}: {problem.strerror}.", "Set CLAUDEGPT_HOME to a folder.") from None
+        raise BadSetting(f"Cannot write {file}: {problem.strerror}.", files.ELSEWHERE) from None
 
 
 @contextmanager

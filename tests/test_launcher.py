@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from claudegpt_pkg.errors import BadSetting
+from claudegpt_pkg.launcher import private_file
+from tests.auth.files import disk_with
 from tests.fakes.backend import wait_until
 from tests.real.screen import CTRL_C, CTRL_Z, Screen
 
@@ -270,3 +273,8 @@ def ended_within(process: subprocess.Popen[str], seconds: float) -> None:
     begun = time.monotonic()
     process.wait(30)
     assert time.monotonic() - begun < seconds
+
+
+def test_on_a_full_disk_nothing_is_started_and_the_next_step_is_said(tmp_path: Path) -> None:
+    with disk_with(100), pytest.raises(BadSetting, match=r"Cannot write in .*: File too large\. Make room on the disk"):
+        private_file(tmp_path / "settings.json", "x" * 200)

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from .errors import BadSetting
 from .settings import EFFORT, ISOLATE, PORT, PROVIDER, TRACE
 
-OUR_COMMANDS = frozenset(["setup", "login", "logout", "status", "models", "doctor", "serve", "config", "demo"])
+_OURS = "setup login logout status models doctor serve usage trace config demo"
+OUR_COMMANDS = frozenset(_OURS.split())
 
 # Those of 2.1.197 and 2.1.330 that start no conversation, or start it elsewhere.
 _COMMANDS = (

@@ -61,6 +61,18 @@ config = typer.Typer(help="Every setting, its value, and where that comes from."
 app.add_typer(config, name="config", invoke_without_command=True)
 
 
+class Traces(TyperGroup):
+    """`trace` alone, or with options only, is `trace ls`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        alone = not args or (args[0].startswith("-") and args[0] != "--help")
+        return super().parse_args(ctx, ["ls", *args] if alone else args)
+
+
+trace = typer.Typer(cls=Traces, help="What was asked, what was sent, what came back.", rich_markup_mode=None)
+app.add_typer(trace, name="trace")
+
+
 def answer(line: CommandLine) -> int:
     """Run the command, or answer the question, that the command line has."""
     if line.question in ("-v", "--version"):
@@ -213,6 +225,49 @@ def serve(
         say(f"serving {chain.provider.label}; ^C ends it")
 
     serve(chain.sites, ready=ready)
+
+
+@app.command()
+def usage(
+    ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="one JSON object, on stdout")] = False
+) -> None:
+    """What was spent: today, in the last 7 and 30 days, by model and account; what is left of a ChatGPT plan."""
+    from .usage import show_usage
+
+    show_usage(ctx.obj, as_json=as_json)
+
+
+# trace
+
+
+@trace.command("ls")
+def trace_ls(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="at most N turns; all of them with 0")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="a JSON array, on stdout")] = False,
+) -> None:
+    """The newest turns, one a line: model, effort, tokens, time, how it ended."""
+    from .traces_shown import show_traces
+
+    show_traces(load(ctx.obj), limit=limit, as_json=as_json)
+
+
+@trace.command("show")
+def trace_show(
+    ctx: typer.Context,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="as `trace ls` shows it, or more of it")],
+    request: Annotated[bool, typer.Option("--request", help="what Claude Code asked, as JSON")] = False,
+    sent: Annotated[bool, typer.Option("--sent", help="what was sent upstream, as JSON")] = False,
+    answer: Annotated[bool, typer.Option("--answer", help="what Claude Code was answered, as JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="all of it as JSON")] = False,
+) -> None:
+    """One turn: what was asked, what became of it on the way, what came back."""
+    from .traces_shown import ALL, show_trace
+
+    wanted = [name for name, given in {"request": request, "sent": sent, "answer": answer}.items() if given]
+    if len(wanted) > 1:
+        raise BadSetting("--request, --sent and --answer are one trace's parts: ask for one,", "or for --json.")
+    show_trace(load(ctx.obj), id_, part=wanted[0] if wanted else ALL if as_json else None)
 
 
 # config

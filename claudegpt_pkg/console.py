@@ -6,12 +6,14 @@ where stderr is no terminal, or NO_COLOR is set.
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .secret import without_secrets
 
@@ -32,6 +34,8 @@ class Marks:
 
 SIGNS = Marks("✓", "✗", "█", "░", "·")
 LETTERS = Marks("ok", "x", "#", "-", "-")
+# Control characters but tab and line feed, halves of characters, and what turns the direction of writing.
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 @cache
@@ -71,8 +75,19 @@ def result(line: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 
-def result_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A result of several columns: fitted to the width on a terminal, tab-separated and whole anywhere else."""
+def result_json(value: Any) -> None:
+    """A result for a program. Nothing in it can steer the terminal it may be shown on."""
+    text = json.dumps(value, ensure_ascii=marks(sys.stdout) is not SIGNS, indent=2)
+    result(UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text))
+
+
+def result_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Collection[str] = (), spare: Sequence[str] = ()
+) -> None:
+    """A result of several columns: fitted to the width on a terminal, tab-separated and whole anywhere else.
+
+    `numbers` are columns that end in line; `spare`, those that are left out, in this order, where there is no room.
+    """
     if not sys.stdout.isatty():
         for row in rows:
             result("\t".join(row))
@@ -80,12 +95,32 @@ def result_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=index == 0)
+    console, rows = Console(highlight=False), list(rows)
+    shown, gap = fitting(columns, rows, spare, console.width)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
+    for index in shown:
+        right = columns[index] in numbers
+        table.add_column(
+            columns[index], overflow="fold", no_wrap=right or not index, justify="right" if right else "left"
+        )
     for row in rows:
-        table.add_row(*map(plain, row))
-    Console(highlight=False).print(table)
+        table.add_row(*(plain(row[index]) for index in shown))
+    console.print(table)
+
+
+def fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str], room: int
+) -> tuple[list[int], int]:
+    """Which columns to show, and how far apart. Where nothing is spare, they are folded instead."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+    for left_out in range(len(spare) + 1):
+        shown = [index for index, column in enumerate(columns) if column not in spare[:left_out]]
+        for gap in (2, 1) if spare else (2,):
+            if sum(widths[index] + gap for index in shown) - gap <= room:
+                return shown, gap
+    return shown, gap
 
 
 def result_rows(rows: Iterable[Sequence[str]]) -> None:
@@ -110,13 +145,43 @@ def result_rows(rows: Iterable[Sequence[str]]) -> None:
     Console(highlight=False).print(table)
 
 
+def result_entries(entries: Iterable[tuple[str, str]]) -> None:
+    """Names, each with a text that may have several lines; an empty pair is an empty line. A text is folded to the
+    width on a terminal, and indented anywhere else."""
+    entries = [(name, visible(text)) for name, text in entries]
+    width = 2 + max((len(name) for name, _ in entries), default=0)
+    if not sys.stdout.isatty():
+        for name, text in entries:
+            first, *rest = text.split("\n")
+            result(f"{name:{width}}{first}".rstrip())
+            for line in rest:
+                result(f"{'':{width}}{line}".rstrip())
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in entries:
+        table.add_row(Text(name), Text(text))
+    Console(highlight=False).print(table)
+
+
 def from_home(text: str) -> str:
     """The user's home in it written ~, as in the shell."""
     return text.replace(f"{Path.home()}/", "~/")
 
 
 def plain(message: str) -> str:
-    """Text that says nothing to Rich, on one line."""
+    """Text that says nothing to Rich, nor to the terminal, on one line."""
     from rich.markup import escape
 
-    return escape(" ".join(message.split()))
+    return escape(" ".join(visible(message).split()))
+
+
+def visible(text: str) -> str:
+    """Somebody else's text without anything that could steer the terminal, in signs that it can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return UNSEEN.sub("\ufffd", text).encode(encoding, "backslashreplace").decode(encoding)

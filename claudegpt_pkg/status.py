@@ -240,10 +240,15 @@ def rows(report: Report, now: float) -> Iterator[tuple[str, str]]:
     for tier in TIERS:
         model = model_of(provider, tier)
         yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report, model)}")
-    for limit in report.usage.limits if report.usage else ():
+    if report.usage:
+        yield from left_rows(report.usage, now)
+
+
+def left_rows(usage: Usage, now: float) -> Iterator[tuple[str, str]]:
+    for limit in usage.limits:
         yield limit.name, bar(limit, now)
-    if report.usage and report.usage.credits:
-        yield "credits", plain(report.usage.credits)
+    if usage.credits:
+        yield "credits", plain(usage.credits)
 
 
 def bar(limit: Limit, now: float) -> str:
@@ -298,17 +303,21 @@ def as_object(report: Report) -> dict[str, Any]:
             for tier in TIERS
             for model in [model_of(provider, tier)]
         },
-        "limits": [
-            {
-                "name": limit.name,
-                "seconds": limit.seconds,
-                "used_percent": limit.used,
-                "resets_at": moment(limit.resets_at),
-            }
-            for limit in (report.usage.limits if report.usage else ())
-        ],
-        "credits": report.usage.credits if report.usage else None,
+        **left_object(report.usage),
     }
+
+
+def left_object(usage: Usage | None) -> dict[str, Any]:
+    limits = [
+        {
+            "name": limit.name,
+            "seconds": limit.seconds,
+            "used_percent": limit.used,
+            "resets_at": moment(limit.resets_at),
+        }
+        for limit in (usage.limits if usage else ())
+    ]
+    return {"limits": limits, "credits": usage.credits if usage else None}
 
 
 def moment(seconds: float | None) -> str | None:

@@ -95,6 +95,7 @@ class Request:
     raw: bytes
     body: dict[str, Any] = field(default_factory=dict)
     sent: int = 0  # events written so far
+    usage: dict[str, Any] = field(default_factory=dict)  # as the end of its answer tells it
     left: threading.Event = field(default_factory=threading.Event)  # the client went before the answer was whole
     answered: threading.Event = field(default_factory=threading.Event)  # the whole answer was written
     progress: threading.Event = field(default_factory=threading.Event)  # something of a stream was written
@@ -343,9 +344,11 @@ class FakeBackend:
         request.answered.set()
 
     def _events(self, reply: Answer, request: Request, usage: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return reply.events(
+        events = reply.events(
             request.body, usage, empty_output=self.kind == "chatgpt", encrypted_late=self.kind == "azure"
         )
+        request.usage = events[-1].get("response", {}).get("usage") or {}
+        return events
 
     async def _write_stream(
         self, request: Request, reply: Answer, usage: Mapping[str, Any], writer: asyncio.StreamWriter

@@ -20,6 +20,7 @@ from .proxy.ledger import Ledger
 from .proxy.server import bind, url_of
 from .settings import (
     HOST,
+    ISOLATE,
     MCP_SERVERS,
     OPENAI_BASE_URL,
     OPENAI_HAIKU,
@@ -71,10 +72,11 @@ def mcp_tools(settings: Settings, say: Callable[[str], None]) -> McpTools | None
     wanted: tuple[str, ...] = settings[MCP_SERVERS]
     if not wanted:
         return None
-    from .isolation import state
+    from .isolation import private_folder, state
     from .mcp import McpTools, servers_in
 
-    return McpTools(servers_in(state(os.environ), Path.cwd()), wanted, say)
+    isolated = {"CLAUDE_CONFIG_DIR": str(private_folder(settings.dirs))} if settings[ISOLATE] else {}
+    return McpTools(servers_in(state({**os.environ, **isolated}), Path.cwd()), wanted, say)
 
 
 def backend(settings: Settings) -> tuple[Provider, list[Site]]:

@@ -19,6 +19,7 @@ from .errors import BadSetting, ClaudegptError
 from .settings import (
     EFFORT,
     ISOLATE,
+    MCP_SERVERS,
     PROVIDER,
     STATUS_LINE,
     TOOL_SEARCH,
@@ -153,6 +154,7 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
         tool_search=settings[TOOL_SEARCH],
         status_line=status_line() if settings[STATUS_LINE] else None,
         version=install.version_on_disk(program),
+        mcp_first=bool(settings[MCP_SERVERS]),
     )
     for notice in notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal):
         console.say(notice)
@@ -187,6 +189,6 @@ def environment(settings: Settings) -> dict[str, str]:
     """Claude Code's environment before we add to it: ours, with its configuration folder where isolation wants it."""
     if not settings[ISOLATE]:
         return dict(os.environ)
-    from .isolation import private_config
+    from .isolation import private_config, private_folder
 
-    return {**os.environ, "CLAUDE_CONFIG_DIR": str(private_config(settings.dirs.data / "claude", os.environ))}
+    return {**os.environ, "CLAUDE_CONFIG_DIR": str(private_config(private_folder(settings.dirs), os.environ))}

@@ -14,6 +14,7 @@ from typing import Any
 from . import files
 from .errors import BadSetting
 from .session import read_if_usable
+from .settings import Dirs
 
 STATE = ".claude.json"
 
@@ -21,6 +22,11 @@ STATE = ".claude.json"
 def config_folder(environ: Mapping[str, str]) -> Path:
     """Where Claude Code looks for the user's configuration."""
     return Path(environ.get("CLAUDE_CONFIG_DIR") or Path(environ.get("HOME") or Path.home()) / ".claude")
+
+
+def private_folder(dirs: Dirs) -> Path:
+    """The place of our own one."""
+    return dirs.data / "claude"
 
 
 def private_config(folder: Path, environ: Mapping[str, str]) -> Path:
@@ -45,7 +51,11 @@ def _link(link: Path, target: Path) -> None:
 
 
 def state(environ: Mapping[str, str]) -> dict[str, Any]:
-    """What Claude Code's state file holds: inside a folder of the user's choosing, else beside the default one."""
+    """What Claude Code's state file holds."""
+    return read_if_usable(state_file(environ))
+
+
+def state_file(environ: Mapping[str, str]) -> Path:
+    """Inside a folder of the user's choosing, else beside the default one."""
     theirs = config_folder(environ)
-    inside = bool(environ.get("CLAUDE_CONFIG_DIR"))
-    return read_if_usable(theirs / STATE if inside else theirs.with_name(STATE))
+    return theirs / STATE if environ.get("CLAUDE_CONFIG_DIR") else theirs.with_name(STATE)

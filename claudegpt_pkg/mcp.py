@@ -1,12 +1,14 @@
 """PROXY_MCP_SERVERS: tools of the user's MCP servers, declared in requests that lack them.
 
     tools = McpTools(servers_in(state, folder), wanted, say)
-    tools.start()                             # asks the servers, all at once, in the background (mcp_list.py)
-    request = await tools.added_to(request)   # waits until they have answered or their time is over
+    tools.start()                                          # asks the servers, in the background (mcp_list.py)
+    request = await tools.added_to(request, named=named)   # waits until they have answered or their time is over
     tools.stop()
 
-They are declared only. Claude Code, which has the same servers, runs what the model calls, under the same name:
-`mcp__server__tool`. A server costs one line of ours, whatever it does.
+They are declared only. The client, which has the same servers, runs what the model calls, under the same name:
+`mcp__server__tool`. Claude Code itself declares what it can run, or names it where its schemas wait to be searched for:
+what it does not name it could not run (it is still connecting, an agent may not use it, the user has denied it), and
+is not added. A server costs one line of ours, whatever it does.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,11 @@ Server = Mapping[str, Any]
 
 ALL = "all"
 SECONDS = 15.0  # for a server to start and to list its tools
-GRACE = 1.0  # seconds for what it said to reach us
+GRACE = 5.0  # seconds for the program to start, and for what it said to reach us
 PROGRAM = Path(__file__).with_name("mcp_list.py")
 STDIO, HTTP = (None, "", "stdio"), ("http", "streamable-http", "streamableHttp")
+SEARCH_TOOLS = frozenset(["ToolSearch", "MCPSearch"])  # the second until 2.1.1 or later
+NAME = re.compile(rb"mcp__[a-zA-Z0-9_-]+")
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -45,6 +49,12 @@ def servers_in(state: Mapping[str, Any], folder: Path) -> dict[str, Server]:
     return found
 
 
+def named_in(request: Mapping[str, Any], body: bytes) -> set[str]:
+    """The MCP tools that Claude Code could run but may not declare: none in a request that cannot search."""
+    searching = any(tool.get("name") in SEARCH_TOOLS for tool in request.get("tools") or ())
+    return {name.decode() for name in NAME.findall(body)} if searching else set()
+
+
 class McpTools:
     """The tools of the wanted servers. `say` is handed one line a server, from another thread."""
 
@@ -57,13 +67,12 @@ class McpTools:
         environ: Mapping[str, str] = os.environ,
         seconds: float = SECONDS,
     ):
-        self.tools: list[dict[str, Any]] = []
-        self._wanted = list(servers) if ALL in wanted else list(wanted)
+        self._wanted = list(servers) if ALL in wanted else list(dict.fromkeys(wanted))
         self._servers = {name: expanded(servers[name], environ) for name in self._wanted if name in servers}
         self._say = say
         self._seconds = seconds
         self._found: dict[str, list[dict[str, Any]]] = {}
-        self._known = asyncio.Event()
+        self._known = {name: asyncio.Event() for name in self._wanted}
         self._process: subprocess.Popen[str] | None = None
         self._stopped = False
 
@@ -75,39 +84,50 @@ class McpTools:
     def stop(self) -> None:
         self._stopped = True
         if self._process:
-            self._process.kill()
+            self._process.terminate()
 
-    async def added_to(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The request with the tools it lacks, behind its own. One that has none of its own gets none."""
+    async def added_to(self, request: dict[str, Any], *, named: Collection[str] | None = None) -> dict[str, Any]:
+        """The request with the tools it lacks, behind its own, each once; of `named` only, where that is known.
+
+        One that has no tools of its own gets none.
+        """
         own = request.get("tools") or []
         if not any("input_schema" in tool for tool in own):
             return request
-        await self._known.wait()
         names = {tool.get("name") for tool in own}
-        lacking = [tool for tool in self.tools if tool["name"] not in names]
-        return {**request, "tools": [*own, *lacking]} if lacking else request
+        lacking: dict[str, dict[str, Any]] = {}
+        for server in self._wanted:
+            if named is None or any(name.startswith(full_name(server, "")) for name in named if name not in names):
+                await self._known[server].wait()
+                for tool in self._found.get(server, ()):
+                    if tool["name"] not in names and (named is None or tool["name"] in named):
+                        lacking.setdefault(tool["name"], tool)
+        return {**request, "tools": [*own, *lacking.values()]} if lacking else request
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        def tell(name: str, what: str) -> None:
+            if not self._stopped:
+                self._say(f"MCP server {name}: {what}")
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._known[name].set)
+
         asked = {}
         for name in self._wanted:
             if problem := unusable(self._servers.get(name)):
-                self._tell(name, problem)
+                tell(name, problem)
             else:
                 asked[name] = self._servers[name]
         if asked:
-            self._ask(asked)
-        self.tools = [tool for name in self._wanted for tool in self._found.get(name, ())]
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._known.set)
+            self._ask(asked, tell)
 
-    def _ask(self, servers: dict[str, Server]) -> None:
+    def _ask(self, servers: dict[str, Server], tell: Callable[[str, str], None]) -> None:
         """Run the program until each server has its line. It ends itself when we are gone: then its input ends."""
         command = [sys.executable, "-I", str(PROGRAM)]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
         self._process = process
         if self._stopped:  # before there was anything to kill
-            process.kill()
+            process.terminate()
         assert process.stdin and process.stdout
         late = threading.Timer(self._seconds + GRACE, process.kill)
         late.start()
@@ -118,12 +138,12 @@ class McpTools:
             for line in process.stdout:
                 answer = json.loads(line)
                 silent.pop(answer["server"])
-                self._hear(answer["server"], answer)
+                tell(answer["server"], self._heard(answer["server"], answer))
                 if not silent:
                     break
         late.cancel()
         for name in silent:
-            self._tell(name, f"no answer within {self._seconds:g} seconds")
+            tell(name, f"no answer within {self._seconds:g} seconds")
         threading.Thread(target=self._end, args=(process,), daemon=True).start()
 
     def _end(self, process: subprocess.Popen[str]) -> None:
@@ -132,17 +152,13 @@ class McpTools:
             process.wait(self._seconds)
         process.kill()
 
-    def _hear(self, name: str, answer: Mapping[str, Any]) -> None:
+    def _heard(self, name: str, answer: Mapping[str, Any]) -> str:
+        """What there is to say of it."""
         if "problem" in answer:
-            self._tell(name, answer["problem"])
-            return
+            return str(answer["problem"])
         tools = [{**tool, "name": full_name(name, tool["name"])} for tool in answer["tools"]]
         self._found[name] = tools
-        self._tell(name, "1 tool" if len(tools) == 1 else f"{len(tools)} tools")
-
-    def _tell(self, name: str, what: str) -> None:
-        if not self._stopped:
-            self._say(f"MCP server {name}: {what}")
+        return "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
 
 
 def unusable(server: Server | None) -> str:

@@ -2,7 +2,8 @@
 
 Apart, because the `mcp` package takes a second to load and 50 MB to hold, and is needed for a moment only; and because
 what servers start, print and break then stays here. In: `{"seconds": 10, "servers": {name: configuration}}`. Out, a
-JSON line a server as its answer comes: `{"server": name, "tools": […]}` or `{"server": name, "problem": "…"}`.
+JSON line a server as its answer comes: `{"server": name, "tools": […]}` or `{"server": name, "problem": "…"}`. It
+takes leave of each server as the protocol wants it, also when it is told to end (SIGTERM) or its parent is gone.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 Server = dict[str, Any]
@@ -19,30 +21,40 @@ Server = dict[str, Any]
 def main() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # our parent holds signals back; what we start must not
     asked = json.loads(sys.stdin.readline())
-    threading.Thread(target=end_with_parent, daemon=True).start()
     asyncio.run(ask_all(asked["servers"], asked["seconds"]))
 
 
 def end_with_parent() -> None:
     sys.stdin.read()
-    os._exit(0)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def ask_all(servers: dict[str, Server], seconds: float) -> None:
-    await asyncio.gather(*(report(name, server, seconds) for name, server in servers.items()))
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    told_to_end = asyncio.create_task(told.wait())
+    await asyncio.gather(*(report(name, server, seconds, told_to_end) for name, server in servers.items()))
 
 
-async def report(name: str, server: Server, seconds: float) -> None:
-    said: dict[str, Any] = {"server": name}
-    try:
-        async with asyncio.timeout(seconds):
-            said["tools"] = await tools_of(server)
-    except TimeoutError:
-        said["problem"] = f"no answer within {seconds:g} seconds"
-    except Exception as problem:  # noqa: BLE001  whatever a server does, it costs its line
-        said["problem"] = " ".join(str(reason(problem)).split()) or type(problem).__name__
-    sys.stdout.write(json.dumps(said) + "\n")
-    sys.stdout.flush()
+async def report(name: str, server: Server, seconds: float, told_to_end: asyncio.Task[Any]) -> None:
+    """Says it in time, however long it then takes to part from the server."""
+    asked = asyncio.create_task(tools_of(server))
+    done, _ = await asyncio.wait({asked, told_to_end}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    if told_to_end not in done:
+        said = answer(asked) if asked in done else {"problem": f"no answer within {seconds:g} seconds"}
+        with suppress(BrokenPipeError):
+            sys.stdout.write(json.dumps({"server": name, **said}) + "\n")
+            sys.stdout.flush()
+    asked.cancel()
+    await asyncio.wait({asked})
+
+
+def answer(asked: asyncio.Task[list[dict[str, Any]]]) -> dict[str, Any]:
+    problem = asked.exception()
+    if problem is None:
+        return {"tools": asked.result()}
+    return {"problem": " ".join(str(reason(problem)).split()) or type(problem).__name__}
 
 
 def reason(problem: BaseException) -> BaseException:

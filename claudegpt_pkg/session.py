@@ -58,6 +58,8 @@ FIRST_WITH_EFFORT = (2, 1, 40)  # perhaps some before it
 EFFORT_SINCE = {"xhigh": (2, 1, 111)}
 # An hour: the proxy's own limits on silence end a request that hangs, long before.
 UNLESS_CHOSEN = {"API_TIMEOUT_MS": "3600000"}
+# `-p` waits for its servers then, five seconds at most; the interface never does.
+MCP_FIRST = {"MCP_CONNECTION_NONBLOCKING": "0"}
 STARTING_TIER = "opus"
 
 MODEL_ALIASES = {"default", "best", "opusplan"}  # names of no model, beside the tiers'
@@ -119,8 +121,10 @@ def plan(
     tool_search: bool = True,
     status_line: str | None = None,
     version: tuple[int, ...] = (),
+    mcp_first: bool = False,
 ) -> Session:
-    """`status_line` is the command of ours, for a user who has none; `version` is Claude Code's, where known."""
+    """`status_line` is the command of ours, for a user who has none; `version` is Claude Code's, where known;
+    `mcp_first`: whether the first request is to have the tools of the user's MCP servers."""
     chosen, mode = chosen_model(args, environ, user), chosen_mode(args, user)
     theirs = {**environ, **user.env}
     ours = {
@@ -139,7 +143,7 @@ def plan(
     kept = {name: value for name, value in environ.items() if name not in SILENCED}
     return Session(
         args=arguments(knowing(version, args)),
-        env={**UNLESS_CHOSEN, **kept, **ours},
+        env={**UNLESS_CHOSEN, **(MCP_FIRST if mcp_first else {}), **kept, **ours},
         settings=merged(
             user.argument,
             {

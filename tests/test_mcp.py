@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.mcp import McpTools, expanded, full_name, servers_in
+from claudegpt_pkg.mcp import McpTools, expanded, full_name, named_in, servers_in
 from tests.fakes.backend import wait_until
 
 ROOT = str(Path(__file__).parent.parent)
@@ -31,7 +31,11 @@ def names(request: Mapping[str, Any]) -> list[str]:
 
 
 def ask(
-    servers: Mapping[str, Any], *wanted: str, request: dict[str, Any] | None = None, seconds: float = SECONDS
+    servers: Mapping[str, Any],
+    *wanted: str,
+    request: dict[str, Any] | None = None,
+    named: set[str] | None = None,
+    seconds: float = SECONDS,
 ) -> tuple[dict[str, Any], list[str]]:
     """What becomes of a request, and what was said."""
     said: list[str] = []
@@ -40,7 +44,7 @@ def ask(
         tools = McpTools(servers, wanted, said.append, seconds=seconds)
         tools.start()
         try:
-            return await tools.added_to(request or own("Bash"))
+            return await tools.added_to(request or own("Bash"), named=named)
         finally:
             tools.stop()
 
@@ -104,6 +108,45 @@ def test_a_request_without_tools_gets_none_and_does_not_wait() -> None:
 def test_nothing_of_it_outlives_us() -> None:
     ask({"registers": registers(1)}, "all")
     wait_until(lambda: not asking(), "the program to end")
+
+
+@pytest.mark.parametrize("end", ["its time is over", "we stop"])
+def test_a_server_that_is_silent_is_ended_with_us(end: str, tmp_path: Path) -> None:
+    """Nor does it end when its input does, as a server that listens would."""
+    mark = tmp_path / "pid"
+    silent = {"command": "sh", "args": ["-c", f"echo $$ >{mark}.new; mv {mark}.new {mark}; exec sleep 600"]}
+
+    async def run() -> None:
+        tools = McpTools({"silent": silent}, ["all"], lambda line: None, seconds=10.0)
+        tools.start()
+        await asyncio.to_thread(wait_until, mark.exists, "the server to start")
+        if end == "its time is over":
+            await tools.added_to(own("Bash"))
+        tools.stop()
+
+    asyncio.run(run())
+    wait_until(lambda: not Path(f"/proc/{mark.read_text().strip()}").exists(), "the server to end")
+
+
+def test_of_what_claude_code_names_the_rest_is_added_and_nothing_else_is_waited_for() -> None:
+    servers = {"registers": registers(2), "silent": {"command": "sleep", "args": ["600"]}}
+    named = {"mcp__registers__look_up_1", "mcp__registers__look_up_10", "mcp__other__x"}
+    request, _ = ask(servers, "all", named=named)
+    assert names(request) == ["Bash", "mcp__registers__look_up_1"]
+    unnamed = own("Bash")
+    assert ask(servers, "all", request=unnamed, named=set())[0] is unnamed
+
+
+@pytest.mark.parametrize("search", ["ToolSearch", "MCPSearch"])
+def test_claude_code_names_what_it_may_search_for(search: str) -> None:
+    body = b'"The tools:\\nmcp__a__b\\nmcp__a__b-2, mcp__c_d__e"'
+    assert named_in(own("Bash", search), body) == {"mcp__a__b", "mcp__a__b-2", "mcp__c_d__e"}
+    assert named_in(own("Bash"), body) == set()
+
+
+def test_two_servers_of_one_name_declare_a_tool_once() -> None:
+    request, _ = ask({"a.b": registers(1), "a b": registers(2)}, "all")
+    assert names(request) == ["Bash", "mcp__a_b__look_up_0", "mcp__a_b__look_up_1"]
 
 
 def asking() -> list[str]:

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
+from ..mcp import named_in
 from ..models import LISTED, TIERS, choose
 from ..settings import JSON_LIMIT
 from ..translate import anthropic
@@ -28,7 +29,7 @@ from ..translate.sse import Event, encode
 from ..translate.tokens import count_tokens
 from ..translate.validate import check_request
 from .status_line import shown_model, status_line
-from .turn import Ask, Patience, Proxy, Turn, plan, translated
+from .turn import CLAUDE_CODE, Ask, Patience, Proxy, Turn, plan, translated
 
 SESSION_ID = re.compile(r"[!-~]+")
 DISCOVERY = "claude-code/"  # how Claude Code's user agent begins where it asks for models
@@ -231,7 +232,11 @@ async def health(request: Request) -> Response:
 
 async def with_tools(ask: Ask, proxy: Proxy) -> Ask:
     """With the tools of the user's MCP servers, where the settings say so."""
-    return replace(ask, request=await proxy.mcp.added_to(ask.request)) if proxy.mcp else ask
+    if not proxy.mcp:
+        return ask
+    tells = ask.user_agent.startswith(CLAUDE_CODE)
+    named = named_in(ask.request, ask.body) if tells else None
+    return replace(ask, request=await proxy.mcp.added_to(ask.request, named=named))
 
 
 async def read_ask(request: Request, limit: int, *, counting: bool = False) -> Ask:

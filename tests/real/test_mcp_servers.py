@@ -1,25 +1,54 @@
 """The user's MCP servers, from their own `~/.claude.json`: their tools reach the model once, declared by Claude Code or
-by PROXY_MCP_SERVERS, and what the model calls is run by Claude Code."""
+by PROXY_MCP_SERVERS, and what the model calls is run by Claude Code, and can be."""
 
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
+from claudegpt_pkg.proxy.server import bind
+from claudegpt_pkg.translate.tools import short
 from tests.fakes.answers import Answer, answer, call
-from tests.fakes.backend import FakeBackend, Request
+from tests.fakes.backend import FakeBackend, Request, wait_until
 from tests.real.session import ROOT, Session
 
 TOOLS = ["mcp__registers__look_up_0", "mcp__registers__look_up_1"]
 
 
-def configure(session: Session) -> None:
+def registers(count: int) -> dict[str, Any]:
+    args = ["-m", "tests.real.mcp_server", str(count)]
+    return {"type": "stdio", "command": sys.executable, "args": args, "env": {"PYTHONPATH": str(ROOT)}}
+
+
+USUAL = {"registers": registers(2), "broken": {"command": "false"}}
+
+
+def configure(session: Session, servers: Mapping[str, Any] = USUAL) -> None:
     state = session.home / ".claude.json"
-    server = {"type": "stdio", "command": sys.executable, "args": ["-m", "tests.real.mcp_server", "2"]}
-    servers = {"registers": {**server, "env": {"PYTHONPATH": str(ROOT)}}, "broken": {"command": "false"}}
     state.write_text(json.dumps({**json.loads(state.read_text()), "mcpServers": servers}))
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A server over streamable HTTP."""
+    with bind("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.real.mcp_server", "2", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: answers(port), "the server to listen")
+        yield f"http://127.0.0.1:{port}/mcp"
+        process.terminate()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def work(request: Request) -> Answer:
@@ -36,9 +65,11 @@ def declared(request: Request) -> list[str]:
     return [tool["name"] for tool in request.body["tools"] if tool["name"].startswith("mcp__")]
 
 
-def run(session: Session, backend: FakeBackend, **env: str) -> tuple[str, list[list[str]]]:
+def run(
+    session: Session, backend: FakeBackend, servers: Mapping[str, Any] = USUAL, **env: str
+) -> tuple[str, list[list[str]]]:
     """What was said on stderr, and the MCP tools of each request."""
-    configure(session)
+    configure(session, servers)
     backend.route(lambda request: bool(request.body.get("tools")), work)
     ran = session.run("Look up k7", "--allowedTools", "mcp__registers", env=env)
     assert ran.stdout == "Found.\n"
@@ -51,12 +82,73 @@ def run(session: Session, backend: FakeBackend, **env: str) -> tuple[str, list[l
 def test_injected_tools_are_declared_from_the_first_request_on(
     session: Session, backend: FakeBackend, search: str
 ) -> None:
+    """By Claude Code itself where it holds nothing back, and then nothing is waited for."""
     said, requests = run(session, backend, CLAUDEGPT_TOOL_SEARCH=search, PROXY_MCP_SERVERS="all")
     assert all(names == TOOLS for names in requests)
-    assert sorted(said.splitlines()) == [
-        "claudegpt: MCP server broken: Connection closed",
-        "claudegpt: MCP server registers: 2 tools",
-    ]
+    lines = {"claudegpt: MCP server broken: Connection closed", "claudegpt: MCP server registers: 2 tools"}
+    assert set(said.splitlines()) <= lines
+    assert search == "0" or "registers: 2 tools" in said
+
+
+def test_injected_tools_can_be_run_at_once(session: Session, backend: FakeBackend) -> None:
+    """Claude Code would not wait for its servers, and then refuse the first call of a tool of theirs."""
+    del session.env["MCP_CONNECTION_NONBLOCKING"]
+    _, requests = run(session, backend, PROXY_MCP_SERVERS="all")
+    assert requests == [TOOLS, TOOLS]
+
+
+@pytest.mark.parametrize("inject", ["all", ""])
+def test_servers_over_http_are_like_any(session: Session, backend: FakeBackend, url: str, inject: str) -> None:
+    servers = {"registers": {"type": "http", "url": url}}
+    _, requests = run(session, backend, servers, PROXY_MCP_SERVERS=inject)
+    assert requests[-1] == (TOOLS if inject else TOOLS[1:])
+
+
+@pytest.mark.parametrize("inject", ["all", ""])
+def test_a_hundred_tools_under_names_that_are_too_long_are_declared_once(
+    session: Session, backend: FakeBackend, inject: str
+) -> None:
+    server = "registers-of-" + "x" * 50
+    names = [short(f"mcp__{server}__look_up_{number}") for number in range(100)]
+    configure(session, {server: registers(100)})
+    backend.script(answer(call(names[7], key="k7")), answer("Found."))
+    env = {"PROXY_MCP_SERVERS": inject, "CLAUDEGPT_TOOL_SEARCH": "1" if inject else "0"}
+    assert session.run("Look up k7", "--allowedTools", f"mcp__{server}", env=env).stdout == "Found.\n"
+    for request in backend.requests:
+        assert sorted(declared(request)) == sorted(names)
+    [output] = backend.requests[1].of_type("function_call_output")
+    assert "register 7 has k7" in str(output["output"])
+
+
+def test_a_server_that_hangs_is_not_waited_for(session: Session, backend: FakeBackend) -> None:
+    session.env["MCP_CONNECT_TIMEOUT_MS"] = "1000"
+    configure(session, {"hangs": {"command": "sh", "args": ["-c", "cat >/dev/null"]}})
+    backend.script(answer("Said."))
+    ran = session.run("Say it", env={"PROXY_MCP_SERVERS": "all"})
+    assert (ran.stdout, ran.stderr) == ("Said.\n", "")
+
+
+def test_an_agent_that_may_not_use_them_is_not_given_them(session: Session, backend: FakeBackend) -> None:
+    configure(session)
+    agents = {
+        "reader": {"description": "reads", "prompt": "You are the reader.", "tools": ["Read"]},
+        "helper": {"description": "helps", "prompt": "You are the helper."},
+    }
+
+    def reply(request: Request) -> Answer:
+        if b"You are the" in request.raw:
+            return answer("Done.")
+        if request.of_type("function_call_output"):
+            return answer("Both are done.")
+        return answer(*(call("Agent", description="go", prompt="Go", subagent_type=name) for name in agents))
+
+    backend.route(lambda request: bool(request.body.get("tools")), reply)
+    args = ("--agents", json.dumps(agents), "--allowedTools", "Agent")
+    assert "Both are done." in session.run("Have both go", *args, env={"PROXY_MCP_SERVERS": "all"}).stdout
+    given = {
+        name: declared(request) for name in agents for request in backend.side if f"the {name}.".encode() in request.raw
+    }
+    assert given == {"reader": [], "helper": TOOLS}
 
 
 def test_only_the_servers_that_are_named_are_asked(session: Session, backend: FakeBackend) -> None:

@@ -21,31 +21,30 @@ from urllib.parse import urlsplit
 import httpx
 
 from . import __version__, catalog, chain, install, status
-from .auth.tokens import codex_file, own_file
+from .auth.server import cause
+from .auth.tokens import codex_file, make_private, own_file
 from .console import from_home, marks, plain, result_rows
 from .errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
 from .files import POSIX
-from .isolation import config_folder
+from .isolation import config_folder, state_file
 from .providers.base import Provider
 from .providers.chatgpt import codex_path
 from .proxy.server import bind
 from .rehearsal import Stage, distinct, play, stage
-from .session import HIJACKS, PROXIES, read_if_usable
+from .session import HIJACKS, PROXIES, SETTINGS, read_if_usable
 from .settings import HOST, OPTIONS, PORT, PROVIDER, Settings, load, read_env_file
 
 CLOCK_OFF = 300.0  # seconds: logins and certificates suffer from more
+UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
 NAME_WIDTH = 12
 SHARED = 0o077  # permissions of others
-# What an administrator sets beats every other settings file of Claude Code's, ours too.
-MANAGED = (
-    Path("/etc/claude-code/managed-settings.json"),
-    Path("/Library/Application Support/ClaudeCode/managed-settings.json"),
-)
+# What an administrator sets here beats every other settings file of Claude Code's, ours too.
+MANAGED = (Path("/etc/claude-code"), Path("/Library/Application Support/ClaudeCode"))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One link. `advice`: what to do, where it is not right."""
+    """One link. `advice`: what to do, where it is not right or might not be wanted."""
 
     name: str
     right: bool
@@ -61,7 +60,7 @@ def examine(flags: Mapping[str, str]) -> int:
         wrong += not finding.right
         mark = f"[green]{signs.right}[/green]" if finding.right else f"[bold red]{signs.wrong}[/bold red]"
         text = plain_lines(from_home(finding.text))
-        advice = f"\n[bold]{plain(from_home(finding.advice))}[/bold]" if finding.advice and not finding.right else ""
+        advice = f"\n[bold]{plain(finding.advice)}[/bold]" if finding.advice else ""  # whole: to be copied
         name = finding.name.ljust(NAME_WIDTH) if sys.stdout.isatty() else finding.name
         result_rows([(mark, name, text + advice)])
     return 1 if wrong else 0
@@ -97,7 +96,7 @@ def findings(flags: Mapping[str, str]) -> Iterator[Finding]:
         return
     reached = [] if sites else list(network(provider))  # what we serve ourselves is not up yet
     yield from reached
-    if all(finding.right for finding in reached):
+    if all(finding.right for finding in reached if finding.name != "clock"):  # one that is off is no obstacle to us
         yield from account(provider, settings, flags)
 
 
@@ -118,11 +117,13 @@ def claude(settings: Settings) -> Finding:
         version = install.claude_version(program)
     except (ClaudeNotFound, BadSetting) as problem:
         return of_error("claude", problem)
+    found = f"{version} at {program}"
+    if numbers(version) < numbers(install.OLDEST_TESTED):
+        text = f"{found} is older than the oldest tested, {install.OLDEST_TESTED}."
+        return Finding("claude", False, text, "Run `claude update`.")
     newer = numbers(version) > numbers(install.NEWEST_TESTED)
-    tested = (
-        f"newer than the newest tested, {install.NEWEST_TESTED}" if newer else f"tested up to {install.NEWEST_TESTED}"
-    )
-    return Finding("claude", True, f"{version} at {program}; {tested}")
+    tested = "newer than the newest tested," if newer else "tested up to"
+    return Finding("claude", True, f"{found}; {tested} {install.NEWEST_TESTED}")
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -151,7 +152,7 @@ def secrets(settings: Settings) -> Iterator[Finding]:
     exposed = [file for file in files if POSIX and stat.S_IMODE(file.stat().st_mode) & SHARED]
     for file in exposed:
         yield Finding(
-            "secrets", False, f"{file} can be read by other users of this machine.", f"Run `chmod 600 {file}`."
+            "secrets", False, f"{file} can be read by other users of this machine.", f"Run `{make_private(file)}`."
         )
     if not exposed:
         yield Finding("secrets", True, "\n".join(f"{file} is yours alone" for file in files) or "no file holds one")
@@ -171,38 +172,37 @@ def secret_files(settings: Settings) -> Iterator[Path]:
 
 
 def leftovers(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """What would have Claude Code talk to somebody else. In our sessions it is set aside, except what an administrator
-    set, which beats us."""
-    found = [
-        Finding(
+    """What would have Claude Code talk to somebody else. Sessions of ours set it aside, so that it is no fault, except
+    what an administrator set, which beats us."""
+    found = [f"{name} is exported" for name in HIJACKS if environ.get(name)]
+    found += [f"{file} sets {names}" for file in settings_files(environ) if (names := redirects(file))]
+    if found:
+        yield Finding(
             "leftovers",
-            False,
-            f"{name} is exported. Sessions of ours set it aside.",
-            f"Run `unset {name}`, and take it out of your shell's files.",
+            True,
+            "\n".join(f"{each}: set aside in sessions of ours" for each in found),
+            "Plain `claude` goes by that; take it out where it should not.",
         )
-        for name in HIJACKS
-        if environ.get(name)
-    ]
-    config = config_folder(environ)
+    beaten = [(file, names) for file in managed_files() if (names := redirects(file))]
+    for file, names in beaten:
+        yield Finding(
+            "leftovers", False, f"{file} sets {names}, which beats every other setting.", "Ask your administrator."
+        )
+    if not found and not beaten:
+        yield Finding("leftovers", True, "nothing leads Claude Code elsewhere")
+
+
+def settings_files(environ: Mapping[str, str]) -> list[Path]:
+    """Where Claude Code finds settings of the user's and the project's; older versions in its state file too."""
     here = Path.cwd() / ".claude"
-    for file in dict.fromkeys((config / "settings.json", here / "settings.json", here / "settings.local.json")):
-        if names := redirects(file):
-            found.append(
-                Finding(
-                    "leftovers", False, f"{file} sets {names}. Sessions of ours set that aside.", "Take it out there."
-                )
-            )
-    for file in MANAGED:
-        if names := redirects(file):
-            found.append(
-                Finding(
-                    "leftovers",
-                    False,
-                    f"{file} sets {names}, which beats every other setting.",
-                    "Ask your administrator.",
-                )
-            )
-    yield from found or [Finding("leftovers", True, "nothing leads Claude Code elsewhere")]
+    user = config_folder(environ) / SETTINGS
+    return list(dict.fromkeys((user, state_file(environ), here / SETTINGS, here / "settings.local.json")))
+
+
+def managed_files() -> Iterator[Path]:
+    for folder in MANAGED:
+        yield folder / "managed-settings.json"
+        yield from sorted((folder / "managed-settings.d").glob("*.json"))
 
 
 def redirects(file: Path) -> str:
@@ -260,7 +260,7 @@ def network(provider: Provider) -> Iterator[Finding]:
 
 
 def unreachable(host: str, problem: httpx.RequestError) -> UpstreamFailed:
-    words = catalog.ERRNO.sub("", str(problem)) or type(problem).__name__
+    words = cause(problem)
     if isinstance(problem, httpx.ProxyError):
         return UpstreamFailed(f"The HTTP proxy on the way to {host} fails: {words}.", "Correct HTTPS_PROXY.")
     if "CERTIFICATE" in words.upper():
@@ -280,9 +280,14 @@ def clock(date: str, now: float) -> Finding:
     if abs(ahead) > CLOCK_OFF:
         side = "ahead of" if ahead > 0 else "behind"
         return Finding(
-            "clock", False, f"This machine is {abs(ahead) / 60:.0f} minutes {side} the server.", "Set its clock."
+            "clock", False, f"This machine's clock is {duration(abs(ahead))} {side} the server's.", "Set it right."
         )
     return Finding("clock", True, f"within {abs(ahead):.0f} s of the server's" if abs(ahead) >= 1 else "right")
+
+
+def duration(seconds: float) -> str:
+    unit, word = next((unit, word) for unit, word in UNITS if seconds >= 2 * unit or unit == 60)
+    return f"{seconds / unit:.0f} {word}"
 
 
 def account(provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from .errors import ClaudeNotFound
 from .settings import CLAUDE_BIN, Settings
 
 PACKAGE = "@anthropic-ai/claude-code"
+OLDEST_TESTED = "2.0.77"
 NEWEST_TESTED = "2.1.330"  # the newest that the test suite runs (tests/real/clients.py)
 COMMAND = f"npm install -g {PACKAGE}"
 HINT = f"Install it with `{COMMAND}`."

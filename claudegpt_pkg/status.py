@@ -18,10 +18,11 @@ import httpx
 
 from . import catalog, chain
 from .auth.oauth import plan_name
+from .auth.server import cause
 from .auth.tokens import Tokens
 from .catalog import NoList
 from .console import from_home, marks, plain, result, result_rows, result_table, say
-from .errors import ClaudegptError, UpstreamFailed
+from .errors import ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
 from .models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
 from .providers.base import Provider
 from .proxy.failures import local_time, ours, read_report
@@ -107,8 +108,8 @@ def show_models(flags: Mapping[str, str]) -> None:
             with catalog.new_client() as client:
                 listed = catalog.refresh_now(client, provider, settings.dirs.cache).offered
         except UpstreamFailed as problem:
-            say(f"{problem} This is what was last known.")
             seen = catalog.cached(settings.dirs.cache, provider.models_url, provider.account)
+            say(f"{problem} {'This is what was last known.' if seen else 'These are the models known to claudegpt.'}")
             listed = seen.offered if seen else list(provider.models.values())
         provider, _ = chain.backend(settings)
     lessons = recall(settings.dirs.cache, provider)
@@ -164,9 +165,7 @@ def ask_usage(client: httpx.Client, provider: Provider) -> Usage | None:
     try:
         answer = client.get(url, headers=headers, auth=provider.auth)
     except httpx.RequestError as problem:
-        raise UpstreamFailed(
-            f"{url} cannot be reached ({problem or type(problem).__name__}).", "Run `claudegpt doctor`."
-        ) from None
+        raise UpstreamFailed(f"{url} cannot be reached ({cause(problem)}).", "Run `claudegpt doctor`.") from None
     if answer.status_code in (404, 405, 501):
         return None
     if not answer.is_success:
@@ -231,12 +230,9 @@ def rows(report: Report, now: float) -> Iterator[tuple[str, str]]:
         yield "plan", plain(plan_name(report.plan))
     yield "credential", plain(from_home(report.credential))
     if tokens and (end := in_our_time(tokens.expires_at)):
-        yield "token", f"{'ended' if end <= now else 'ends'} {local_time(end, now)}; it is renewed by itself"
-    yield (
-        "server",
-        plain(provider.url)
-        + (" [red]does not answer as it should[/red]" if report.problem else " [green]answers[/green]"),
-    )
+        renewed = "" if isinstance(report.problem, NotLoggedIn) else "; it is renewed by itself"
+        yield "token", f"{'ended' if end <= now else 'ends'} {local_time(end, now)}{renewed}"
+    yield "server", f"{plain(provider.url)} {verdict(report.problem)}"
     for tier in TIERS:
         model = model_of(provider, tier)
         yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report, model)}")
@@ -249,6 +245,13 @@ def left_rows(usage: Usage, now: float) -> Iterator[tuple[str, str]]:
         yield limit.name, bar(limit, now)
     if usage.credits:
         yield "credits", plain(usage.credits)
+
+
+def verdict(problem: ClaudegptError | None) -> str:
+    if problem is None:
+        return "[green]answers[/green]"
+    refused = isinstance(problem, NotLoggedIn | Forbidden)
+    return f"[red]{'does not let this account in' if refused else 'does not answer as it should'}[/red]"
 
 
 def bar(limit: Limit, now: float) -> str:

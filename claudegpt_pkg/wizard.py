@@ -226,12 +226,13 @@ class Wizard:
         self.choose_models(chatgpt, CODEX_TIERS)
 
     def way_to_log_in(self, settings: Settings) -> str:
-        file = own_file(settings.dirs.data)
         ways = [Choice("browser", "Log in with a browser"), Choice("device", "Log in with a code, on another device")]
-        if file.path.exists():
+        try:
+            own_file(settings.dirs.data).read()
             ways.insert(0, Choice("keep", f"Keep the login of {whose(settings, 'chatgpt')}"))
-        elif not self.asker.there:
-            file.read()  # raises, with what to do
+        except ClaudegptError:
+            if not self.asker.there:
+                raise
         return self.asker.choose("ChatGPT", ways, default=ways[0].value, flag="--device or --no-browser")
 
     def openai(self) -> None:
@@ -268,9 +269,9 @@ class Wizard:
     def deployments(self, pasted: str | None) -> None:
         """The name for each tier; its default is the one the address had, the one it has now, the larger tier's."""
         given = self.given.models
-        default = pasted
+        set_before = [self.settings[option] for option in AZURE_TIERS.values()]
+        default = pasted or next(filter(None, [*given.values(), *set_before]), "")
         for tier, option in AZURE_TIERS.items():
-            default = default or next(filter(None, given.values()), "")
             named = given.get(tier) or self.asker.text(
                 f"Deployment for {TIER_NAMES[tier]}",
                 default=pasted or self.settings[option] or default,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import itertools
-import json
+import shlex
 import socket
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from claudegpt_pkg.install import NEWEST_TESTED
 from claudegpt_pkg.settings import load
 from tests.auth.files import write
 from tests.fakes.answers import answer
-from tests.fakes.backend import FakeBackend
+from tests.fakes.backend import MODELS, FakeBackend
 from tests.fakes.trial import is_trial, takes_trials, trials
 from tests.real.clients import VERSIONS
 
@@ -117,6 +117,13 @@ def test_a_newer_claude_code_is_right_and_said_to_be_newer(machine: Path) -> Non
     assert f"newer than the newest tested, {NEWEST_TESTED}" in one("claude").text
 
 
+def test_an_older_claude_code_than_was_ever_tried_is_to_be_updated(machine: Path) -> None:
+    claude_code(machine, "2.0.76")
+    assert not one("claude").right and one("claude").advice == "Run `claude update`."
+    claude_code(machine, "2.0.77")
+    assert one("claude").right
+
+
 def test_a_missing_claude_code_comes_with_its_command(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLAUDEGPT_CLAUDE_BIN")
     monkeypatch.setenv("PATH", str(machine))
@@ -160,6 +167,26 @@ def test_a_secret_that_others_can_read_is_found(machine: Path) -> None:
     assert one("secrets").right
 
 
+@pytest.mark.parametrize("folder", [".codex", "my codex"])
+@pytest.mark.parametrize(
+    "document", [{"auth_mode": "apikey", "OPENAI_API_KEY": "test-key"}, {"tokens": {"access_token": "planted-token"}}]
+)
+def test_codexs_login_that_others_can_read_is_found(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, folder: str, document: object
+) -> None:
+    if folder != ".codex":
+        monkeypatch.setenv("CODEX_HOME", str(machine / folder))
+    monkeypatch.setenv("CLAUDEGPT_PROVIDER", "codex")
+    monkeypatch.setenv("CODEX_BASE_URL", "http://127.0.0.1:9/backend-api/codex")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    file = machine / folder / "auth.json"
+    write(file, document)
+    file.chmod(0o644)
+    exposed = one("secrets")
+    file.chmod(0o600)
+    assert not exposed.right and exposed.advice == f"Run `chmod 600 {shlex.quote(str(file))}`."
+
+
 def test_a_file_without_secrets_may_be_read_by_all(machine: Path) -> None:
     write(load().dirs.config_file, "CLAUDEGPT_PROVIDER=demo\n")
     load().dirs.config_file.chmod(0o644)
@@ -170,24 +197,24 @@ def test_a_file_without_secrets_may_be_read_by_all(machine: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK"])
-def test_an_exported_leftover_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exported_leftover_is_told_and_no_fault(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "planted-secret")
-    assert one("leftovers").text.startswith(f"{name} is exported.") and not one("leftovers").right
-    assert f"unset {name}" in one("leftovers").advice
-    assert "planted-secret" not in one("leftovers").text
+    assert one("leftovers").right and one("leftovers").text == f"{name} is exported: set aside in sessions of ours"
+    assert "Plain `claude` goes by that" in one("leftovers").advice
 
 
-@pytest.mark.parametrize("place", [".claude/settings.json", ".claude/settings.local.json"])
-def test_a_leftover_in_a_settings_file_is_found(machine: Path, place: str) -> None:
+@pytest.mark.parametrize("place", [".claude/settings.json", ".claude/settings.local.json", ".claude.json"])
+def test_a_leftover_in_a_settings_file_is_told_and_no_fault(machine: Path, place: str) -> None:
     write(machine / place, {"env": {"ANTHROPIC_BASE_URL": "http://old"}, "apiKeyHelper": "echo", "model": "opus"})
-    bad = one("leftovers")
-    assert not bad.right and bad.text.startswith(f"{machine / place} sets ANTHROPIC_BASE_URL, apiKeyHelper.")
+    found = one("leftovers")
+    assert found.right and found.text.startswith(f"{machine / place} sets ANTHROPIC_BASE_URL, apiKeyHelper: set aside")
 
 
-def test_what_an_administrator_sets_is_found(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(machine / "managed.json", {"env": {"CLAUDE_CODE_USE_VERTEX": "1"}})
-    monkeypatch.setattr(doctor, "MANAGED", (machine / "managed.json",))
-    assert "beats every other setting" in one("leftovers").text
+@pytest.mark.parametrize("place", ["managed-settings.json", "managed-settings.d/10-cloud.json"])
+def test_what_an_administrator_sets_is_a_fault(machine: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    write(machine / "managed" / place, {"env": {"CLAUDE_CODE_USE_VERTEX": "1"}})
+    monkeypatch.setattr(doctor, "MANAGED", (machine / "managed",))
+    assert not one("leftovers").right and "beats every other setting" in one("leftovers").text
 
 
 # The way there.
@@ -245,8 +272,10 @@ def test_a_clock_that_is_off_is_found() -> None:
     now = time.time()
     assert clock(email.utils.formatdate(now), now).right
     ahead = clock(email.utils.formatdate(now - 3600), now)
-    assert not ahead.right and ahead.text == "This machine is 60 minutes ahead of the server."
-    assert "behind" in clock(email.utils.formatdate(now + 900), now).text
+    assert not ahead.right and ahead.text == "This machine's clock is 60 minutes ahead of the server's."
+    assert "15 minutes behind" in clock(email.utils.formatdate(now + 900), now).text
+    assert "36 hours behind" in clock(email.utils.formatdate(now + 36 * 3600), now).text
+    assert "30 days ahead" in clock(email.utils.formatdate(now - 30 * 86_400), now).text
     assert clock("", now).right and clock("yesterday", now).right
 
 
@@ -274,11 +303,18 @@ def test_a_model_that_does_not_answer_is_found_and_the_others_are_tried(openai: 
     assert links[1].advice == "Claude Code needs a model that calls tools."
 
 
-def test_one_wrong_link_makes_the_status(
-    openai: FakeBackend, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write(Path.home() / ".claude" / "settings.json", json.dumps({"apiKeyHelper": "x"}))
+def test_a_clock_that_is_off_keeps_nothing_from_being_tried(openai: FakeBackend) -> None:
+    yesterday = email.utils.formatdate(time.time() - 86_400)
+    openai.page("GET", "/v1/models", 200, MODELS, {"date": yesterday})
+    assert wrong() == ["clock"] and "round trip" in found()
+
+
+def test_one_wrong_link_makes_the_status(openai: FakeBackend, capsys: pytest.CaptureFixture[str]) -> None:
+    file = load().dirs.config_file
+    write(file, "CLAUDEGPT_TOKEN=planted-token\n")
+    file.chmod(0o640)
     assert cli.run(["doctor"]) == 1
+    file.chmod(0o600)
     lines = capsys.readouterr().out.splitlines()
-    words = "~/.claude/settings.json sets apiKeyHelper. Sessions of ours set that aside. Take it out there."
-    assert [line for line in lines if line.startswith("✗")] == [f"✗\tleftovers\t{words}"]
+    words = f"~/claudegpt/config/config.env can be read by other users of this machine. Run `chmod 600 {file}`."
+    assert [line for line in lines if line.startswith("✗")] == [f"✗\tsecrets\t{words}"]

@@ -114,7 +114,8 @@ def test_a_login_that_looks_good_and_is_dead_is_found_out(run: Run, plan: FakeBa
     assert status == 3
     assert "Run `claudegpt login`." in err
     assert as_rows(out)["account"] == "ann@example.com"
-    assert as_rows(out)["server"].endswith(" does not answer as it should")
+    assert as_rows(out)["server"].endswith(" does not let this account in")
+    assert as_rows(out)["token"].startswith("ends ") and "renewed" not in as_rows(out)["token"]
     status, out, _ = run("status", "--json")
     assert (status, json.loads(out)["ok"]) == (3, False)
     plan.faults.clear()
@@ -293,3 +294,14 @@ def test_what_was_last_known_is_listed_when_the_server_is_gone(
     status, out, err = run("models")
     assert (status, out) == (0, before)
     assert "This is what was last known." in err
+
+
+def test_without_a_list_the_models_that_we_know_are_said_to_be_that(
+    run: Run, plan: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEX_BASE_URL", "http://127.0.0.1:9/backend-api/codex")
+    status, out, err = run("models")
+    assert status == 0 and out.startswith("gpt-6.1-sol")
+    assert "(Connection refused). Check the address and the network. These are the models known to claudegpt." in err
+    status, _, err = run("status")
+    assert status == 1 and "wham/usage cannot be reached (Connection refused). Run `claudegpt doctor`." in err

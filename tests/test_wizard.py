@@ -271,6 +271,18 @@ def test_a_chatgpt_login_that_is_there_is_kept(plan: FakeBackend, login_server: 
     assert person.titles["keep"] == "Keep the login of ann@example.com, plus plan"
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_chatgpt_login_that_cannot_be_used_is_not_offered(mode: int) -> None:
+    file = own_file(load().dirs.data).path
+    write(file, "{cut off")
+    file.chmod(mode)
+    person = Person("chatgpt", "^C")
+    with pytest.raises(KeyboardInterrupt):
+        run(person)
+    assert person.choices["ChatGPT"] == ["browser", "device"]
+    assert person.titles["chatgpt"] == "ChatGPT plan (not usable as it is)"
+
+
 @pytest.mark.parametrize(("how", "expected"), [("browser", (False, True)), ("device", (True, True))])
 def test_a_chatgpt_login_is_made_on_the_way(
     how: str,
@@ -468,6 +480,14 @@ def test_azures_flags_answer_everything(azure: FakeBackend) -> None:
     set_up(Nobody(), given, {})
     assert saved()["AZURE_OPENAI_CHAT_DEPLOYMENT"] == "big"
     assert saved()["AZURE_OPENAI_CHAT_DEPLOYMENT_NANO"] == "small"
+
+
+def test_a_deployment_that_is_set_already_serves_all_tiers_without_one(
+    azure: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_CHAT_DEPLOYMENT", "big")
+    set_up(Nobody(), Given(provider="azure", endpoint=azure.origin, key=Secret(KEY)), {})
+    assert saved()["AZURE_OPENAI_CHAT_DEPLOYMENT_FULL"] == saved()["AZURE_OPENAI_CHAT_DEPLOYMENT_NANO"] == "big"
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ class TokenFile:
         if self.exposed and not self.shared:
             raise BadSetting(
                 f"{self.path} can be read by other users of this machine.",
-                f"Run `{private(self.path)}`; if you do not trust them all, log out and in again.",
+                f"Run `{make_private(self.path)}`; if you do not trust them all, log out and in again.",
             )
         return self._tokens(self._document())
 
@@ -304,7 +304,7 @@ def document_text(document: dict[str, Any], tokens: Tokens) -> str:
     return json.dumps({**document, "tokens": kept, "last_refresh": now}, indent=2)
 
 
-def private(path: Path) -> str:
+def make_private(path: Path) -> str:
     """The command that makes a file its owner's alone."""
     return f"chmod 600 {shlex.quote(str(path))}"
 

@@ -77,6 +77,8 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def names(value: str) -> tuple[str, ...]:
+    if value.strip().lower() == "none":
+        return ()
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
@@ -159,6 +161,7 @@ NO_TEXT: str | None = None
 NO_SECRET: Secret | None = None
 NO_FLAG: bool | None = None
 NO_NAMES: tuple[str, ...] = ()
+NANO: tuple[str, ...] = ("nano",)
 NO_PATH: Path | None = None
 
 PROVIDER = Option("CLAUDEGPT_PROVIDER", one_of(*PROVIDERS), NO_TEXT, "whose model runs: " + ", ".join(PROVIDERS))
@@ -252,6 +255,14 @@ MCP_SERVERS = Option(
     names,
     NO_NAMES,
     "servers of `~/.claude.json` (or `all`) whose tools are added to requests that lack them",
+)
+MAP_WEB_SEARCH = Option("CLAUDEGPT_MAP_WEB_SEARCH", flag, True, "search the web with the backend's own hosted search")
+NO_WEB_SEARCH = Option(
+    "CLAUDEGPT_NO_WEB_SEARCH",
+    names,
+    NANO,
+    "models that get no hosted search, by parts of their names (`none`: all get it); another tier's searches instead",
+    "nano",
 )
 TRACE = Option("CLAUDEGPT_TRACE", flag, True, "keep one file a turn: what was asked, sent and answered; never a secret")
 TRACE_DIR = Option("CLAUDEGPT_TRACE_DIR", path, NO_PATH, "where traces go", "the state directory")

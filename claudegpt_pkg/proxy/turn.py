@@ -15,17 +15,17 @@ import re
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import httpx
 import orjson
 
-from ..errors import ClaudegptError, EmptyAnswer, Unfinished, UpstreamFailed
+from ..errors import ClaudegptError, EmptyAnswer, InvalidRequest, Unfinished, UpstreamFailed
 from ..mcp import McpTools
-from ..models import Choice, Tier, choose
-from ..providers.base import Backend, Provider
+from ..models import TIERS, Choice, Tier, choose, pick
+from ..providers.base import Provider
 from ..settings import (
     BLOCK_MCP,
     DROP_TOOLS,
@@ -33,6 +33,8 @@ from ..settings import (
     FIRST_EVENT_TIMEOUT,
     IDENTITY,
     IDLE_TIMEOUT,
+    MAP_WEB_SEARCH,
+    NO_WEB_SEARCH,
     PARALLEL_TOOLS,
     PASSTHROUGH,
     REASONING_HAIKU,
@@ -48,7 +50,7 @@ from ..translate.prompt import Identity
 from ..translate.request import Target, Translation, conversation_key, translate
 from ..translate.sse import Event
 from ..translate.stream import MessageStream, Reply, ResponseFailed
-from ..translate.tools import ToolRules
+from ..translate.tools import ToolRules, only_searches
 from ..usage_log import UsageLog, Use
 from .failures import Report, may_retry, ours
 from .ledger import Ledger
@@ -71,6 +73,7 @@ class Rules:
     tools: ToolRules
     effort: Mapping[Tier | None, EffortRules]
     limits: Limits
+    no_web_search: tuple[str, ...] = ()  # parts of the names of models that get none
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -90,6 +93,7 @@ class Rules:
                 drop=frozenset(dropped),
                 block_mcp=settings[BLOCK_MCP],
                 parallel=settings[PARALLEL_TOOLS],
+                web_search=settings[MAP_WEB_SEARCH],
             ),
             effort={
                 None: rules,
@@ -98,6 +102,7 @@ class Rules:
                 "haiku": replace(rules, most=settings[REASONING_HAIKU]),
             },
             limits=Limits(settings[FIRST_EVENT_TIMEOUT], settings[IDLE_TIMEOUT]),
+            no_web_search=settings[NO_WEB_SEARCH],
         )
 
 
@@ -157,13 +162,13 @@ class Plan:
     lessons: Lessons
 
 
-def plan(ask: Ask, proxy: Proxy, *, search: bool = True) -> Plan:
+def plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
     """Decide everything that the request, the settings, the account and the lessons decide together.
 
-    `search`: whether the hosted search may be declared.
+    `silent`: models that gave no answer while the hosted search was declared.
     """
     request, provider, rules = ask.request, proxy.provider, proxy.rules
-    choice = choose(request["model"], provider.tiers, rules.passthrough)
+    choice = chosen(request, proxy, silent)
     model, backend = provider.model(choice.model), provider.backend
     known = proxy.lessons.get(choice.model) or Lessons()
     levels = known.efforts or model.efforts
@@ -173,7 +178,7 @@ def plan(ask: Ask, proxy: Proxy, *, search: bool = True) -> Plan:
         cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
         summary="auto" if known.summary else None,
         identity=Identity(model.name, model.id) if rules.identity else None,
-        tools=tool_rules(rules.tools, ask, backend=backend, known=known, search=search),
+        tools=tool_rules(ask, proxy, choice.model, known=known, silent=silent),
         instructions=backend.instructions,
         least_output_tokens=backend.max_output_tokens,
         media_in_outputs=known.media_in_outputs,
@@ -201,14 +206,41 @@ def effort_rules(ask: Ask, proxy: Proxy, tier: Tier | None) -> EffortRules:
     return rules
 
 
-def tool_rules(rules: ToolRules, ask: Ask, *, backend: Backend, known: Lessons, search: bool) -> ToolRules:
+def chosen(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> Choice:
+    """The model for a request. Where the client does nothing but search, any tier's model that can will do.
+
+    Raises InvalidRequest where none can: the client tells the model, which then goes on without.
+    """
+    tiers = proxy.provider.tiers
+    choice = choose(request["model"], tiers, proxy.rules.passthrough)
+    if not only_searches(request.get("tools") or ()):
+        return choice
+    for able in (choice, *(pick(tier, tiers) for tier in reversed(TIERS))):
+        if can_search(able.model, proxy, silent):
+            return able
+    raise InvalidRequest(
+        f"Web search cannot be had: {choice.model} has none, and no other tier's model does."
+        if proxy.rules.tools.web_search
+        else f"Web search is turned off ({MAP_WEB_SEARCH.name})."
+    )
+
+
+def can_search(model: str, proxy: Proxy, silent: Collection[str]) -> bool:
+    """Whether the backend's hosted search may be declared to a model."""
+    known = proxy.lessons.get(model) or Lessons()
+    excluded = any(part.lower() in model.lower() for part in proxy.rules.no_web_search)
+    return proxy.rules.tools.web_search and known.web_search and not excluded and model not in silent
+
+
+def tool_rules(ask: Ask, proxy: Proxy, model: str, *, known: Lessons, silent: Collection[str]) -> ToolRules:
     """Claude Code runs mutating calls one after another by itself: `auto` is `on` for it."""
+    rules = proxy.rules.tools
     parallel = "on" if rules.parallel == "auto" and ask.user_agent.startswith(CLAUDE_CODE) else rules.parallel
     return replace(
         rules,
         parallel=parallel,
-        tool_search=backend.tool_search and known.tool_search,
-        web_search=rules.web_search and known.web_search and search,
+        tool_search=proxy.provider.backend.tool_search and known.tool_search,
+        web_search=can_search(model, proxy, silent),
     )
 
 
@@ -234,7 +266,7 @@ class Turn:
         self._proxy = proxy
         self._started = False  # the client was given message_start
         self._asked_again = False  # after an empty answer
-        self._search = True  # may be declared
+        self._silent: set[str] = set()  # models that gave no answer while the hosted search was declared
         self._may_break_off = not TAKES_PART_FOR_WHOLE.match(ask.user_agent)
         self._folder = Folder()
         self._record: dict[str, Any] = {
@@ -290,15 +322,16 @@ class Turn:
 
     def _may_leave_out_search(self, error: ClaudegptError) -> bool:
         """Some deployments refuse nothing and answer nothing when the hosted search is declared."""
-        declared = self._search and self._searching and isinstance(error, EmptyAnswer | Unfinished)
-        self._search = self._search and not declared
-        return declared
+        if not (self._searching and isinstance(error, EmptyAnswer | Unfinished)):
+            return False
+        self._silent.add(self._plan.choice.model)
+        return True
 
     def _prepare(self) -> MessageStream:
         """Plan and translate; anew at each attempt, for what was learnt since the last."""
         assert self._ask is not None
         self._real = False
-        self._plan = plan(self._ask, self._proxy, search=self._search)
+        self._plan = plan(self._ask, self._proxy, silent=self._silent)
         translation, self._sent = translated(self._ask, self._proxy, self._plan)
         self._body = orjson.dumps(self._sent)
         self._tokens = translation.estimated_tokens(len(self._body))
@@ -339,8 +372,7 @@ class Turn:
                 if stream.done:
                     break
             stream.finish()
-            if not self._search:
-                self._remember_silence()
+            self._remember_silence()
             self._count(stream.usage)
             self._mark("done")
             if stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
@@ -383,9 +415,10 @@ class Turn:
 
     def _remember_silence(self) -> None:
         """Without the search there is an answer: then it was the search."""
-        model, lessons = self._plan.choice.model, self._proxy.lessons
-        lessons[model] = replace(lessons.get(model) or Lessons(), web_search=False)
-        self._learned.append("No answer while the hosted search was declared.")
+        lessons = self._proxy.lessons
+        for model in self._silent:
+            lessons[model] = replace(lessons.get(model) or Lessons(), web_search=False)
+            self._learned.append(f"No answer of {model} while the hosted search was declared.")
 
     def _mark(self, name: str) -> None:
         self._marks[name] = round((time.perf_counter() - self._clock) * 1000, 2)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -139,6 +139,11 @@ def named(tool: ToolParam) -> str:
 
 def is_web_search(tool: ToolParam) -> bool:
     return str(tool.get("type") or "").startswith("web_search_")
+
+
+def only_searches(tools: Sequence[ToolParam]) -> bool:
+    """Whether a request is for searching the web and nothing else, as Claude Code's WebSearch makes it."""
+    return bool(tools) and all(map(is_web_search, tools))
 
 
 def declare(tool: ToolParam, searching: bool) -> openai.Tool:

@@ -108,7 +108,7 @@ def test_a_search_that_is_refused_is_left_out_from_then_on(backend: FakeBackend,
     search = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
     for _ in range(2):
         with served(backend, tmp_path) as proxy:
-            proxy.events(ask("hello", tools=[search]))
+            proxy.events(ask("hello", tools=[{"name": "Bash", "input_schema": {"type": "object"}}, search]))
     assert ["web_search" in request.raw.decode() for request in backend.requests] == [True, False, False]
 
 

@@ -40,3 +40,21 @@ def test_a_search_works_on_the_plan(session: Session, plan: FakeBackend) -> None
     script(plan)
     assert session.run("What are plums?", "--allowedTools", "WebSearch").stdout == "Fruit.\n"
     assert PAGE in search_output(plan)
+
+
+def test_a_model_that_cannot_search_has_another_tiers_do_it(session: Session, backend: FakeBackend) -> None:
+    script(backend)
+    env = {"CLAUDEGPT_OPENAI_OPUS": "gpt-5.4-nano", "CLAUDEGPT_OPENAI_HAIKU": "gpt-5.4-nano"}
+    ran = session.run("What are plums?", "--allowedTools", "WebSearch", env=env)
+    assert ran.stdout == "Fruit.\n"
+    assert PAGE in search_output(backend)
+    assert [request.body["model"] for request in backend.requests] == ["gpt-5.4-nano", "gpt-5.4-nano"]
+    assert [request.body["model"] for request in backend.side] == ["gpt-6.1-terra"]
+
+
+def test_where_nothing_can_search_the_model_is_told_and_goes_on(session: Session, backend: FakeBackend) -> None:
+    backend.script(answer(call("WebSearch", query="plums")), answer("No idea."))
+    ran = session.run("What are plums?", "--allowedTools", "WebSearch", env={"CLAUDEGPT_MAP_WEB_SEARCH": "0"})
+    assert ran.stdout == "No idea.\n"
+    assert "Web search is turned off (CLAUDEGPT_MAP_WEB_SEARCH)." in search_output(backend)
+    assert not backend.side

@@ -44,12 +44,13 @@ from ..settings import (
     Settings,
 )
 from ..trace import Traces
+from ..translate.blocks import Reply
 from ..translate.effort import AGENT_DEFAULT, EffortRules, named, resolve, told_as
 from ..translate.message import Folder, Message
 from ..translate.prompt import Identity
 from ..translate.request import Target, Translation, conversation_key, translate
 from ..translate.sse import Event
-from ..translate.stream import MessageStream, Reply, ResponseFailed
+from ..translate.stream import MessageStream, ResponseFailed
 from ..translate.tools import ToolRules, only_searches
 from ..usage_log import UsageLog, Use
 from .failures import Report, may_retry, ours
@@ -347,10 +348,9 @@ class Turn:
             table=translation.table.for_answer(),
             stop_sequences=translation.stop_sequences,
             show_thinking=translation.show_thinking,
+            started=self._started,
         )
-        stream = MessageStream(reply)
-        stream.started = self._started
-        return stream
+        return MessageStream(reply)
 
     async def _attempt(self, sink: Sink) -> None:
         proxy, target, stream = self._proxy, self._plan.target, self._stream

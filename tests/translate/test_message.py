@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from claudegpt_pkg.translate.blocks import Reply
 from claudegpt_pkg.translate.message import Folder, fold, tool_input
-from claudegpt_pkg.translate.stream import MessageStream, Reply
+from claudegpt_pkg.translate.stream import MessageStream
 from claudegpt_pkg.translate.tools import ToolRules, tool_table
 from tests.fakes import answers
 from tests.fakes.answers import Answer, answer

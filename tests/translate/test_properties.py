@@ -15,6 +15,7 @@ from claudegpt_pkg.models import Tiers, known
 from claudegpt_pkg.providers import azure, chatgpt
 from claudegpt_pkg.providers.base import Backend, Provider
 from claudegpt_pkg.translate.arguments import ArgumentFilter
+from claudegpt_pkg.translate.blocks import Reply
 from claudegpt_pkg.translate.effort import EffortRules, resolve
 from claudegpt_pkg.translate.jsontext import loads
 from claudegpt_pkg.translate.message import fold
@@ -22,7 +23,7 @@ from claudegpt_pkg.translate.prompt import Identity
 from claudegpt_pkg.translate.request import Target, Translation, translate
 from claudegpt_pkg.translate.sse import Decoder, encode
 from claudegpt_pkg.translate.stop import StopFilter
-from claudegpt_pkg.translate.stream import MessageStream, Reply
+from claudegpt_pkg.translate.stream import MessageStream
 from claudegpt_pkg.translate.tokens import count_tokens
 from claudegpt_pkg.translate.tools import ToolRules, tool_table
 from claudegpt_pkg.translate.validate import check_request

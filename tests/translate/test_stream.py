@@ -15,7 +15,8 @@ import pytest
 
 from claudegpt_pkg.errors import EmptyAnswer, UpstreamFailed
 from claudegpt_pkg.translate import reasoning
-from claudegpt_pkg.translate.stream import MessageStream, Reply, ResponseFailed
+from claudegpt_pkg.translate.blocks import Reply
+from claudegpt_pkg.translate.stream import MessageStream, ResponseFailed
 from claudegpt_pkg.translate.tools import ToolRules, short, tool_table
 from tests.fakes import answers
 from tests.fakes.answers import Answer, answer

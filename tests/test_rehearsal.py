@@ -170,7 +170,7 @@ def test_a_probe_finds_out_what_a_deployment_lacks_and_it_is_remembered(
 
 
 def test_a_deployment_s_name_is_no_reason_not_to_look(home: Path) -> None:
-    with azure(Deployment("gpt-5.4-nano", search="silent"), "gpt-5.4-nano") as (_, on_stage):
+    with azure(Deployment("gpt-5.4-mini", search="silent"), "gpt-5.4-mini") as (_, on_stage):
         try_out(on_stage, "opus")
         assert learnt(on_stage, "opus") == Lessons(web_search=False)
 

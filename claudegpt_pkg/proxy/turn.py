@@ -210,7 +210,8 @@ def effort_rules(ask: Ask, proxy: Proxy, tier: Tier | None) -> EffortRules:
 def chosen(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> Choice:
     """The model for a request. Where the client does nothing but search, any tier's model that can will do.
 
-    Raises InvalidRequest where none can: the client tells the model, which then goes on without.
+    Where all of them were silent, the first is asked without it: an answer shows that it was the search. Raises
+    InvalidRequest where none is known to have it: the client tells the model, which then goes on without.
     """
     tiers = proxy.provider.tiers
     choice = choose(request["model"], tiers, proxy.rules.passthrough)
@@ -219,6 +220,8 @@ def chosen(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) ->
     for able in (choice, *(pick(tier, tiers) for tier in reversed(TIERS))):
         if can_search(able.model, proxy, silent):
             return able
+    if silent:
+        return choice
     raise InvalidRequest(
         f"Web search cannot be had: {choice.model} has none, and no other tier's model does."
         if proxy.rules.tools.web_search

@@ -24,14 +24,13 @@ TOOLS = [{"name": "Bash", "description": "Run it", "input_schema": {"type": "obj
 SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
 DISABLED = {"thinking": {"type": "disabled"}}
 FORCED = {"type": "tool", "name": "web_search"}
+TIERS = ("CLAUDEGPT_OPENAI_OPUS", "CLAUDEGPT_OPENAI_SONNET", "CLAUDEGPT_OPENAI_HAIKU")
 
 
 @contextmanager
 def deployed(deployment: Deployment, folder: Path) -> Iterator[tuple[FakeBackend, Served]]:
-    with (
-        FakeBackend("azure", deployments={NAME: deployment}) as backend,
-        served(backend, folder, CLAUDEGPT_OPENAI_OPUS=NAME) as proxy,
-    ):
+    names: dict[str, Any] = dict.fromkeys(TIERS, NAME)
+    with FakeBackend("azure", deployments={NAME: deployment}) as backend, served(backend, folder, **names) as proxy:
         yield backend, proxy
         backend.check()
 
@@ -51,11 +50,40 @@ def test_a_deployment_without_the_search_is_asked_without_it_from_then_on(
     with deployed(Deployment(search=search), tmp_path) as (backend, proxy):
         for words in ("Not here.", "Still not."):
             backend.script(answer(words))
-            body = ask("Perform a web search", tools=[SEARCH], tool_choice=FORCED, stream=stream)
+            body = ask("What is new?", tools=[*TOOLS, SEARCH], tool_choice=FORCED, stream=stream)
             said = grammar.text_of(proxy.events(body)) if stream else proxy.message(body)["content"][0]["text"]
             assert said == words
         assert len(backend.lacked) == asked and learnt(proxy) == Lessons(web_search=False)
-        assert not any("tools" in request.body or "tool_choice" in request.body for request in backend.requests)
+        for request in backend.requests:
+            assert "web_search" not in str(request.body) and "tool_choice" not in request.body
+
+
+@pytest.mark.parametrize(("search", "asked"), [("refused", 1), ("silent", 2)])
+def test_nothing_but_a_search_is_not_asked_of_a_deployment_known_to_have_none(
+    tmp_path: Path, search: Any, asked: int
+) -> None:
+    with deployed(Deployment(search=search), tmp_path) as (backend, proxy):
+        body = ask("Perform a web search", tools=[SEARCH], tool_choice=FORCED)
+        if search == "silent":  # which an answer without it shows
+            backend.script(answer("I cannot."))
+            assert grammar.text_of(proxy.events(body)) == "I cannot."
+            assert NO_SEARCH in backend.requests[0].body["instructions"]
+        response, told = proxy.error(body)
+        assert response.status_code == 400
+        assert told["message"] == "Web search cannot be had: mine has none, and no other tier's model does."
+        assert len(backend.lacked) == asked and learnt(proxy) == Lessons(web_search=False)
+
+
+def test_another_tiers_deployment_makes_the_search_that_one_is_silent_on(tmp_path: Path) -> None:
+    able = {NAME: Deployment(search="silent"), "other": Deployment()}
+    names: dict[str, Any] = dict(zip(TIERS, (NAME, NAME, "other"), strict=True))
+    with FakeBackend("azure", deployments=able) as backend:
+        with served(backend, tmp_path, **names) as proxy:
+            backend.script(answer("Plums."), answer("Pears."))
+            for words in ("Plums.", "Pears."):
+                assert grammar.text_of(proxy.events(ask(tools=[SEARCH], tool_choice=FORCED))) == words
+            assert learnt(proxy) == Lessons(web_search=False)
+        assert [request.body["model"] for request in backend.requests] == ["other", "other"]
 
 
 def test_a_model_that_cannot_search_is_told_so_lest_it_makes_results_up(tmp_path: Path) -> None:

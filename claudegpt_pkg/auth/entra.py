@@ -1,13 +1,16 @@
 """Entra ID tokens for Azure, through azure-identity: `az login`, a managed identity, or what AZURE_CLIENT_ID names.
 
-A token is kept until five minutes before its end. There are two scopes for the same thing, a newer and an older one;
-which one a resource honours shows in its answer: a 401 is answered with the other's token, once.
+A token is kept until five minutes before its end, and for those five too where no other is to be had. There are two
+scopes for the same thing, a newer and an older one; which one counts shows in the answers: where Entra ID does not know
+it, or the resource says 401 to its token, the other's is asked for, once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +18,23 @@ from typing import Protocol
 
 import httpx
 
-from ..errors import BadSetting, NotLoggedIn, UpstreamFailed
+from ..errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
 from ..settings import Secret
 from .oauth import EARLY, shorten
 
+PROGRAM_SECONDS = 30  # for `az`: its start alone may take ten
+# Entra ID's codes for a scope that this tenant, or this application, knows nothing of.
+NO_SUCH_SCOPE = re.compile(r"AADSTS(500011|65\d+|70011)\b|invalid_resource|invalid_scope")
+# What azure-identity reports of each way to log in: `\tAzureCliCredential: Azure CLI not found on path`.
+ATTEMPT = re.compile(r"(?m)^\t\w+Credential: (.+)$")
+NOT_SET_UP = re.compile(
+    r"(?i)^(?!.*AADSTS).*(authentication unavailable|not (configured|installed|supported)|not found on path"
+    r"|could not be found|to be installed|package is required|az login|azd auth|Connect-AzAccount)"
+)
+NETWORK = re.compile(
+    r"(?i)failed to (resolve|establish)|connection (refused|reset|aborted)|max retries|timed out|unreachable"
+)
+FIRST_SENTENCE = re.compile(r"(?:ERROR: )?(.*?)(?:\. |\.?\s*Trace ID:|\.?$)")
 SCOPES = ("https://ai.azure.com/.default", "https://cognitiveservices.azure.com/.default")
 
 
@@ -33,6 +49,10 @@ class AccessToken(Protocol):
 
 
 GetToken = Callable[[str], AccessToken]
+
+
+class NoSuchScope(NotLoggedIn):
+    """Entra ID gives no tokens for this scope; it may for the other."""
 
 
 class Entra(httpx.Auth):
@@ -70,15 +90,30 @@ class Entra(httpx.Auth):
         """A token that lasts a while. Blocks. Raises NotLoggedIn, UpstreamFailed."""
         if token := self._ready():
             return token
-        found = self._get_token(self._scope)
+        try:
+            found = self._ask()
+        except (NotLoggedIn, UpstreamFailed):
+            if self._token and self._clock() < self._until:
+                return self._token
+            raise
         self._token, self._until = Secret(found.token), found.expires_on
         return self._token
 
+    def _ask(self) -> AccessToken:
+        try:
+            return self._get_token(self._scope)
+        except NoSuchScope:
+            self._take_other_scope()
+            return self._get_token(self._scope)
+
     def _after_refusal(self, refused: Secret) -> Secret:
         if self._token == refused:
-            self._scope = SCOPES[1 - SCOPES.index(self._scope)]
+            self._take_other_scope()
             self._until = 0.0
         return self.token()
+
+    def _take_other_scope(self) -> None:
+        self._scope = SCOPES[1 - SCOPES.index(self._scope)]
 
 
 def authorized(request: httpx.Request, token: Secret) -> httpx.Request:
@@ -94,6 +129,8 @@ def default_token() -> GetToken:
             "Set AZURE_OPENAI_API_KEY, or install claudegpt with its extra: claudegpt[azure].",
         )
     credentials: list[GetToken] = []
+    for name in ("azure", "msal"):  # they write a page to stderr, where Claude Code has its screen
+        logging.getLogger(name).addHandler(logging.NullHandler())
 
     def get_token(scope: str) -> AccessToken:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
@@ -101,16 +138,37 @@ def default_token() -> GetToken:
 
         try:
             if not credentials:  # half a second of imports and probing, so only when the first request is there
-                credentials.append(DefaultAzureCredential().get_token)
+                credentials.append(DefaultAzureCredential(process_timeout=PROGRAM_SECONDS).get_token)
             return credentials[0](scope)
         except ClientAuthenticationError as problem:
-            raise NotLoggedIn(
-                f"Entra ID gave no token: {shorten(str(problem))}.", "Run `az login`, or set AZURE_OPENAI_API_KEY."
-            ) from None
+            raise refusal(str(problem)) from None
         except AzureError as problem:
-            raise UpstreamFailed(f"Entra ID cannot be reached: {shorten(str(problem))}.") from None
+            raise unreachable(str(problem)) from None
 
     return get_token
+
+
+def refusal(told: str) -> ClaudegptError:
+    """Of the page that azure-identity writes, what a user needs: the first way to log in that is set up and failed."""
+    failed = [reason for reason in ATTEMPT.findall(told) or [told] if not NOT_SET_UP.search(reason)]
+    if not failed:
+        return NotLoggedIn(
+            "Entra ID gave no token: there is no Azure login on this machine, and no managed identity.",
+            "Run `az login`, or set AZURE_OPENAI_API_KEY.",
+        )
+    if NETWORK.search(failed[0]):
+        return unreachable(failed[0])
+    sentence = FIRST_SENTENCE.match(shorten(failed[0]))
+    reason = sentence[1] if sentence else failed[0]
+    kind = NoSuchScope if NO_SUCH_SCOPE.search(told) else NotLoggedIn
+    return kind(
+        f"Entra ID gave no token: {reason}.",
+        "Log in again with `az login`, correct AZURE_CLIENT_ID and its like, or set AZURE_OPENAI_API_KEY.",
+    )
+
+
+def unreachable(told: str) -> UpstreamFailed:
+    return UpstreamFailed(f"Entra ID cannot be reached: {shorten(told.removeprefix('ERROR: '))}.", "Check the network.")
 
 
 def installed() -> bool:

@@ -277,6 +277,12 @@ def not_accepted(report: Report, request: Request) -> ClaudegptError:
     )
 
 
+def no_role(report: Report, request: Request) -> ClaudegptError:
+    """Azure's 401 to an identity that it knows: another login would change nothing."""
+    hint = "Give it the role Cognitive Services OpenAI User on the resource." if "data action" in report.message else ""
+    return Forbidden(f"The upstream refuses this identity: {sentence(report)}", hint)
+
+
 def forbidden(report: Report, request: Request) -> ClaudegptError:
     return Forbidden(f"The upstream refuses this account: {sentence(report)}")
 
@@ -351,6 +357,7 @@ BY_CODE: dict[str, Maker] = {
     "overloaded_error": overloaded,
     "invalid_api_key": not_accepted,
     "token_expired": not_accepted,
+    "PermissionDenied": no_role,
     "model_not_found": not_found,
     "DeploymentNotFound": not_found,
     "content_filter": filtered,

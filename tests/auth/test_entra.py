@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from claudegpt_pkg.auth.entra import SCOPES, Entra
+from claudegpt_pkg.errors import UpstreamFailed
 
 
 @dataclass
@@ -22,9 +23,12 @@ class Identity:
         self.now = 1_000_000.0
         self.lifetime = lifetime
         self.scopes: list[str] = []
+        self.away = False
 
     def get_token(self, scope: str) -> Token:
         self.scopes.append(scope)
+        if self.away:
+            raise UpstreamFailed("Entra ID cannot be reached.")
         return Token(f"token-{len(self.scopes)}", int(self.now) + self.lifetime)
 
 
@@ -72,3 +76,13 @@ def test_a_resource_of_the_older_kind_gets_the_older_scopes_token(entra: Entra, 
 def test_a_refusal_is_answered_once(entra: Entra, identity: Identity) -> None:
     assert get(entra, refused={"token-1", "token-2"}) == ["token-1", "token-2"]
     assert len(identity.scopes) == 2
+
+
+def test_a_token_that_still_lasts_serves_while_no_other_is_to_be_had(entra: Entra, identity: Identity) -> None:
+    get(entra)
+    identity.now += identity.lifetime - 100
+    identity.away = True
+    assert get(entra) == ["token-1"]
+    identity.now += 101
+    with pytest.raises(UpstreamFailed):
+        get(entra)

@@ -1,20 +1,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
 
 from claudegpt_pkg.auth.entra import Entra
-from claudegpt_pkg.errors import BadSetting, NotLoggedIn, UpstreamFailed
+from claudegpt_pkg.errors import BadSetting
 from claudegpt_pkg.models import Tiers, choose
 from claudegpt_pkg.providers.azure import azure, read_endpoint
 from claudegpt_pkg.settings import Settings, load
 from tests.fakes.backend import FakeBackend
+from tests.fakes.identity import FakeIdentity
 
 OPENAI = "https://res.openai.azure.com/openai/v1"
 FOUNDRY = "https://res.services.ai.azure.com/openai/v1"
@@ -151,59 +149,20 @@ def test_without_key_and_without_azure_identity_both_ways_are_named(
         azure(settings(tmp_path, AZURE_OPENAI_API_KEY=""))
 
 
-@pytest.fixture
-def identity(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """azure-identity, as far as it is used."""
-    errors = SimpleNamespace(AzureError=type("AzureError", (Exception,), {}))
-    errors.ClientAuthenticationError = type("ClientAuthenticationError", (errors.AzureError,), {})
-    asked: list[str] = []
-    world = SimpleNamespace(errors=errors, asked=asked, raises=None)
-
-    class DefaultAzureCredential:
-        def get_token(self, scope: str) -> Any:
-            asked.append(scope)
-            if world.raises:
-                raise world.raises
-            return SimpleNamespace(token=f"entra-{len(asked)}", expires_on=2_000_000_000)
-
-    for name, content in {
-        "azure": {},
-        "azure.core": {},
-        "azure.core.exceptions": vars(errors),
-        "azure.identity": {"DefaultAzureCredential": DefaultAzureCredential},
-    }.items():
-        module = ModuleType(name)
-        module.__spec__ = SimpleNamespace(name=name)  # type: ignore[assignment]
-        vars(module).update(content)
-        monkeypatch.setitem(sys.modules, name, module)
-    yield world
-
-
-def test_without_a_key_entra_is_asked(tmp_path: Path, identity: Any) -> None:
-    provider = azure(settings(tmp_path, AZURE_OPENAI_API_KEY=""))
-    assert isinstance(provider.auth, Entra) and not identity.asked, "nothing is asked before it is needed"
-    sent: list[str] = []
-
-    def backend(request: httpx.Request) -> httpx.Response:
-        sent.append(request.headers["authorization"])
-        return httpx.Response(200)
-
-    with httpx.Client(transport=httpx.MockTransport(backend), auth=provider.auth) as client:
-        client.get(provider.url)
-        client.get(provider.url)
-    assert sent == ["Bearer entra-1"] * 2 and identity.asked == ["https://ai.azure.com/.default"]
-    assert "entra-1" not in repr(vars(provider.auth))
-
-
-def test_entra_that_gives_no_token_is_said_with_the_next_step(tmp_path: Path, identity: Any) -> None:
-    provider = azure(settings(tmp_path, AZURE_OPENAI_API_KEY=""))
-    with httpx.Client(auth=provider.auth) as client:
-        identity.raises = identity.errors.ClientAuthenticationError("No credential\nwas found.")
-        with pytest.raises(NotLoggedIn, match=r"no token: No credential was found\. Run `az login`"):
-            client.get(provider.url)
-        identity.raises = identity.errors.AzureError("timed out")
-        with pytest.raises(UpstreamFailed, match="cannot be reached: timed out"):
-            client.get(provider.url)
+def test_without_a_key_entra_is_asked_and_not_before_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeIdentity() as identity:
+        for name, value in identity.environ.items():
+            monkeypatch.setenv(name, value)
+        provider = azure(settings(tmp_path, AZURE_OPENAI_API_KEY=""))
+        assert isinstance(provider.auth, Entra) and not identity.asked
+        with FakeBackend("azure", deployments={"middle": "gpt-6.1-sol"}) as backend:
+            backend.credentials = identity  # type: ignore[assignment]
+            backend.page("GET", "/openai/v1/models", 200, {"data": []})
+            with httpx.Client(auth=provider.auth) as client:
+                assert client.get(f"{backend.url}/models").status_code == 200
+        assert identity.tokens[0] not in repr(vars(provider.auth))
 
 
 def test_a_deployment_s_name_is_its_name_whatever_it_ends_in() -> None:

@@ -155,6 +155,15 @@ def test_money_that_is_gone_is_no_rate_limit(status: int) -> None:
     assert error.retry is False and "billing" in str(error)
 
 
+def test_an_identity_without_a_role_is_told_which_and_not_to_log_in() -> None:
+    words = (
+        "The principal `1` lacks the required data action `Microsoft.CognitiveServices/accounts/OpenAI/responses/write`"
+    )
+    error = api(401, "PermissionDenied", words)
+    assert isinstance(error, Forbidden) and words in error.message
+    assert error.hint == "Give it the role Cognitive Services OpenAI User on the resource."
+
+
 def test_a_wrong_key_says_what_to_do_about_it() -> None:
     error = api(401, "invalid_api_key", "Incorrect API key provided: ***.", type="invalid_request_error")
     assert type(error) is NotLoggedIn and error.retry is False

@@ -69,7 +69,11 @@ class Traces(TyperGroup):
         return super().parse_args(ctx, ["ls", *args] if alone else args)
 
 
-trace = typer.Typer(cls=Traces, help="What was asked, what was sent, what came back.", rich_markup_mode=None)
+TRACES = """What was asked, sent and answered, turn by turn.
+
+Without a command: the newest turns.
+"""
+trace = typer.Typer(cls=Traces, help=TRACES, rich_markup_mode=None)
 app.add_typer(trace, name="trace")
 
 
@@ -231,7 +235,10 @@ def serve(
 def usage(
     ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="one JSON object, on stdout")] = False
 ) -> None:
-    """What was spent: today, in the last 7 and 30 days, by model and account; what is left of a ChatGPT plan."""
+    """What was spent, by model and account.
+
+    Today, in the last 7 and the last 30 days; and what is left of a ChatGPT plan.
+    """
     from .usage import show_usage
 
     show_usage(ctx.obj, as_json=as_json)
@@ -246,7 +253,7 @@ def trace_ls(
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="at most N turns; all of them with 0")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="a JSON array, on stdout")] = False,
 ) -> None:
-    """The newest turns, one a line: model, effort, tokens, time, how it ended."""
+    """The newest turns, a line each."""
     from .traces_shown import show_traces
 
     show_traces(load(ctx.obj), limit=limit, as_json=as_json)
@@ -261,7 +268,10 @@ def trace_show(
     answer: Annotated[bool, typer.Option("--answer", help="what Claude Code was answered, as JSON")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="all of it as JSON")] = False,
 ) -> None:
-    """One turn: what was asked, what became of it on the way, what came back."""
+    """One turn, in words or as JSON.
+
+    What was asked, what was sent and what became of it on the way, what came back.
+    """
     from .traces_shown import ALL, show_trace
 
     wanted = [name for name, given in {"request": request, "sent": sent, "answer": answer}.items() if given]

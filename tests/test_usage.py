@@ -21,6 +21,7 @@ from claudegpt_pkg.usage_log import Use, append, line, newest
 from tests.auth.files import write
 from tests.fakes.backend import USAGE, FakeBackend
 from tests.fakes.login import FakeLogin
+from tests.fakes.trial import takes_trials, trials
 from tests.real.screen import Screen
 
 ROOT = Path(cli.__file__).parent.parent
@@ -236,3 +237,15 @@ def test_no_server_is_asked_for_an_account_that_has_no_plan(
     use()
     assert run("usage")[0] == 0
     assert not backend.others and not backend.requests
+
+
+def test_a_trial_turn_is_spent_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeBackend("openai") as backend:
+        takes_trials(backend).page("GET", "/v1/models", 404, {"error": "none"})
+        monkeypatch.setenv("CLAUDEGPT_PROVIDER", "openai")
+        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+        monkeypatch.setenv("OPENAI_BASE_URL", backend.url)
+        assert run("status")[0] == 0
+        (trial,) = trials(backend)
+    found = json.loads(run("usage", "--json")[1])["today"]
+    assert (found["turns"], found["tokens_in"]) == (1, trial.usage["input_tokens"])

@@ -518,7 +518,7 @@ def test_a_trace_tells_the_whole_turn(backend: FakeBackend, proxy: Served) -> No
         answer(reasoning("Thinking."), "Words.", call("Bash", command="ls")),
     )
     body = ask(tools=TOOLS, top_k=5, **THINKING)
-    events = proxy.events(body)
+    events = proxy.events(body, headers={"x-claude-code-session-id": "session-1"})
     trace = proxy.trace()
     assert trace["request"] == body
     assert trace["sent"] == backend.requests[1].body
@@ -527,7 +527,8 @@ def test_a_trace_tells_the_whole_turn(backend: FakeBackend, proxy: Served) -> No
     assert trace["usage"] == grammar.usage(events)
     assert trace["learned"] == ["Unknown parameter: 'stream_options'."]
     assert ["top_k", "dropped: the upstream has no such parameter"] in trace["notes"]
-    assert trace["tier"] == "opus" and "error" not in trace
+    assert (trace["session"], trace["provider"]) == ("session-1", "openai") and "error" not in trace
+    assert (trace["tier"], trace["model"], trace["effort"]) == ("opus", "gpt-6.1-sol", "high")
     marks = trace["milliseconds"]
     assert 0 <= marks["translated"] <= marks["accepted"] <= marks["first"] <= marks["done"]
 
@@ -540,6 +541,7 @@ def test_a_trace_of_a_turn_that_failed_says_how(backend: FakeBackend, proxy: Ser
     trace = proxy.trace()
     assert trace["error"]["status"] == (400 if count == 0 else 502)
     assert trace["error"]["message"].endswith(".")
+    assert trace["milliseconds"]["failed"] > 0 and "done" not in trace["milliseconds"]
     assert trace["answer"] == {} if count == 0 else trace["answer"]["content"][0]["text"] == "one "
 
 

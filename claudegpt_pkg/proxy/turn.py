@@ -20,7 +20,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import httpx
-import orjson
 
 from ..errors import ClaudegptError, EmptyAnswer, InvalidRequest, Unfinished, UpstreamFailed
 from ..mcp import McpTools
@@ -46,6 +45,7 @@ from ..settings import (
 from ..trace import Traces
 from ..translate.blocks import Reply
 from ..translate.effort import AGENT_DEFAULT, EffortRules, named, resolve, told_as
+from ..translate.jsontext import TOO_DEEP, encode
 from ..translate.message import Folder, Message
 from ..translate.prompt import Identity
 from ..translate.request import Target, Translation, conversation_key, translate
@@ -250,7 +250,10 @@ def tool_rules(ask: Ask, proxy: Proxy, model: str, *, known: Lessons, silent: Co
 
 def translated(ask: Ask, proxy: Proxy, plan: Plan) -> tuple[Translation, dict[str, Any]]:
     """The translation, and the body as this provider takes it."""
-    translation = translate(ask.request, plan.target)
+    try:
+        translation = translate(ask.request, plan.target)
+    except RecursionError:
+        raise InvalidRequest(TOO_DEEP) from None
     body = proxy.provider.prepare(translation.body)
     return translation, {key: value for key, value in body.items() if key not in plan.lessons.parameters}
 
@@ -337,7 +340,7 @@ class Turn:
         self._real = False
         self._plan = plan(self._ask, self._proxy, silent=self._silent)
         translation, self._sent = translated(self._ask, self._proxy, self._plan)
-        self._body = orjson.dumps(self._sent)
+        self._body = encode(self._sent)
         self._tokens = translation.estimated_tokens(len(self._body))
         target = self._plan.target
         self._searching = translation.table.web_search is not None

@@ -11,6 +11,10 @@ from typing import Any
 
 import orjson
 
+from ..errors import InvalidRequest
+
+TOO_DEEP = "The request is nested too deeply to be sent on."
+
 
 def loads(data: bytes | str) -> Any:
     """Parse JSON. Raises ValueError (json.JSONDecodeError) saying where it is broken."""
@@ -27,6 +31,16 @@ def mend(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def encode(value: Any) -> bytes:
+    """Compact JSON, keys in their own order: the same value gives the same bytes.
+
+    Raises InvalidRequest for what can be read but not written again: it is nested some 250 deep.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        raise InvalidRequest(TOO_DEEP) from None
+
+
 def dumps(value: Any) -> str:
-    """Compact JSON, keys in their own order: the same value gives the same bytes."""
-    return orjson.dumps(value).decode()
+    return encode(value).decode()

@@ -57,6 +57,21 @@ def test_what_is_not_json_is_told_so(proxy: Served, body: bytes) -> None:
         assert error["message"].startswith("The request body is not JSON")
 
 
+@pytest.mark.parametrize("where", ["tools", "messages"])
+def test_what_is_nested_too_deeply_is_told_so(proxy: Served, where: str) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(400):
+        deep = {"a": deep}
+    call = {"type": "tool_use", "id": "c", "name": "Bash", "input": deep}
+    cases: dict[str, dict[str, Any]] = {
+        "tools": {"tools": [{"name": "Bash", "input_schema": {"type": "object", "properties": {"a": deep}}}]},
+        "messages": {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": [call]}]},
+    }
+    response, error = proxy.error(ask(**cases[where]))
+    assert response.status_code == 400
+    assert error["message"] == "The request is nested too deeply to be sent on."
+
+
 WRONG: list[tuple[Any, str]] = [
     ([], "The request body is not a JSON object."),
     (7, "The request body is not a JSON object."),

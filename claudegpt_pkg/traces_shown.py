@@ -136,7 +136,7 @@ def telling_length(ids: Sequence[str]) -> int:
 
 # Reading.
 
-UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def row_from(trace: Mapping[str, Any]) -> Row:
     spent = used(usage) if usage else None
     return Row(
         id=trace["id"],
-        began=float(trace["began"]),
+        began=datetime.fromtimestamp(trace["began"]).timestamp(),  # raises for a time that no calendar has
         session=trace.get("session"),
         provider=trace.get("provider"),
         model=trace.get("model"),

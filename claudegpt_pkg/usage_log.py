@@ -30,6 +30,7 @@ from .proxy.ledger import Spent
 
 DELAY = 1.0  # seconds in which answers that end are written together
 FULL = 8 << 20  # bytes: some 130,000 answers
+FAR = 1e11  # seconds since 1970: the year 5138
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,6 @@ def parsed(line: bytes) -> Use | None:
     try:
         at, provider, metered, model, turns, tokens_in, cached, tokens_out, cost, *_ = orjson.loads(line)
         spent = Spent(int(turns), int(tokens_in), int(cached), int(tokens_out), None if cost is None else float(cost))
-        return Use(float(at), str(provider), bool(metered), str(model), spent)
+        return Use(float(at), str(provider), bool(metered), str(model), spent) if 0 <= at < FAR else None
     except (ValueError, TypeError):
         return None

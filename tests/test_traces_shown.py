@@ -149,7 +149,14 @@ def test_a_trace_that_cannot_be_read_costs_its_row(run: Run, folder: Path) -> No
     whole = (folder / names(folder)[2]).read_bytes()
     (folder / names(folder)[2]).write_bytes(whole[: len(whole) // 2])
     for number, text in enumerate(
-        [b"", b"[]", b"{}", b'{"id": 1, "began": "x"}', b'{"id": "a", "began": 1, "usage": 3}']
+        [
+            b"",
+            b"[]",
+            b"{}",
+            b'{"id": 1, "began": "x"}',
+            b'{"id": "a", "began": 1, "usage": 3}',
+            b'{"id": "a", "began": 1e300}',
+        ]
     ):
         (folder / f"20200101-000000-000-bad{number}.json").write_bytes(text)
     status, out, _ = run("trace")
@@ -157,7 +164,7 @@ def test_a_trace_that_cannot_be_read_costs_its_row(run: Run, folder: Path) -> No
     assert status == 0
     assert (rows[0][0], rows[0][-1]) == (ids(folder)[-1], "unreadable")
     assert [row[-1] for row in rows[1:3]] == ["invalid_request_error", "done"]
-    assert {row[-1] for row in rows[3:]} == {"unreadable"} and len(rows) == 8
+    assert {row[-1] for row in rows[3:]} == {"unreadable"} and len(rows) == 9
 
 
 def test_a_dangling_link_is_a_row_too(run: Run, folder: Path) -> None:

@@ -143,6 +143,7 @@ def test_a_line_that_is_none_costs_itself(tmp_path: Path) -> None:
         b'["a","b",1,"c",1,2,3,4,5]',
         b"\xff",
         b"[1,2,3,4,5,6,7,8,{}]",
+        b'[1e300,"",1,"",1,2,3,4,5]',
     ]
     append(newest(tmp_path), b"\n".join([*broken, line(ONE)]))
     assert list(read(tmp_path)) == [ONE]

@@ -52,7 +52,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
     """The sessions that would have been launched."""
     sessions: list[Session] = []
 
-    def launch(claude: Path, session: Session, sites: list[launcher.Site], *, runs: Path) -> int:
+    def launch(claude: Path, session: Session, sites: list[launcher.Site], **where: object) -> int:
         for site in sites:
             site.listener.close()
         sessions.append(session)

@@ -16,7 +16,7 @@ import pytest
 from claudegpt_pkg import __version__, cli, launcher
 from claudegpt_pkg.cli import run
 from claudegpt_pkg.errors import NotLoggedIn
-from claudegpt_pkg.proxy.turn import Rules
+from claudegpt_pkg.proxy.plan import Rules
 from claudegpt_pkg.session import Session
 from claudegpt_pkg.settings import EFFORT, REASONING_SONNET
 from tests.launched import SCRIPTS

@@ -32,9 +32,9 @@ from ..translate import anthropic
 from ..translate.sse import encode
 from ..usage_log import UsageLog
 from .ledger import Ledger
+from .plan import Patience, Proxy, Rules
 from .remembered import recall, remember
 from .routes import CountTokens, Messages, Models, Usage, error_response, health, no_route
-from .turn import Patience, Proxy, Rules
 from .upstream import new_client
 
 OPEN_PATHS = ("/health",)

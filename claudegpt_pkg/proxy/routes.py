@@ -28,8 +28,9 @@ from ..translate.jsontext import loads
 from ..translate.sse import Event, encode
 from ..translate.tokens import count_tokens
 from ..translate.validate import check_request
+from .plan import CLAUDE_CODE, Ask, Patience, Proxy, plan, translated
 from .status_line import shown_model, status_line
-from .turn import CLAUDE_CODE, Ask, Patience, Proxy, Turn, plan, translated
+from .turn import Turn
 
 SESSION_ID = re.compile(r"[!-~]+")
 DISCOVERY = "claude-code/"  # how Claude Code's user agent begins where it asks for models

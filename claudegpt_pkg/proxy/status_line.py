@@ -16,7 +16,7 @@ from ..models import choose
 from ..translate.effort import resolve
 from .failures import local_time
 from .ledger import Ledger, Window, short
-from .turn import Proxy
+from .plan import Proxy
 
 
 def status_line(told: Mapping[str, Any], proxy: Proxy, window: int | None = None, *, now: float | None = None) -> str:

@@ -15,133 +15,26 @@ import re
 import sys
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
-import httpx
-
-from ..errors import ClaudegptError, EmptyAnswer, InvalidRequest, Unfinished, UpstreamFailed
-from ..mcp import McpTools
-from ..models import TIERS, Choice, Tier, choose, pick
-from ..providers.base import Provider
-from ..settings import (
-    BLOCK_MCP,
-    DROP_TOOLS,
-    EFFORT,
-    FIRST_EVENT_TIMEOUT,
-    IDENTITY,
-    IDLE_TIMEOUT,
-    MAP_WEB_SEARCH,
-    NO_WEB_SEARCH,
-    PARALLEL_TOOLS,
-    PASSTHROUGH,
-    REASONING_HAIKU,
-    REASONING_OPUS,
-    REASONING_SONNET,
-    TOOLS_REASONING,
-    Settings,
-)
-from ..trace import Traces
+from ..errors import ClaudegptError, EmptyAnswer, Unfinished, UpstreamFailed
 from ..translate.blocks import Reply
-from ..translate.effort import AGENT_DEFAULT, EffortRules, named, resolve, told_as
-from ..translate.jsontext import TOO_DEEP, encode
+from ..translate.jsontext import encode
 from ..translate.message import Folder, Message
-from ..translate.prompt import Identity
-from ..translate.request import Target, Translation, conversation_key, translate
 from ..translate.sse import Event
 from ..translate.stream import MessageStream, ResponseFailed
-from ..translate.tools import ToolRules, only_searches
-from ..usage_log import UsageLog, Use
+from ..usage_log import Use
 from .failures import Report, may_retry, ours
-from .ledger import Ledger
 from .lessons import Lessons, lesson
-from .upstream import Limits, Refused, open_stream
+from .plan import Ask, Proxy, plan, translated
+from .upstream import Refused, open_stream
 
 ATTEMPTS = 4
 MOST_LESSONS = 10  # of one turn: a backend that refuses everything must not be asked for ever
-CLAUDE_CODE = "claude-cli/"  # how its user agent begins
 # Claude Code before 2.1.10: after a whole block an error counts for nothing, and the part is the answer.
 TAKES_PART_FOR_WHOLE = re.compile(r"claude-cli/([01]\.|2\.0\.|2\.1\.\d\b)")
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The user's settings, as far as a turn needs them."""
-
-    passthrough: bool | None
-    identity: bool
-    tools: ToolRules
-    effort: Mapping[Tier | None, EffortRules]
-    limits: Limits
-    no_web_search: tuple[str, ...] = ()  # parts of the names of models that get none
-
-    @classmethod
-    def of(cls, settings: Settings) -> Rules:
-        general, with_tools = settings[EFFORT], settings[TOOLS_REASONING]
-        dropped: tuple[str, ...] = settings[DROP_TOOLS]
-        forced = general if settings.source(EFFORT) == "flag" else None
-        rules = EffortRules(
-            default=general,
-            most_with_tools=with_tools,
-            forced=forced,
-            meant_by=frozenset({told_as(forced)} if forced else ()),
-        )
-        return cls(
-            passthrough=settings[PASSTHROUGH],
-            identity=settings[IDENTITY],
-            tools=ToolRules(
-                drop=frozenset(dropped),
-                block_mcp=settings[BLOCK_MCP],
-                parallel=settings[PARALLEL_TOOLS],
-                web_search=settings[MAP_WEB_SEARCH],
-            ),
-            effort={
-                None: rules,
-                "opus": replace(rules, default=forced or settings[REASONING_OPUS] or general),
-                "sonnet": replace(rules, default=forced or settings[REASONING_SONNET] or general),
-                "haiku": replace(rules, most=settings[REASONING_HAIKU]),
-            },
-            limits=Limits(settings[FIRST_EVENT_TIMEOUT], settings[IDLE_TIMEOUT]),
-            no_web_search=settings[NO_WEB_SEARCH],
-        )
-
-
-@dataclass(frozen=True)
-class Patience:
-    """Seconds of the proxy's own pace."""
-
-    hold: float = 3.0  # that the handshake waits for the first real event
-    ping: float = 10.0  # of silence after which the client hears a ping
-    retry: float = 0.5  # before the second attempt; doubled each time, with jitter
-    again: float = 60.0  # after which no further attempt begins: whoever has waited so long should hear something
-
-
-@dataclass
-class Proxy:
-    """What all turns share: the account, the rules, one HTTP client, and what the backend was seen not to take."""
-
-    provider: Provider
-    rules: Rules
-    client: httpx.AsyncClient
-    traces: Traces | None = None
-    patience: Patience = field(default_factory=Patience)
-    lessons: dict[str, Lessons] = field(default_factory=dict)  # by model
-    ledger: Ledger = field(default_factory=Ledger)
-    usage_log: UsageLog | None = None
-    mcp: McpTools | None = None
-    typed_effort: str | None = None  # instead of the one `--effort` gave, by `/effort`
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A valid Messages request, its bytes, and what its headers say."""
-
-    request: dict[str, Any]
-    body: bytes = b"{}"
-    session_id: str | None = None
-    agent_id: str | None = None
-    user_agent: str = ""
 
 
 class Sink(Protocol):
@@ -151,111 +44,6 @@ class Sink(Protocol):
         """The upstream has said 200; `start` gives the handshake, should the client have to wait for more."""
 
     async def emit(self, events: list[Event]) -> None: ...
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a request is to become: which model on which tier, and the target of its translation."""
-
-    choice: Choice
-    target: Target
-    window: int
-    lessons: Lessons
-
-
-def plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
-    """Decide everything that the request, the settings, the account and the lessons decide together.
-
-    `silent`: models that gave no answer while the hosted search was declared.
-    """
-    request, provider, rules = ask.request, proxy.provider, proxy.rules
-    choice = chosen(request, proxy, silent)
-    model, backend = provider.model(choice.model), provider.backend
-    known = proxy.lessons.get(choice.model) or Lessons()
-    levels = known.efforts or model.efforts
-    target = Target(
-        model=choice.model,
-        effort=resolve(request, suffix=choice.effort, rules=effort_rules(ask, proxy, choice.tier), levels=levels),
-        cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
-        summary="auto" if known.summary else None,
-        identity=Identity(model.name, model.id) if rules.identity else None,
-        tools=tool_rules(ask, proxy, choice.model, known=known, silent=silent),
-        instructions=backend.instructions,
-        least_output_tokens=backend.max_output_tokens,
-        media_in_outputs=known.media_in_outputs,
-        obfuscation_option=backend.obfuscation_option,
-        cache_retention=model.cache_retention,
-        refused_includes=known.includes,
-        refused_reasoning=known.refused_reasoning,
-        phases=known.phases,
-        keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
-    )
-    return Plan(choice, target, model.window, known)
-
-
-def effort_rules(ask: Ask, proxy: Proxy, tier: Tier | None) -> EffortRules:
-    """With `--effort`, an agent on another model than the session's thinks as the main loop does: 2.1.330 would give it
-    a default of its own."""
-    rules = proxy.rules.effort[tier]
-    if rules.forced is None:
-        return rules
-    if ask.agent_id:
-        return replace(rules, forced=proxy.typed_effort or rules.forced, meant_by=rules.meant_by | {AGENT_DEFAULT})
-    level = named(ask.request)
-    if level and ask.request.get("tools"):
-        proxy.typed_effort = None if level in rules.meant_by else level
-    return rules
-
-
-def chosen(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> Choice:
-    """The model for a request. Where the client does nothing but search, any tier's model that can will do.
-
-    Where all of them were silent, the first is asked without it: an answer shows that it was the search. Raises
-    InvalidRequest where none is known to have it: the client tells the model, which then goes on without.
-    """
-    tiers = proxy.provider.tiers
-    choice = choose(request["model"], tiers, proxy.rules.passthrough)
-    if not only_searches(request.get("tools") or ()):
-        return choice
-    for able in (choice, *(pick(tier, tiers) for tier in reversed(TIERS))):
-        if can_search(able.model, proxy, silent):
-            return able
-    if silent:
-        return choice
-    raise InvalidRequest(
-        f"Web search cannot be had: {choice.model} has none, and no other tier's model does."
-        if proxy.rules.tools.web_search
-        else f"Web search is turned off ({MAP_WEB_SEARCH.name})."
-    )
-
-
-def can_search(model: str, proxy: Proxy, silent: Collection[str]) -> bool:
-    """Whether the backend's hosted search may be declared to a model."""
-    known = proxy.lessons.get(model) or Lessons()
-    excluded = any(part.lower() in model.lower() for part in proxy.rules.no_web_search)
-    return proxy.rules.tools.web_search and known.web_search and not excluded and model not in silent
-
-
-def tool_rules(ask: Ask, proxy: Proxy, model: str, *, known: Lessons, silent: Collection[str]) -> ToolRules:
-    """Claude Code runs mutating calls one after another by itself: `auto` is `on` for it."""
-    rules = proxy.rules.tools
-    parallel = "on" if rules.parallel == "auto" and ask.user_agent.startswith(CLAUDE_CODE) else rules.parallel
-    return replace(
-        rules,
-        parallel=parallel,
-        tool_search=proxy.provider.backend.tool_search and known.tool_search,
-        web_search=can_search(model, proxy, silent),
-    )
-
-
-def translated(ask: Ask, proxy: Proxy, plan: Plan) -> tuple[Translation, dict[str, Any]]:
-    """The translation, and the body as this provider takes it."""
-    try:
-        translation = translate(ask.request, plan.target)
-    except RecursionError:
-        raise InvalidRequest(TOO_DEEP) from None
-    body = proxy.provider.prepare(translation.body)
-    return translation, {key: value for key, value in body.items() if key not in plan.lessons.parameters}
 
 
 class Turn:

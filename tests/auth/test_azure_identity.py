@@ -126,9 +126,7 @@ def test_what_azures_cli_complains_of_is_one_sentence(
 def test_a_network_that_is_away_is_no_reason_to_log_in_again(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     complaint = "ERROR: HTTPSConnectionPool(host=login.microsoftonline.com): Failed to resolve it"
     monkeypatch.setenv("PATH", str(az(machine / "bin", complaint=complaint)), prepend=":")
-    with pytest.raises(
-        UpstreamFailed, match=r"^Entra ID cannot be reached: HTTPS.*resolve it\. Check the network"
-    ):
+    with pytest.raises(UpstreamFailed, match=r"^Entra ID cannot be reached: HTTPS.*resolve it\. Check the network"):
         send(Entra(default_token()))
 
 

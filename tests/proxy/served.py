@@ -24,8 +24,8 @@ from claudegpt_pkg.providers import chatgpt
 from claudegpt_pkg.providers.base import Backend, Provider
 from claudegpt_pkg.providers.openai import ApiKey, openai
 from claudegpt_pkg.proxy.app import create_app
+from claudegpt_pkg.proxy.plan import Patience, Proxy
 from claudegpt_pkg.proxy.server import bind, serving
-from claudegpt_pkg.proxy.turn import Patience, Proxy
 from claudegpt_pkg.settings import Secret, Settings, load
 from tests import grammar, planted
 from tests.fakes.backend import DEADLINE, FakeBackend

@@ -15,8 +15,8 @@ import pytest
 
 from claudegpt_pkg.errors import InvalidRequest
 from claudegpt_pkg.providers.openai import openai
+from claudegpt_pkg.proxy.plan import Ask, Proxy, Rules, plan, translated
 from claudegpt_pkg.proxy.routes import session_of
-from claudegpt_pkg.proxy.turn import Ask, Proxy, Rules, plan, translated
 from claudegpt_pkg.proxy.upstream import new_client
 from claudegpt_pkg.translate import reasoning
 from claudegpt_pkg.translate.tokens import count_tokens

@@ -230,7 +230,7 @@ def test_the_clients_first_look_is_answered(proxy: Served) -> None:
 def test_a_bug_is_an_error_body_before_the_stream_begins(
     backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("claudegpt_pkg.proxy.turn.translate", broken)
+    monkeypatch.setattr("claudegpt_pkg.proxy.plan.translate", broken)
     response, error = proxy.error(ask())
     assert response.status_code == 500
     assert error == {"type": "api_error", "message": "claudegpt itself failed: ZeroDivisionError: oh."}
@@ -251,7 +251,7 @@ def test_the_next_request_is_served_after_a_bug(
     backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("claudegpt_pkg.proxy.turn.translate", broken)
+        patched.setattr("claudegpt_pkg.proxy.plan.translate", broken)
         proxy.error(ask())
     backend.script(answer("Fine."))
     assert grammar.text_of(proxy.events(ask())) == "Fine."

@@ -21,8 +21,8 @@ from starlette.requests import Request
 from claudegpt_pkg.catalog import refresh_now
 from claudegpt_pkg.errors import RequestTooLarge
 from claudegpt_pkg.providers.openai import openai
+from claudegpt_pkg.proxy.plan import Patience
 from claudegpt_pkg.proxy.routes import read_body
-from claudegpt_pkg.proxy.turn import Patience
 from tests import grammar
 from tests.fakes.answers import answer, call, overloaded, reasoning, web_search
 from tests.fakes.backend import FakeBackend, wait_until

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.proxy.turn import ATTEMPTS, MOST_LESSONS, Patience
+from claudegpt_pkg.proxy.plan import Patience
+from claudegpt_pkg.proxy.turn import ATTEMPTS, MOST_LESSONS
 from tests import grammar
 from tests.fakes.answers import (
     EOF,
@@ -385,41 +386,6 @@ def test_a_lesson_about_one_model_is_none_about_another(backend: FakeBackend, pr
     assert ["summary" in request.body["reasoning"] for request in backend.requests] == [True, False, True]
 
 
-SEARCH = {
-    "tools": [{"type": "web_search_20250305", "name": "web_search"}],
-    "tool_choice": {"type": "tool", "name": "web_search"},
-}
-
-
-def no_search(request: Request) -> HttpError:
-    model = request.body["model"]
-    return error(400, "unsupported_value", f"Hosted tool 'web_search' is not supported with {model}.", param="tools")
-
-
-def test_a_search_that_a_model_is_refused_goes_to_the_next_tier(backend: FakeBackend, proxy: Served) -> None:
-    backend.script(no_search, answer("Plums."), answer("Pears."))
-    assert grammar.text_of(proxy.events(ask("plums?", **SEARCH))) == "Plums."
-    assert grammar.text_of(proxy.events(ask("pears?", **SEARCH))) == "Pears."
-    tiers = proxy.proxy.provider.tiers
-    assert [request.body["model"] for request in backend.requests] == [tiers.opus, tiers.haiku, tiers.haiku]
-
-
-def test_a_search_that_no_model_may_make_is_refused_in_words(backend: FakeBackend, proxy: Served) -> None:
-    backend.route(lambda _: True, no_search)
-    response, told = proxy.error(ask("plums?", **SEARCH))
-    assert response.status_code == 400
-    assert told["message"] == "Web search cannot be had: gpt-6.1-sol has none, and no other tier's model does."
-    assert len(backend.side) == 3
-
-
-@pytest.mark.parametrize(("excluded", "declared"), [("nano", False), ("none", True), ("5.4-NANO, x", False)])
-def test_the_hosted_search_is_kept_from_models_by_name(tmp_path: Path, excluded: str, declared: bool) -> None:
-    with FakeBackend() as backend, served(backend, tmp_path, CLAUDEGPT_NO_WEB_SEARCH=excluded) as proxy:
-        backend.script(answer("x"))
-        proxy.events(ask(model="gpt-5.4-nano", tools=[*TOOLS, *SEARCH["tools"]]))
-    assert ("web_search" in backend.requests[0].raw.decode()) == declared
-
-
 def test_several_lessons_may_be_learnt_in_one_turn(backend: FakeBackend, proxy: Served) -> None:
     backend.script(
         error(400, None, "Your organization must be verified.", param="reasoning.summary"),
@@ -563,7 +529,7 @@ def test_a_client_that_leaves_at_message_stop_has_had_its_answer(tmp_path: Path)
 
 
 def test_a_bug_is_in_the_trace_too(backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("claudegpt_pkg.proxy.turn.translate", lambda *_: 1 / 0)
+    monkeypatch.setattr("claudegpt_pkg.proxy.plan.translate", lambda *_: 1 / 0)
     proxy.error(ask())
     assert proxy.trace()["error"] == {"kind": "bug", "message": "ZeroDivisionError('division by zero')"}
 

@@ -18,7 +18,8 @@ from claudegpt_pkg.errors import BadSetting, UpstreamFailed
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.providers.base import Provider
 from claudegpt_pkg.proxy.failures import may_retry
-from claudegpt_pkg.proxy.turn import ATTEMPTS, Patience
+from claudegpt_pkg.proxy.plan import Patience
+from claudegpt_pkg.proxy.turn import ATTEMPTS
 from claudegpt_pkg.proxy.upstream import ERROR_BODY_LIMIT, Limits, Refused, new_client, open_stream
 from tests import grammar
 from tests.fakes.answers import Bytes, answer, reasoning, sse

@@ -1,0 +1,47 @@
+"""What a request becomes: which model serves it, and with which tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import grammar
+from tests.fakes.answers import HttpError, answer, error
+from tests.fakes.backend import FakeBackend, Request
+from tests.proxy.served import Served, ask, served
+
+BASH = {"name": "Bash", "description": "Run it", "input_schema": {"type": "object", "properties": {}}}
+SEARCH = {
+    "tools": [{"type": "web_search_20250305", "name": "web_search"}],
+    "tool_choice": {"type": "tool", "name": "web_search"},
+}
+
+
+def no_search(request: Request) -> HttpError:
+    model = request.body["model"]
+    return error(400, "unsupported_value", f"Hosted tool 'web_search' is not supported with {model}.", param="tools")
+
+
+def test_a_search_that_a_model_is_refused_goes_to_the_next_tier(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(no_search, answer("Plums."), answer("Pears."))
+    assert grammar.text_of(proxy.events(ask("plums?", **SEARCH))) == "Plums."
+    assert grammar.text_of(proxy.events(ask("pears?", **SEARCH))) == "Pears."
+    tiers = proxy.proxy.provider.tiers
+    assert [request.body["model"] for request in backend.requests] == [tiers.opus, tiers.haiku, tiers.haiku]
+
+
+def test_a_search_that_no_model_may_make_is_refused_in_words(backend: FakeBackend, proxy: Served) -> None:
+    backend.route(lambda _: True, no_search)
+    response, told = proxy.error(ask("plums?", **SEARCH))
+    assert response.status_code == 400
+    assert told["message"] == "Web search cannot be had: gpt-6.1-sol has none, and no other tier's model does."
+    assert len(backend.side) == 3
+
+
+@pytest.mark.parametrize(("excluded", "declared"), [("nano", False), ("none", True), ("5.4-NANO, x", False)])
+def test_the_hosted_search_is_kept_from_models_by_name(tmp_path: Path, excluded: str, declared: bool) -> None:
+    with FakeBackend() as backend, served(backend, tmp_path, CLAUDEGPT_NO_WEB_SEARCH=excluded) as proxy:
+        backend.script(answer("x"))
+        proxy.events(ask(model="gpt-5.4-nano", tools=[BASH, *SEARCH["tools"]]))
+    assert ("web_search" in backend.requests[0].raw.decode()) == declared

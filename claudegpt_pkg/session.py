@@ -323,15 +323,19 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def read_user_setup(args: Sequence[str], config: Path, folder: Path, *, picked: str | None = None) -> UserSetup:
     """The settings that Claude Code will read when started in `folder`: the user's, the project's, `--settings`.
 
-    `picked` is a model that stands for the one in the user's (picked.py).
+    Of the first two only what `--setting-sources` names. `picked` is a model that stands for the one in the user's
+    (picked.py).
     Files it cannot use are its own to complain about. Raises BadSetting for a `--settings` that we cannot merge.
     """
     project = folder / ".claude"
-    files = (project / SETTINGS, project / "settings.local.json")
+    files = {"project": project / SETTINGS, "local": project / "settings.local.json"}
+    named = value_of("--setting-sources", args)
+    sources = ("user,project,local" if named is None else named).replace(" ", "").split(",")
     given = value_of("--settings", args)
     argument = read_argument(given) if given is not None else {}
-    settings = {**read_if_usable(config / SETTINGS), **({"model": picked} if picked else {})}
-    for layer in (*map(read_if_usable, files), argument):
+    users = read_if_usable(config / SETTINGS) if "user" in sources else {}
+    settings = {**users, **({"model": picked} if picked else {})}
+    for layer in (*(read_if_usable(file) for name, file in files.items() if name in sources), argument):
         settings = merged(settings, layer)
     return UserSetup(settings, argument)
 

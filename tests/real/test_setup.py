@@ -1,23 +1,138 @@
-"""A model picked in /model, in the real interface: whatever ends the session, plain `claude` is as before."""
+"""What the user brings along is in force, and what they have is theirs afterwards: settings and options of their own
+beside ours, a private configuration, a model picked in /model."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.fakes.answers import answer
+from tests.fakes.answers import answer, call
 from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.home import know_the_account, settings_of
 from tests.real.screen import Screen
-from tests.real.session import Session, leave, start
+from tests.real.session import ROOT, Session, leave, start
 
 THEIRS = '{"model":  "haiku"}'
 
 
-@pytest.fixture(autouse=True)
+# Beside ours.
+
+
+def bash_that_tells(variable: str) -> Any:
+    return call("Bash", command=f"echo told ${variable}", description="Tell")
+
+
+@pytest.mark.parametrize("given", ["file", "JSON", "twice"])
+def test_settings_of_the_users_own_hold_beside_ours(session: Session, backend: FakeBackend, given: str) -> None:
+    """Their environment, hooks and permissions; Bash needs no leave, and Read has none."""
+    hook = {"hooks": [{"type": "command", "command": f"touch {session.work}/hooked"}]}
+    settings = json.dumps(
+        {
+            "env": {"THEIRS": "v4lue"},
+            "hooks": {"PreToolUse": [{"matcher": "Bash", **hook}]},
+            "permissions": {"allow": ["Bash"], "deny": ["Read"]},
+        }
+    )
+    (session.work / "their.json").write_text(settings)
+    words = {
+        "file": ["--settings", "their.json"],
+        "JSON": ["--settings", settings],
+        "twice": ["--settings", '{"permissions": {"deny": ["Bash"]}}', "--settings=their.json"],
+    }
+    read = call("Read", file_path=str(session.work / "their.json"))
+    backend.script(answer(bash_that_tells("THEIRS")), answer(read), answer("Done."))
+    assert session.run("Go", *words[given]).stdout == "Done.\n"
+    first, second = (item["output"] for item in backend.requests[2].of_type("function_call_output"))
+    assert first == "told v4lue"
+    assert (session.work / "hooked").exists()
+    assert "No such tool" in second or "denied" in second or "permission" in second
+
+
+def test_a_prompt_agents_servers_and_plugins_of_the_users_own_reach_the_model(
+    session: Session, backend: FakeBackend
+) -> None:
+    plugin = session.work / "plugin"
+    (plugin / ".claude-plugin").mkdir(parents=True)
+    (plugin / ".claude-plugin" / "plugin.json").write_text('{"name": "handy", "version": "1.0.0", "description": "x"}')
+    (plugin / "skills" / "juggle").mkdir(parents=True)
+    skill = "---\nname: juggle\ndescription: Juggles five balls.\n---\nJuggle.\n"
+    (plugin / "skills" / "juggle" / "SKILL.md").write_text(skill)
+    server = {"command": sys.executable, "args": ["-m", "tests.real.mcp_server", "1"], "env": {"PYTHONPATH": str(ROOT)}}
+    state = session.home / ".claude.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), "mcpServers": {"not-this-time": server}}))
+    agents = {"gardener": {"description": "Waters the plants.", "prompt": "Water."}}
+    options = {
+        "--append-system-prompt": "Always answer in Esperanto.",
+        "--agents": json.dumps(agents),
+        "--mcp-config": json.dumps({"mcpServers": {"registers": server}}),
+        "--plugin-dir": str(plugin),
+    }
+    backend.script(answer("Jes."))
+    words = [word for option in options.items() for word in option]
+    session.run("Go", *words, "--strict-mcp-config", env={"CLAUDEGPT_TOOL_SEARCH": "0"})
+    asked = backend.requests[0].raw.decode()
+    for expected in ("answer in Esperanto", "Waters the plants", "mcp__registers__look_up_0", "Juggles five balls"):
+        assert expected in asked
+    assert "not-this-time" not in asked
+
+
+@pytest.mark.parametrize(("sources", "model"), [("user,project", "gpt-6-luna"), ("project,local", "gpt-6.1-sol")])
+def test_settings_files_the_user_leaves_out_are_left_out(
+    session: Session, backend: FakeBackend, sources: str, model: str
+) -> None:
+    env = {"THEIRS": "v4lue", "ANTHROPIC_CUSTOM_HEADERS": "x-evil: 1"}
+    settings_of(session).write_text(json.dumps({"model": "haiku", "env": env}))
+    backend.script(answer(bash_that_tells("THEIRS")), answer("Done."))
+    ran = session.run("Go", "--setting-sources", sources, "--allowedTools", "Bash")
+    assert ("set aside" in ran.stderr) == ("user" in sources)
+    assert {request.body["model"] for request in backend.requests} == {model}
+    [output] = backend.requests[1].of_type("function_call_output")
+    assert output["output"] == ("told v4lue" if "user" in sources else "told")
+
+
+# Apart.
+
+
+def whole(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """Every file and folder: when it was changed, and what is in it."""
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def test_isolated_all_that_claude_keeps_it_keeps_in_a_private_folder(session: Session, backend: FakeBackend) -> None:
+    (session.home / ".claude").mkdir()
+    (session.home / ".claude" / "CLAUDE.md").write_text("@more.md")
+    (session.home / ".claude" / "more.md").write_text("Always answer in Esperanto.")
+    state = session.home / ".claude.json"
+    before = whole(session.home / ".claude"), state.read_bytes(), state.stat().st_mtime_ns
+    backend.script(answer("Jes."), answer("Bone."))
+    session.run("My word is kiwi.", "--isolate")
+    session.run("And my word?", "--continue", env={"CLAUDEGPT_GLOBAL_ISOLATE": "1"})
+    session.command("--isolate", "mcp", "add", "--scope", "user", "registers", "--", "python3")
+    assert (whole(session.home / ".claude"), state.read_bytes(), state.stat().st_mtime_ns) == before
+    assert all(b"Esperanto" in request.raw for request in backend.requests)
+    assert b"kiwi" in backend.requests[1].raw
+    private = session.home / "claudegpt" / "data" / "claude"
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert "registers" in (private / ".claude.json").read_text()
+    backend.script(answer("Yes."))
+    session.run("And my word?", "--no-isolate", env={"CLAUDEGPT_GLOBAL_ISOLATE": "1"})
+    assert whole(session.home / ".claude") != before[0]
+
+
+# A model picked.
+
+
+@pytest.fixture
 def account(session: Session, backend: FakeBackend) -> None:
     del session.env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"]  # 2.1.197 asks us for the list
     know_the_account(session, backend)
@@ -42,6 +157,7 @@ def left(session: Session) -> list[str]:
     return [words for _, words in session.processes() if "--rcfile" not in words]
 
 
+@pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("whom", ["us", "our whole group"])
 def test_killed_after_a_pick_we_leave_the_users_default_as_it_was(
     session: Session, backend: FakeBackend, whom: str
@@ -60,6 +176,7 @@ def test_killed_after_a_pick_we_leave_the_users_default_as_it_was(
     assert backend.requests[0].body["model"] == "gpt-6-astra"
 
 
+@pytest.mark.usefixtures("account")
 def test_two_sessions_with_different_picks_do_not_undo_each_other(session: Session, backend: FakeBackend) -> None:
     with session.terminal() as one, session.terminal() as two:
         start(one)
@@ -78,6 +195,7 @@ def test_two_sessions_with_different_picks_do_not_undo_each_other(session: Sessi
     assert [request.body["model"] for request in backend.requests] == ["gpt-5.5"] * 2
 
 
+@pytest.mark.usefixtures("account")
 def test_the_default_picked_again_is_what_the_next_session_starts_with(session: Session, backend: FakeBackend) -> None:
     for name in ("GPT-6 Astra", "GPT-6 Luna"):
         with session.terminal() as screen:

@@ -194,7 +194,10 @@ def confirmed(question: str) -> bool:
     import questionary
     from prompt_toolkit.output import create_output
 
-    answer: bool = questionary.confirm(question, output=create_output(stdout=sys.stderr)).unsafe_ask()
+    try:
+        answer: bool = questionary.confirm(question, output=create_output(stdout=sys.stderr)).unsafe_ask()
+    except EOFError:  # ^D
+        raise KeyboardInterrupt from None
     return answer
 
 

@@ -66,7 +66,8 @@ def login(
     """Log in and save the tokens. Raises NotLoggedIn when the user refuses or takes too long, UpstreamFailed."""
     code = begin(server)
     show(
-        f"Open {server.url}/codex/device in any browser and enter this code: {code.typed}\n"
+        f"Open this page in any browser, on any device:\n\n{server.url}/codex/device\n\n"
+        f"and enter this code there:\n\n{code.typed}\n\n"
         "It is good for 15 minutes. Enter it only where you started this login yourself."
     )
     approval = wait(server, code, sleep=sleep, deadline=clock() + PATIENCE, clock=clock)

@@ -15,6 +15,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
+from claudegpt_pkg import install as claude_code
 from claudegpt_pkg.proxy import app
 
 WHOLE, LEFT = ".whole", ".left"
@@ -63,6 +64,8 @@ def install(folder: Path) -> None:
 
 if __name__ == "__main__":
     install(Path(os.environ["TAP_FOLDER"]))
+    if "NO_OTHER_CLAUDE" in os.environ:  # whatever this machine has in the usual places
+        claude_code.USUAL_PLACES = ()
     from claudegpt_pkg.cli import main
 
     main()

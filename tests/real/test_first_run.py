@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
 import httpx
 import pytest
 
 from tests.auth.files import write
 from tests.fakes.answers import answer
-from tests.fakes.backend import FakeBackend
+from tests.fakes.backend import FakeBackend, wait_until
 from tests.fakes.login import FakeLogin
-from tests.fakes.trial import takes_trials, trials, trusts
+from tests.fakes.trial import is_trial, takes_trials, trials, trusts
 from tests.real.clients import NEW
 from tests.real.screen import CTRL_C, ENTER, Screen
 from tests.real.session import Session
@@ -66,6 +67,19 @@ def begin(screen: Screen, account: str, accounts: tuple[str, ...] = ACCOUNTS) ->
     screen.send(DOWN * accounts.index(account))
     screen.wait_for(f"» {account}")
     screen.send(ENTER)
+
+
+def come_back(screen: Screen) -> None:
+    """What a browser on this machine does with the login page that is shown."""
+    assert "You are logged in" in httpx.get(address_it_ends_at(screen)).text
+    screen.wait_for("Logged in as ann@example.com (ChatGPT Plus).")
+
+
+def address_it_ends_at(screen: Screen) -> str:
+    screen.wait_for("paste the address")
+    page = re.search(r"http://\S+/oauth/authorize\?(?:\S+\n)+", screen.text)
+    assert page
+    return str(httpx.get(page[0].replace("\n", "")).headers["location"])
 
 
 def take_the_models(screen: Screen) -> None:
@@ -137,12 +151,7 @@ def test_a_chatgpt_plan_with_a_login_through_the_browser(
         begin(screen, "ChatGPT plan")
         screen.wait_for("» Log in with a browser")
         screen.send(ENTER)
-        screen.wait_for("paste the address")
-        page = re.search(r"http://\S+/oauth/authorize\?(?:\S+\n)+", screen.text)
-        assert page
-        back = httpx.get(page[0].replace("\n", "")).headers["location"]
-        assert "You are logged in" in httpx.get(back).text
-        screen.wait_for("Logged in as ann@example.com (ChatGPT Plus).")
+        come_back(screen)
         take_the_models(screen)
         converse(screen, plan)
     assert saved(session) == ["CLAUDEGPT_PROVIDER=chatgpt"]
@@ -155,13 +164,50 @@ def test_the_address_a_far_browser_ended_at_can_be_pasted(
         begin(screen, "ChatGPT plan")
         screen.wait_for("» Log in with a browser")
         screen.send(ENTER)
-        screen.wait_for("paste the address")
-        page = re.search(r"http://\S+/oauth/authorize\?(?:\S+\n)+", screen.text)
-        assert page
-        screen.send(httpx.get(page[0].replace("\n", "")).headers["location"] + ENTER)
+        screen.send(address_it_ends_at(screen) + ENTER)
         screen.wait_for("Logged in as ann@example.com (ChatGPT Plus).")
         take_the_models(screen)
         converse(screen, plan)
+
+
+def test_a_login_with_a_code_on_another_device(
+    session: Session, backend: FakeBackend, plan: FakeBackend, login: FakeLogin
+) -> None:
+    login.device_interval, login.device_waits = "1", 1
+    with session.terminal(columns=80) as screen:
+        begin(screen, "ChatGPT plan")
+        screen.wait_for("» Log in with a browser")
+        screen.send(DOWN)
+        screen.wait_for("» Log in with a code, on another device")
+        screen.send(ENTER)
+        screen.wait_for(f"\n{login.url}/codex/device\n")
+        screen.wait_for("\nABCD-1234\n")
+        screen.wait_for("Logged in as ann@example.com (ChatGPT Plus).")
+        take_the_models(screen)
+        converse(screen, plan)
+    assert saved(session) == ["CLAUDEGPT_PROVIDER=chatgpt"]
+
+
+def test_a_login_that_opens_no_browser_here(
+    session: Session, backend: FakeBackend, plan: FakeBackend, login: FakeLogin
+) -> None:
+    opened = session.home / "opened"
+    browser = session.home / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
+    browser.chmod(0o755)
+    session.env |= {"DISPLAY": ":0", "BROWSER": str(browser)}
+    with session.terminal() as screen:
+        screen.shell_status()
+        screen.type("claudegpt setup --provider chatgpt --no-browser")
+        come_back(screen)
+        take_the_models(screen)
+        assert screen.shell_status() == 0
+        assert not opened.exists()
+        screen.type("claudegpt login")  # which opens one, where there is a screen
+        wait_until(opened.exists, "a browser to be opened")
+        assert "/oauth/authorize?" in opened.read_text()
+        screen.send(CTRL_C)
+        assert screen.shell_status() == 130
 
 
 def test_codexs_login_is_one_enter_away(
@@ -210,17 +256,80 @@ def test_the_demo(session: Session, backend: FakeBackend) -> None:
     assert saved(session) == ["CLAUDEGPT_PROVIDER=demo"]
 
 
-def test_leaving_the_wizard_leaves_nothing(session: Session, backend: FakeBackend) -> None:
+# What is typed before ^C, each time after what is waited for.
+Steps = list[tuple[str, str]]
+TO_THE_KEY: Steps = [("? Address of its API", ""), ("? Its API key", f"test-key{ENTER}")]
+LEFT_AT: dict[str, tuple[str, Steps, str]] = {
+    "the address": ("Another server", [], "? Address of its API"),
+    "the key": ("Another server", TO_THE_KEY[:1], "? Its API key"),
+    "the first model": ("Another server", TO_THE_KEY, "? Model for opus"),
+    "the last model": (
+        "Another server",
+        [*TO_THE_KEY, ("? Model for opus", ENTER), ("? Model for sonnet", ENTER)],
+        "? Model for haiku",
+    ),
+    "the trial": (
+        "Another server",
+        [*TO_THE_KEY, ("? Model for opus", ENTER), ("? Model for sonnet", ENTER), ("? Model for haiku", ENTER)],
+        "Trying GPT-6.1 Sol",
+    ),
+    "the way to log in": ("ChatGPT plan", [], "? ChatGPT"),
+    "the login page": ("ChatGPT plan", [("? ChatGPT", ENTER)], "paste the address"),
+    "the code": ("ChatGPT plan", [("? ChatGPT", DOWN + ENTER)], "enter this code"),
+    "the resource": ("Azure OpenAI", [], "? Address of the resource"),
+}
+
+
+def test_leaving_the_wizard_anywhere_leaves_nothing(session: Session, backend: FakeBackend, login: FakeLogin) -> None:
+    backend.route(is_trial, answer("Never said", stall_after=0))
     with session.terminal() as screen:
-        begin(screen, "Another server")
-        screen.wait_for("? Address of its API")
-        screen.send(CTRL_C)
-        assert screen.shell_status() == 130
-        screen.send("claudegpt setup\r")
-        screen.wait_for("» ChatGPT plan")
-        screen.send(CTRL_C)
-        assert screen.shell_status() == 130
-    assert not (session.home / "claudegpt" / "config").exists()
+        screen.shell_status()
+        for account, steps, last in LEFT_AT.values():
+            screen.run("clear")
+            screen.type("claudegpt")
+            screen.wait_for("? Account")
+            screen.send(DOWN * ACCOUNTS.index(account))
+            screen.wait_for(f"» {account}")
+            screen.send(ENTER)
+            for question, keys in steps:
+                screen.wait_for(question)
+                screen.send(keys or f"{CLEAR}{backend.url}{ENTER}")
+            screen.wait_for(last)
+            screen.send(CTRL_C)
+            assert screen.shell_status() == 130, last
+        assert "Traceback" not in screen.written
+    home = session.home / "claudegpt"
+    left = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
+    assert not {name for name in left if not name.startswith(("cache/", "data/chatgpt.json.lock"))}
+
+
+def test_claude_code_is_installed_where_it_is_missing(session: Session, backend: FakeBackend) -> None:
+    """With an npm that fetches nothing, and no other Claude Code in reach."""
+    program, bin = session.env.pop("CLAUDEGPT_CLAUDE_BIN"), session.home / "bin"
+    bin.mkdir()
+    for name in ("bash", "sh", "cat", "ln", "mkdir", "rm", "sleep", "uname"):
+        (bin / name).symlink_to(str(which(name)))
+    (bin / "npm").write_text(
+        f"#!/bin/sh\nmkdir -p node_modules/@anthropic-ai/claude-code-here\n"
+        f"ln -s {program} node_modules/@anthropic-ai/claude-code-here/claude\n"
+    )
+    (bin / "npm").chmod(0o755)
+    session.env |= {"PATH": str(bin), "NO_OTHER_CLAUDE": "1"}
+    with session.terminal() as screen:
+        begin(screen, "None: a demo")
+        screen.wait_for("Claude Code is not installed.")
+        screen.wait_for(re.compile(r"\? Install it with npm into .*claude-code\? \(Y/n\)"))
+        screen.send("n")
+        screen.wait_for("Claude Code is needed. Install it with `npm install -g @anthropic-ai/claude-code`.")
+        assert screen.shell_status() == 4
+        screen.type("claudegpt setup --provider demo --yes")
+        screen.wait_for(f"installed Claude Code {NEW}.")
+        assert screen.shell_status() == 0
+        screen.type("claudegpt")
+        screen.wait_for("Claude Code v")
+        screen.wait_for(READY)
+        screen.type("/exit")
+        assert screen.shell_status() == 0
 
 
 def test_without_a_terminal_the_flags_are_named(session: Session, backend: FakeBackend) -> None:

@@ -35,13 +35,16 @@ from .providers.base import Provider
 from .proxy.lessons import Lessons
 from .proxy.remembered import forget
 from .proxy.server import serving
-from .settings import HOST, PORT, TRACE, load
+from .settings import HOST, PORT, REASONING_HAIKU, TOOLS_REASONING, TRACE, load
 from .translate import anthropic, reasoning
 from .translate.message import Folder, Message
 from .translate.sse import Decoder
 
+LEAST, MOST = EFFORTS[0], EFFORTS[-1]
+BELOW_LOW = ("none", "minimal")  # levels that not every model has
 # Not the user's port: a session may be using it. No trace: this is nobody's work.
 QUIET = {HOST.name: "127.0.0.1", PORT.name: "0", TRACE.name: "0"}
+LIMITLESS = {REASONING_HAIKU.name: MOST, TOOLS_REASONING.name: MOST}  # what there is does not depend on the user's
 TOOL = {
     "name": "Bash",
     "description": "Runs a shell command and returns its output.",
@@ -57,8 +60,6 @@ PROMPT_FOR_WORDS = "This is a connection test. Say: ready"
 EFFORT = "low"
 MOST_TOKENS = 4096
 FEW_TOKENS = 64
-LEAST, MOST = EFFORTS[0], EFFORTS[-1]
-BELOW_LOW = ("none", "minimal")  # levels that not every model has
 
 KINDS: tuple[type[ClaudegptError], ...] = (InvalidRequest, NotLoggedIn, Forbidden, NotFound, RateLimited)
 
@@ -80,7 +81,7 @@ def stage(
 
     `anew`: nothing that was learnt earlier counts. Raises what keeps it from standing.
     """
-    settings = load({**flags, **QUIET}, pending=pending)
+    settings = load({**flags, **QUIET, **LIMITLESS}, pending=pending)
     chain = connect(settings)
     if anew:
         forget(settings.dirs.cache, chain.provider)

@@ -175,6 +175,13 @@ def test_a_deployment_s_name_is_no_reason_not_to_look(home: Path) -> None:
         assert learnt(on_stage, "opus") == Lessons(web_search=False)
 
 
+def test_the_users_own_limits_do_not_hide_what_there_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDEGPT_TOOLS_REASONING", "low")
+    with azure(Deployment(UNKNOWN, efforts=LOW_TO_MAX[:2], tells_levels=False)) as (_, on_stage):
+        try_out(on_stage, "haiku")
+        assert shortcomings(on_stage, "haiku") == ["efforts low, medium"]
+
+
 @pytest.mark.parametrize("status", [400, 422])
 def test_refusals_that_say_nothing_are_concluded_from(home: Path, status: int) -> None:
     with azure(Deployment(UNKNOWN)) as (backend, on_stage):

@@ -284,7 +284,8 @@ class Wizard:
     def azure_key(self) -> None:
         ways = [Choice("key", "With the resource's key"), Choice("entra", "With Entra ID (`az login`)")]
         found = self.settings.written(AZURE_API_KEY)
-        usual = "entra" if entra.installed() and not (found or self.asker.there) else "key"
+        in_use = account_in(self.settings) == "azure" or not self.asker.there
+        usual = "entra" if entra.installed() and in_use and not found else "key"
         way = "key" if self.given.key else self.asker.choose("Access", ways, default=usual, flag="--api-key-stdin")
         if way == "key":
             self.key(AZURE_API_KEY, "Key of the resource")

@@ -23,6 +23,7 @@ from claudegpt_pkg.wizard import Given, first_run, set_up
 from tests.auth.files import write
 from tests.fakes.answers import answer, error
 from tests.fakes.backend import FakeBackend, Request
+from tests.fakes.identity import FakeIdentity
 from tests.fakes.login import FakeLogin
 from tests.fakes.trial import call_the_tool, is_trial, takes_trials, trials
 
@@ -207,6 +208,20 @@ def test_azure_takes_the_address_as_pasted_and_a_deployment_in_it(azure: FakeBac
         "AZURE_OPENAI_CHAT_DEPLOYMENT_NANO": "small",
     }
     assert {request.body["model"] for request in trials(azure)} == {"big", "small"}
+    assert not azure.faults
+
+
+def test_entra_needs_no_key_and_is_the_answer_the_next_time(
+    azure: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeIdentity() as identity:
+        azure.credentials = identity  # type: ignore[assignment]
+        for name, value in identity.environ.items():
+            monkeypatch.setenv(name, value)
+        run(Person("azure", azure.origin, "entra", "big", None, "small"))
+        again = Person(None, None, None, None, None, None)
+        assert "AZURE_OPENAI_API_KEY" not in run(again)
+        assert again.defaults["Access"] == "entra"
     assert not azure.faults
 
 

@@ -113,12 +113,14 @@ def result_table(
 def fitting(
     columns: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str], room: int
 ) -> tuple[list[int], int]:
-    """Which columns to show, and how far apart. Where nothing is spare, they are folded instead."""
+    """Which columns to show, and how far apart: those with something in them. Where nothing is spare, they are folded
+    instead."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+    full = [index for index in range(len(columns)) if not rows or any(row[index] for row in rows)]
     for left_out in range(len(spare) + 1):
-        shown = [index for index, column in enumerate(columns) if column not in spare[:left_out]]
+        shown = [index for index in full if columns[index] not in spare[:left_out]]
         for gap in (2, 1) if spare else (2,):
             if sum(widths[index] + gap for index in shown) - gap <= room:
                 return shown, gap

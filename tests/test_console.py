@@ -35,6 +35,11 @@ def test_columns_move_together_before_one_is_left_out(room: int, spare: list[str
     assert fitting(("a", "b", "c"), ROWS, spare, room) == (shown, gap)
 
 
+def test_a_column_with_nothing_in_it_is_not_shown() -> None:
+    assert fitting(("a", "b", "c"), [("x", "", "1"), ("y", "", "")], (), 80) == ([0, 2], 2)
+    assert fitting(("a", "b"), [], (), 80) == ([0, 1], 2)
+
+
 def test_a_text_of_several_lines_is_indented(out: Out) -> None:
     result_entries([("one", "a\nb"), ("", ""), ("longer", "c")])
     assert out() == "one     a\n        b\n\nlonger  c\n"

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from .auth.server import cause
 from .auth.tokens import Tokens
 from .catalog import NoList
 from .console import from_home, marks, plain, result, result_rows, result_table, say
-from .errors import ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
+from .errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
 from .models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
 from .providers.base import Provider
 from .proxy.failures import local_time, ours, read_report
@@ -250,6 +250,8 @@ def left_rows(usage: Usage, now: float) -> Iterator[tuple[str, str]]:
 def verdict(problem: ClaudegptError | None) -> str:
     if problem is None:
         return "[green]answers[/green]"
+    if isinstance(problem, BadSetting):
+        return "[red]was not asked[/red]"
     refused = isinstance(problem, NotLoggedIn | Forbidden)
     return f"[red]{'does not let this account in' if refused else 'does not answer as it should'}[/red]"
 
@@ -284,9 +286,11 @@ def note_of(report: Report, model: Model) -> str:
 
 def model_row(provider: Provider, name: str, learnt: Lessons) -> tuple[str, str, str, str, str]:
     model = provider.model(split_effort(name)[0])
-    efforts = "" if model.efforts == EFFORTS else " ".join(model.efforts)
+    levels = learnt.efforts or model.efforts
+    efforts = "" if levels == EFFORTS else " ".join(levels)
     tiers = [tier for tier in TIERS if provider.tiers.model(tier) == name]
-    return name, window_of(provider, model), efforts, " ".join(tiers), "; ".join(described(learnt))
+    notes = described(replace(learnt, efforts=None))
+    return name, window_of(provider, model), efforts, " ".join(tiers), "; ".join(notes)
 
 
 def as_object(report: Report) -> dict[str, Any]:
@@ -301,12 +305,20 @@ def as_object(report: Report) -> dict[str, Any]:
         "plan": report.plan,
         "credential": report.credential,
         "expires_at": moment(in_our_time(tokens.expires_at)) if tokens else None,
-        "models": {
-            tier: {"id": model.id, "name": model.name, "window": model.window, "efforts": list(model.efforts)}
-            for tier in TIERS
-            for model in [model_of(provider, tier)]
-        },
+        "models": {tier: model_object(report, model_of(provider, tier)) for tier in TIERS},
         **left_object(report.usage),
+    }
+
+
+def model_object(report: Report, model: Model) -> dict[str, Any]:
+    learnt = report.lessons.get(model.id) or Lessons()
+    return {
+        "id": model.id,
+        "name": model.name,
+        "window": model.window,
+        "efforts": list(learnt.efforts or model.efforts),
+        "encrypted_reasoning": learnt.encrypted_reasoning,
+        "web_search": learnt.web_search,
     }
 
 

@@ -18,7 +18,7 @@ from claudegpt_pkg.proxy.lessons import Lessons
 from claudegpt_pkg.proxy.remembered import remember
 from claudegpt_pkg.settings import load
 from claudegpt_pkg.status import Limit, Usage, bar, read_usage
-from tests.auth.files import write
+from tests.auth.files import disk_with, write
 from tests.fakes.backend import USAGE, FakeBackend
 from tests.fakes.login import FakeLogin
 from tests.fakes.trial import takes_trials, trials, trusts
@@ -121,6 +121,15 @@ def test_a_login_that_looks_good_and_is_dead_is_found_out(run: Run, plan: FakeBa
     plan.faults.clear()
 
 
+def test_a_full_disk_is_no_fault_of_the_server(run: Run, plan: FakeBackend) -> None:
+    plan.credentials.clear()
+    with disk_with(100):
+        status, out, err = run("status")
+    assert status == 2 and as_rows(out)["server"].endswith(" was not asked")
+    assert "chatgpt.json cannot be read and kept up to date: File too large. Make room on the disk" in err
+    plan.faults.clear()
+
+
 def test_a_token_that_the_server_refuses_is_renewed_once(run: Run, plan: FakeBackend, login: FakeLogin) -> None:
     trusts(plan, login)
     for given in login.logins[0].access:
@@ -191,6 +200,17 @@ def test_what_was_learnt_of_a_model_is_shown(run: Run, openai: FakeBackend) -> N
     assert as_rows(run("status")[1])["haiku"] == "GPT-6 Luna, 1.05M tokens; no web search"
     row = next(line for line in run("models")[1].splitlines() if line.startswith("gpt-6-luna"))
     assert row.split("\t") == ["gpt-6-luna", "1.05M", "low medium high xhigh max", "haiku", "no web search"]
+
+
+def test_levels_that_were_learnt_are_the_models_levels(run: Run, openai: FakeBackend) -> None:
+    run("status")
+    provider = Provider("openai", "", f"{openai.url}/responses", Tiers("", "", ""), account=account())
+    learnt = Lessons(efforts=("low", "medium"), encrypted_reasoning=False)
+    remember(load().dirs.cache, provider, {"gpt-6-luna": learnt})
+    row = next(line for line in run("models")[1].splitlines() if line.startswith("gpt-6-luna"))
+    assert row.split("\t")[2:] == ["low medium", "haiku", "no encrypted reasoning"]
+    told = json.loads(run("status", "--json")[1])["models"]["haiku"]
+    assert (told["efforts"], told["encrypted_reasoning"], told["web_search"]) == (["low", "medium"], False, True)
 
 
 def account() -> str:

@@ -127,6 +127,7 @@ class Wizard:
         self.flags = flags
         self.answers: Answers = {}
         self.before: Answers = {}  # of the last attempt: now the defaults
+        self.refused = False  # the last attempt was, as nobody's: what it kept should not be kept again
 
     @property
     def settings(self) -> Settings:
@@ -145,6 +146,7 @@ class Wizard:
                 self.check()
                 return self.answers
             except ClaudegptError as problem:
+                self.refused = isinstance(problem, NotLoggedIn)
                 step = self.after(problem)
             if step == "save":
                 return self.answers
@@ -233,7 +235,8 @@ class Wizard:
         except ClaudegptError:
             if not self.asker.there:
                 raise
-        return self.asker.choose("ChatGPT", ways, default=ways[0].value, flag="--device or --no-browser")
+        usual = "browser" if self.refused else ways[0].value
+        return self.asker.choose("ChatGPT", ways, default=usual, flag="--device or --no-browser")
 
     def openai(self) -> None:
         self.answers[OPENAI_BASE_URL.name] = None

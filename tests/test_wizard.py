@@ -286,6 +286,19 @@ def test_a_chatgpt_login_that_is_there_is_kept(plan: FakeBackend, login_server: 
     assert person.titles["keep"] == "Keep the login of ann@example.com, plus plan"
 
 
+def test_a_login_that_was_refused_is_not_kept_by_mistake_a_second_time(
+    plan: FakeBackend, login_server: FakeLogin, said: Callable[[], str]
+) -> None:
+    write(own_file(load().dirs.data).path, login_server.log_in())
+    login_server.logins[0].ended = True
+    person = Person("chatgpt", "keep", "again", "^C")
+    with pytest.raises(KeyboardInterrupt):
+        run(person)
+    assert person.defaults["ChatGPT"] == "browser" and "keep" in person.choices["ChatGPT"]
+    assert "The saved login was revoked" in said()
+    plan.faults.clear()
+
+
 @pytest.mark.parametrize("mode", [0o600, 0o644])
 def test_a_chatgpt_login_that_cannot_be_used_is_not_offered(mode: int) -> None:
     file = own_file(load().dirs.data).path

@@ -97,9 +97,7 @@ def browser_login(
         page = oauth.authorize_url(server.url, redirect=redirect, state=state, challenge=pkce.challenge)
         show(f"Log in to ChatGPT on this page:\n\n{page}\n")
         if typed:
-            why = (
-                "If that browser is on another machine," if door else "Other programs have the ports it comes back to:"
-            )
+            why = "If that browser is on another machine," if door else "Other programs have the ports it ends at:"
             show(f"{why} paste the address it ends at ({redirect}?…) here.")
         if open_page:
             open_page(page)

@@ -164,7 +164,8 @@ def login(
     typed = sys.stdin if POSIX and sys.stdin.isatty() else None
     login(settings, tell, with_device=device, browser=not no_browser, typed=typed)
     if settings[PROVIDER] != "chatgpt":
-        tell(f"Use it with `claudegpt --provider chatgpt`, or always:\n\nclaudegpt config set {PROVIDER.name} chatgpt\n")
+        tell("Use it with `claudegpt --provider chatgpt`, or always:")
+        tell(f"\nclaudegpt config set {PROVIDER.name} chatgpt\n")
 
 
 @app.command()

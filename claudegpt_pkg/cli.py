@@ -135,30 +135,36 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     from . import launcher
     from .chain import connect
     from .isolation import config_folder
-    from .notices import notices
+    from .notices import announced, notices
     from .picked import Default, picked
     from .proxy.ledger import last_line
     from .session import SETTINGS, plan, prints, read_user_setup
 
-    # Where Claude Code has the screen, what there is to say waits for its end.
+    # Where Claude Code has the screen, what there is to say is said there, or waits for its end.
     terminal, later = sys.stdin.isatty() and sys.stdout.isatty(), list[str]()
-    chain = connect(settings, later.append if terminal and not prints(args) else console.say)
+    interface = terminal and not prints(args)
+    chain = connect(settings, later.append if interface else console.say)
     memory, config = settings.dirs.state, config_folder(environ)
+    user = read_user_setup(args, config, Path(), picked=picked(config / SETTINGS, memory))
     session = plan(
         args,
         provider=chain.provider,
         url=chain.url,
         token=chain.token,
         environ=environ,
-        user=read_user_setup(args, config, Path(), picked=picked(config / SETTINGS, memory)),
+        user=user,
         tool_search=settings[TOOL_SEARCH],
         status_line=status_line() if settings[STATUS_LINE] else None,
         version=install.version_on_disk(program),
         mcp_first=bool(settings[MCP_SERVERS]),
     )
-    for notice in notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal):
-        console.say(notice)
-    default = Default(config / SETTINGS, memory, session.env["ANTHROPIC_MODEL"])
+    said = list(notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal))
+    if interface and (announcing := announced(session, said, user)):
+        session = announcing
+    else:
+        for sentence in said:
+            console.say(sentence)
+    default = Default(config / SETTINGS, memory, session.settings["model"])
     status = launcher.run(program, session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger)
     for line in later:
         console.say(line)

@@ -1,6 +1,7 @@
-"""What the user is told before a session starts, because it is other than with plain Claude Code: a sentence each.
+"""What the user is told when a session starts, because it is other than with plain Claude Code: a sentence each.
 
-What holds for every session is said once, and remembered in a folder of ours.
+What holds for every session is said once, and remembered in a folder of ours. It stands in Claude Code's interface, as
+an announcement below its header: the newest one would hide what was written before it until it ends.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from . import files
 from .install import claude_version, version_numbers, version_on_disk
 from .providers.base import Provider
-from .session import Session, label, prints
+from .session import Session, UserSetup, label, prints
+
+ANNOUNCEMENTS = "companyAnnouncements"
 
 # The last versions whose auto mode is judged by the model without a word from us, and that do not start in it.
 NO_SERVER_CHECK = (2, 1, 270)
@@ -42,6 +46,15 @@ def notices(
         )
     if session.narrowed:
         yield from once(session.narrowed, session.narrowed, memory)
+
+
+def announced(session: Session, sentences: Sequence[str], user: UserSetup) -> Session | None:
+    """The session with an interface that begins with these; None where the user has announcements of their own, one of
+    which it shows, whichever."""
+    if user.settings.get(ANNOUNCEMENTS):
+        return None
+    text = "\n".join(f"claudegpt: {sentence}" for sentence in sentences)
+    return replace(session, settings={**session.settings, **({ANNOUNCEMENTS: [text]} if text else {})})
 
 
 def once(key: str, sentence: str, memory: Path) -> Iterator[str]:

@@ -54,6 +54,10 @@ OLDER = {
     "CLAUDE_CODE_DISABLE_1M_CONTEXT": "1",  # else "Default" in /model is the opus tier's model with a window of 1M
     "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",  # lists the account's other models in /model
 }
+# With `-p` these write `[claude-code:unrecognized_model]` to stderr and know no `modelPicker`; 2.1.238 to 252 were seen
+# to. A model that stands for a known one (`modelOverrides`) is known; the interface would call it Claude, though.
+WARN_OF_UNKNOWN = ((2, 1, 233), (2, 1, 258))
+KNOWN_ONES = ("claude-opus-4-8", "claude-opus-4-7", "claude-opus-4-6", "claude-sonnet-4-6")
 FIRST_WITH_EFFORT = (2, 1, 40)  # perhaps some before it
 EFFORT_SINCE = {"xhigh": (2, 1, 111)}
 # An hour: the proxy's own limits on silence end a request that hangs, long before.
@@ -65,6 +69,8 @@ STARTING_TIER = "opus"
 MODEL_ALIASES = {"default", "best", "opusplan"}  # names of no model, beside the tiers'
 # A `modelPicker` row (2.1.287+) names a known model whose client-side handling applies; this one has every feature.
 BEHAVES_AS = "claude-opus-4-8"
+# Bare, Claude Code takes an API key only; in the environment it would ask whether to use it, and advise against it.
+KEY_HELPER = "printenv ANTHROPIC_AUTH_TOKEN"
 
 # 2.1.310 writes a warning to stderr where it is larger.
 LARGEST_COMPACTION_WINDOW = 1_000_000
@@ -127,17 +133,17 @@ def plan(
     `mcp_first`: whether the first request is to have the tools of the user's MCP servers."""
     chosen, mode = chosen_model(args, environ, user), chosen_mode(args, user)
     theirs = {**environ, **user.env}
+    warns = prints(args) and WARN_OF_UNKNOWN[0] <= version <= WARN_OF_UNKNOWN[1]
     ours = {
         "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_AUTH_TOKEN": token.reveal(),
-        "ANTHROPIC_MODEL": chosen,
+        **({"ANTHROPIC_MODEL": chosen} if theirs.get("ANTHROPIC_MODEL") else {}),  # it beats `model` in our file
         "ENABLE_TOOL_SEARCH": "true" if tool_search else "false",
         **FIXED,
         **(OLDER if version and version <= LAST_OLDER and not prints(args) else {}),
         **tier_variables(provider),
         **window_variables(provider, chosen, theirs),
         **direct(url, theirs),
-        **({"ANTHROPIC_API_KEY": token.reveal()} if is_bare(args, theirs) else {}),
         **({"CLAUDE_CODE_EFFORT_LEVEL": ""} if value_of("--effort", args) else {}),  # else that would win
     }
     kept = {name: value for name, value in environ.items() if name not in SILENCED}
@@ -148,6 +154,8 @@ def plan(
             user.argument,
             {
                 **settings_file(ours, provider, chosen, mode=mode),
+                **({"apiKeyHelper": KEY_HELPER} if is_bare(args, theirs) else {}),
+                **({"modelOverrides": overrides(provider, chosen)} if warns else {}),
                 **({"statusLine": command(status_line)} if status_line and not user.settings.get("statusLine") else {}),
             },
         ),
@@ -261,11 +269,13 @@ def direct(url: str, theirs: Mapping[str, str]) -> dict[str, str]:
 
 
 def settings_file(ours: Mapping[str, str], provider: Provider, chosen: str, mode: str | None) -> dict[str, Any]:
-    """Our settings file. Without a mode of the user's, it is `default`: newer versions start in `auto`, where actions
+    """Our settings file. The model stands there and in no variable, which the newest would mention at every pick in
+    `/model`. Without a mode of the user's, it is `default`: newer versions start in `auto`, where actions
     are not asked about but judged, at Anthropic by a model made for it."""
     return {
         "env": {**dict.fromkeys(SILENCED, ""), **ours},
         "apiKeyHelper": "",
+        "model": chosen,
         "modelPicker": {"options": picker_rows(provider, chosen), "replaceBuiltInOptions": True},
         **({} if mode else {"permissions": {"defaultMode": "default"}}),
     }
@@ -286,6 +296,11 @@ def picker_rows(provider: Provider, chosen: str) -> list[dict[str, str]]:
             **{provider.tiers.model(tier): description(provider, tier) for tier in reversed(TIERS)},
         }.items()
     ]
+
+
+def overrides(provider: Provider, chosen: str) -> dict[str, str]:
+    """A Claude model for each of this session's to stand for."""
+    return dict(zip(KNOWN_ONES, session_models(provider, chosen), strict=False))
 
 
 def session_models(provider: Provider, chosen: str) -> dict[str, Model]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from claudegpt_pkg.models import Tiers
-from claudegpt_pkg.notices import notices
+from claudegpt_pkg.notices import announced, notices
 from claudegpt_pkg.providers.base import Provider
-from claudegpt_pkg.session import Session
+from claudegpt_pkg.session import Session, UserSetup
 
 PROVIDER = Provider("openai", "OpenAI API key", "https://x", Tiers("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"))
 OLD, NEW = "2.1.197", "2.1.330"
@@ -76,3 +76,14 @@ def test_a_folder_that_cannot_be_written_costs_saying_it_again(said: Said) -> No
     (said.folder / "state").touch()
     for _ in range(2):
         assert said.of(session(narrowed="272k")) == ["272k"]
+
+
+def test_what_is_said_stands_in_the_interface() -> None:
+    shown = announced(session(), ["One.", "Two."], UserSetup())
+    assert shown and shown.settings == {"companyAnnouncements": ["claudegpt: One.\nclaudegpt: Two."]}
+    assert announced(session(), [], UserSetup()) == session()
+
+
+def test_announcements_of_the_users_stay_the_only_ones() -> None:
+    """Of several, Claude Code shows one."""
+    assert announced(session(), ["One."], UserSetup({"companyAnnouncements": ["Lunch at noon"]})) is None

@@ -60,7 +60,6 @@ def both(session: Session, name: str) -> tuple[str | None, str | None]:
     [
         ("ANTHROPIC_BASE_URL", URL),
         ("ANTHROPIC_AUTH_TOKEN", "t0ken"),
-        ("ANTHROPIC_MODEL", "opus"),
         ("ANTHROPIC_DEFAULT_OPUS_MODEL", "gpt-6.1-sol-xhigh"),
         ("ANTHROPIC_DEFAULT_OPUS_MODEL_NAME", "GPT-6.1 Sol (xhigh)"),
         ("ANTHROPIC_DEFAULT_SONNET_MODEL_DESCRIPTION", "sonnet tier · OpenAI API key"),
@@ -131,8 +130,15 @@ def test_a_time_limit_of_the_users_stays() -> None:
 def test_the_session_starts_with_the_model_the_user_chose(
     args: Sequence[str], environ: Mapping[str, str], settings: Mapping[str, Any], model: str
 ) -> None:
-    session = planned(*args, environ=environ, settings=settings)
-    assert both(session, "ANTHROPIC_MODEL") == (model, model)
+    assert planned(*args, environ=environ, settings=settings).settings["model"] == model
+
+
+def test_a_model_in_the_users_environment_is_set_there_too_and_otherwise_none() -> None:
+    """Newer versions mention the variable at every pick in /model."""
+    name = "ANTHROPIC_MODEL"
+    assert both(planned(settings={"model": "haiku"}), name) == (None, None)
+    assert both(planned(environ={name: "claude-haiku-4-5"}), name) == ("haiku", "haiku")
+    assert both(planned("--model", "gpt-7", settings={"env": {name: "claude-opus-4-1"}}), name) == ("gpt-7", "gpt-7")
 
 
 @pytest.mark.parametrize(
@@ -200,6 +206,25 @@ def test_what_only_older_versions_need_only_they_get(version: tuple[int, ...], a
 
 
 @pytest.mark.parametrize(
+    ("version", "args", "known"),
+    [
+        ((2, 1, 245), ("-p", "x"), True),
+        ((2, 1, 245), (), False),
+        ((2, 1, 197), ("-p", "x"), False),
+        ((2, 1, 330), ("-p", "x"), False),
+        ((), ("-p", "x"), False),
+    ],
+)
+def test_each_model_stands_for_a_known_one_where_an_unknown_one_would_be_warned_of(
+    version: tuple[int, ...], args: Sequence[str], known: bool
+) -> None:
+    overrides = planned(*args, "--model", "gpt-7", version=version).settings.get("modelOverrides", {})
+    models = ["gpt-6.1-sol-xhigh", "gpt-6.1-terra", "gpt-6-luna", "gpt-7"]
+    assert list(overrides.values()) == (models if known else [])
+    assert all(name.startswith("claude-") for name in overrides)
+
+
+@pytest.mark.parametrize(
     ("version", "level", "told"),
     [
         ((2, 1, 20), "low", False),
@@ -240,11 +265,13 @@ def test_without_a_status_line_of_the_users_ours_is_there() -> None:
         ([], {}, {"env": {"CLAUDE_CODE_SIMPLE": "1"}}),
     ],
 )
-def test_bare_the_token_is_an_api_key_too(
+def test_bare_the_token_is_its_api_key_and_named_nowhere(
     args: Sequence[str], environ: Mapping[str, str], settings: Mapping[str, Any]
 ) -> None:
+    """As ANTHROPIC_API_KEY it would be asked about; in the helper's own words it would be in a list of processes."""
     session = planned(*args, environ={**environ, "ANTHROPIC_API_KEY": "theirs"}, settings=settings)
-    assert both(session, "ANTHROPIC_API_KEY") == ("t0ken", "t0ken")
+    assert both(session, "ANTHROPIC_API_KEY") == (None, "")
+    assert session.settings["apiKeyHelper"] == "printenv ANTHROPIC_AUTH_TOKEN"
 
 
 @pytest.mark.parametrize("model", ["opus", "claude-sonnet-4-5", "default", "opusplan", "gpt-6-luna"])

@@ -36,6 +36,8 @@ TRUE_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"You are powered by the model (?:named )?[^\n]{1,80}?\. The exact model ID is \S+?\.(?=\s|$)"),
         "You are powered by the model named {name}. The exact model ID is {model_id}.",
     ),
+    # After `/model fable`, a paragraph or two on what that model is.
+    (re.compile(r"This iteration of Claude is Claude [^\n]+\n\n(?:The training of [^\n]+\n\n)?"), ""),
 )
 
 

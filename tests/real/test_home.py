@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tests.fakes.backend import FakeBackend
 from tests.real.clients import NEW, OLD, binary
 from tests.real.home import know_the_account, settings_of
 from tests.real.plan import codex_login
-from tests.real.screen import ESCAPE
+from tests.real.screen import ENTER, ESCAPE, Screen
 from tests.real.session import Session, leave, start
 
 DOWN = "\x1b[B"
@@ -219,14 +219,79 @@ def test_a_session_without_a_turn_has_no_last_line(session: Session) -> None:
         assert "tokens in" not in screen.text
 
 
-def test_that_the_newest_asks_where_it_would_judge_is_said_once(session: Session) -> None:
+def test_that_the_newest_asks_where_it_would_judge_is_said_once_in_its_interface(session: Session) -> None:
     said = []
     for _ in range(2):
         with session.terminal() as screen:
             start(screen)
+            said.append("claudegpt: sessions ask before they act" in screen.text)
             assert leave(screen) == 0
-            said.append("sessions ask before they act" in screen.written)
     assert said == [session.version == NEW, False]
+
+
+def test_what_was_set_aside_is_said_in_the_interface(session: Session) -> None:
+    settings_of(session).write_text('{"apiKeyHelper": "echo key"}')
+    with session.terminal() as screen:
+        start(screen)
+        screen.wait_for("claudegpt: set aside for this session, from your Claude settings: apiKeyHelper")
+        assert leave(screen) == 0
+
+
+def test_an_announcement_of_the_users_stays_and_what_we_say_comes_before(session: Session) -> None:
+    settings_of(session).write_text('{"apiKeyHelper": "echo key", "companyAnnouncements": ["Lunch at noon"]}')
+    with session.terminal() as screen:
+        start(screen)
+        screen.wait_for("Lunch at noon")
+        assert "set aside for this session" in screen.written
+        assert leave(screen) == 0
+
+
+def test_bare_the_interface_asks_for_no_key(session: Session, backend: FakeBackend) -> None:
+    backend.script(answer("Bare."))
+    with session.terminal() as screen:
+        start(screen, "claudegpt --bare")
+        screen.type("Say it")
+        screen.wait_for("Bare.")
+        assert leave(screen) == 0
+
+
+def test_a_model_typed_in_the_session_holds_in_it_and_afterwards(session: Session, backend: FakeBackend) -> None:
+    settings_of(session).write_text('{"model": "claude-haiku-4-5"}')
+    backend.script(answer("By Luna."), answer("By Terra."), answer("By Terra again."))
+    with session.terminal() as screen:
+        start(screen)
+        screen.type("Who is it?")
+        screen.wait_for("By Luna.")
+        screen.type("/model sonnet")
+        screen.press(ENTER, "Set model to")  # that it costs a reading of the whole conversation is asked about
+        assert "ANTHROPIC_MODEL" not in screen.text
+        screen.type("Who is it now?")
+        screen.wait_for("By Terra.")
+        assert leave(screen) == 0
+    session.run("And now?")
+    assert [request.body["model"] for request in backend.requests] == ["gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-terra"]
+
+
+TYPED = {"fable": "gpt-6.1-sol", "claude-opus-4-8": "gpt-6.1-sol", "gpt-5.5": "gpt-5.5", "opusplan": "gpt-6.1-terra"}
+
+
+def times_set(screen: Screen, times: int) -> Callable[[], bool]:
+    return lambda: screen.text.count("Set model to") == times
+
+
+def test_whatever_model_is_typed_one_of_the_accounts_answers(session: Session, backend: FakeBackend) -> None:
+    backend.route(lambda request: "tools" not in request.body, answer("Fine."))  # whether there is such a model
+    with session.terminal() as screen:
+        start(screen)
+        for number, (name, model) in enumerate(TYPED.items()):
+            screen.type(f"/model {name}")
+            screen.press(ENTER, times_set(screen, number + 1))
+            backend.script(answer(f"Answer {number}."))
+            screen.type(f"Question {number}")
+            screen.wait_for(f"Answer {number}.")
+            assert backend.requests[-1].body["model"] == model
+            assert "This iteration of Claude" not in json.dumps(backend.requests[-1].body)
+        assert leave(screen) == 0
 
 
 def test_the_accounts_other_models_can_be_picked_and_plain_claudes_default_stays(

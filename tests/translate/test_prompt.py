@@ -56,6 +56,14 @@ def test_markers_and_headers_that_change_do_not_change_the_text() -> None:
             "running within the Claude Agent SDK.",
         ),
         (
+            "Report faithfully.\n\nThis iteration of Claude is Claude Fable 5, the first of its family.\n\n# Memory",
+            "Report faithfully.\n\n# Memory",
+        ),
+        (
+            "So.\n\nThis iteration of Claude is Claude Fable 5.2.\n\nThe training of Fable 5.2 had limits.\n\n# Memory",
+            "So.\n\n# Memory",
+        ),
+        (
             "You are a Claude agent, built on Anthropic's Claude Agent SDK.",
             "You are GPT-6.1 Sol, a model by OpenAI, running as an agent in Claude Code.",
         ),

@@ -28,7 +28,7 @@ OLDEST_TESTED = "2.0.77"
 NEWEST_TESTED = "2.1.330"  # the newest that the test suite runs (tests/real/clients.py)
 COMMAND = f"npm install -g {PACKAGE}"
 HINT = f"Install it with `{COMMAND}`."
-USUAL_PLACES = (
+USUAL_PLACES: tuple[str, ...] = (
     ".local/bin/claude",
     ".claude/local/claude",
     ".claude/local/node_modules/.bin/claude",

@@ -37,3 +37,28 @@ def test_elsewhere_the_found_tool_is_declared_behind_all_others(session: Session
     first, second, third = names(backend)
     assert "ToolSearch" in first and "NotebookEdit" not in first
     assert second == third == [*first, "NotebookEdit"]
+
+
+def test_without_search_all_tools_are_declared_from_the_start(session: Session, backend: FakeBackend) -> None:
+    backend.script(answer("Nothing held back."))
+    session.run("Hi", env={"CLAUDEGPT_TOOL_SEARCH": "0"})
+    [declared] = names(backend)
+    assert {"Bash", "NotebookEdit", "WebFetch"} < set(declared)
+    assert not {"ToolSearch", "tool_search", "DeferredToolPlaceholder"} & set(declared)
+    assert b"deferred tools" not in backend.requests[0].raw
+
+
+def test_a_tool_the_settings_drop_is_neither_declared_nor_found(session: Session, backend: FakeBackend) -> None:
+    backend.script(answer(call("ToolSearch", **SEARCH)), answer("There is none."))
+    session.run("Edit the notebook", env={"CLAUDEGPT_DROP_TOOLS": "NotebookEdit, Bash"})
+    first, second = names(backend)
+    assert first == second
+    assert "Read" in first and not {"Bash", "NotebookEdit"} & set(first)
+
+
+def test_on_the_plan_a_tool_the_settings_drop_is_not_found(session: Session, plan: FakeBackend) -> None:
+    codex_login(session, plan)
+    plan.script(answer(tool_search(**SEARCH)), answer("There is none."))
+    session.run("Edit the notebook", env={"CLAUDEGPT_DROP_TOOLS": "NotebookEdit"})
+    [found] = plan.requests[1].of_type("tool_search_output")
+    assert found["tools"] == []

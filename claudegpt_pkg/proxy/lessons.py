@@ -38,21 +38,23 @@ class Lessons:
 HINTS = frozenset({"stream_options", "service_tier", "prompt_cache_key", "prompt_cache_retention"})
 SHAPING = frozenset({"max_output_tokens", "temperature", "top_p", "parallel_tool_calls", "tool_choice", "text"})
 OPTIONAL = HINTS | SHAPING | {"reasoning"}
+# "Unsupported parameter: 'include'", and Azure's "prompt_cache_retention is not supported on this model"
 NAMED_PARAMETER = re.compile(
     r"(?i)(?:unsupported|unknown|unrecognized) (?:parameter|field|argument)s?:? *['\"`]?([\w.]+)"
+    r"|\b(\w+_\w+)['\"`]? is not supported (?:on|with|for|by) this model"
 )
 TOO_MANY_OUTPUT_TOKENS = re.compile(r"(?i)max_(?:output_|completion_)?tokens\b.*\b(?:too large|at most|exceeds)")
 # vLLM and SGLang: "(6000 in the messages, 64000 in the completion)"
 SHARES = re.compile(
     r"(?i)(\d+)(?: tokens)? (?:in|from) the (?:input )?messages\D+\d+(?: tokens)? (?:in|for) the completion"
 )
-UNSUPPORTED_VALUE = re.compile(r"(?i)unsupported value|is not supported|invalid value|not a valid|supported values")
-NOT_SUPPORTED = re.compile(r"(?i)\bnot supported (?:with|for|by) th(?:is|e '[^']+') (?:model|deployment)\b")
+UNSUPPORTED_VALUE = re.compile(
+    r"(?i)unsupported value|(?:is|are) not supported|cannot be used with|invalid value|not a valid|supported values"
+)
+NOT_SUPPORTED = re.compile(r"(?i)\bnot supported (?:on|with|for|by) th(?:is|e '[^']+') (?:model|deployment)\b")
 ENCRYPTED = re.compile(r"(?i)encrypted content")
 # A hosted search that the resource's owner has switched off is as good as none.
-NO_SEARCH = re.compile(
-    rf"(?i){UNSUPPORTED_VALUE.pattern}|not (?:supported|enabled|available)|unsupported|disabled|unavailable"
-)
+NO_SEARCH = re.compile(r"(?i)not (?:supported|enabled|available)|unsupported|disabled|unavailable")
 SEARCH = re.compile(r"(?i)web[_ -]?search")
 CHOICE = re.compile(r"(?i)\btool[_ ]choice\b")
 QUOTED = re.compile(r"['\"`](none|minimal|low|medium|high|xhigh|max)['\"`]")
@@ -78,8 +80,7 @@ def about_blobs(report: Report, known: Lessons, body: Mapping[str, Any]) -> Less
 def about_include(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
     """Which of the values asked for; without `reasoning.encrypted_content` no reasoning can be sent back."""
     asked: list[str] = body.get("include") or []
-    parameter = NAMED_PARAMETER.search(report.message)
-    by_name = report.param.startswith("include") or bool(parameter and parameter[1] == "include")
+    by_name = "include" in (named_parameter(report), report.param.partition("[")[0])
     refused = [value for value in asked if value in report.message.partition("upported values")[0]]
     if not refused and ENCRYPTED.search(report.message) and (by_name or NOT_SUPPORTED.search(report.message)):
         refused = [INCLUDE_REASONING]
@@ -119,7 +120,7 @@ def about_effort(report: Report, known: Lessons, body: Mapping[str, Any]) -> Les
     nothing to ask this model for."""
     words = f"{report.param} {report.message}"
     sent = (body.get("reasoning") or {}).get("effort")
-    if not sent or "effort" not in words or not UNSUPPORTED_VALUE.search(words) or NAMED_PARAMETER.search(words):
+    if not sent or "effort" not in words or not UNSUPPORTED_VALUE.search(words) or named_parameter(report):
         return None
     offered = [level for level in QUOTED.findall(report.message) if level != sent]
     levels = [level for level in EFFORTS if level in offered] or [
@@ -149,7 +150,7 @@ def about_web_search(report: Report, known: Lessons, body: Mapping[str, Any]) ->
     """ "Hosted tool 'web_search' is not supported with gpt-5.4-nano." """
     said = f"{report.param} {report.message}"
     declared = any(tool.get("type") == "web_search" for tool in body.get("tools") or ())
-    if declared and SEARCH.search(said) and NO_SEARCH.search(said):
+    if declared and SEARCH.search(said) and (NO_SEARCH.search(said) or UNSUPPORTED_VALUE.search(said)):
         return replace(known, web_search=False)
     return None
 
@@ -181,13 +182,18 @@ def about_phases(report: Report, known: Lessons, body: Mapping[str, Any]) -> Les
 
 
 def about_parameters(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
-    match = NAMED_PARAMETER.search(report.message)
     named = report.param.split(".")[0]
     sure = NOT_SUPPORTED.search(report.message) or named in HINTS
-    name = match[1].split(".")[0] if match else named if sure else ""
+    name = named_parameter(report) or (named if sure else "")
     if name in OPTIONAL and name in body:
         return replace(known, parameters=known.parameters | {name})
     return None
+
+
+def named_parameter(report: Report) -> str:
+    """The top-level parameter that a refusal says is not one; empty where it does not."""
+    match = NAMED_PARAMETER.search(report.message)
+    return (match[1] or match[2]).split(".")[0] if match else ""
 
 
 LEARNERS = (

@@ -56,8 +56,7 @@ class Deployment:
     def _retention(self, body: dict[str, Any]) -> HttpError | None:
         if "prompt_cache_retention" not in body or BEFORE_5_6.match(self.model):
             return None
-        words = f"Invalid value: '{body['prompt_cache_retention']}'. This model keeps its prompt cache by itself."
-        return error(400, "invalid_value", words, param="prompt_cache_retention")
+        return error(400, None, "prompt_cache_retention is not supported on this model")
 
     def _search(self, body: dict[str, Any]) -> Reply | None:
         if not any(tool.get("type") == "web_search" for tool in body.get("tools") or ()):

@@ -45,6 +45,13 @@ def test_without_a_list_it_gives_way_to_all_the_others() -> None:
     assert refused == Lessons(efforts=EFFORTS[:-1])
 
 
+def test_a_level_that_cannot_search_gives_way_where_the_search_is_wanted() -> None:
+    body = {**BODY, "reasoning": {"effort": "minimal"}, "tools": [{"type": "web_search"}]}
+    words = "The following tools cannot be used with reasoning.effort 'minimal': web_search."
+    learned = lesson(Report(400, message=words, param="tools"), Lessons(efforts=("minimal", "low")), body)
+    assert learned == Lessons(efforts=("low",))
+
+
 def test_when_every_level_was_refused_no_reasoning_is_asked_for() -> None:
     known = Lessons(efforts=("max",))
     assert learnt("Invalid value for effort.", known, param="reasoning.effort") == Lessons(
@@ -157,6 +164,7 @@ def test_phases_that_are_refused_are_left_out() -> None:
         ("Unsupported parameter: 'service_tier' is not supported with this model.", "service_tier", "service_tier"),
         ("Unrecognized field 'prompt_cache_key'", "", "prompt_cache_key"),
         ("Invalid value: '24h'.", "prompt_cache_retention", "prompt_cache_retention"),
+        ("prompt_cache_retention is not supported on this model", "", "prompt_cache_retention"),  # Azure
         (
             "max_tokens is too large: 64000. This model supports at most 16384 completion tokens.",
             "",

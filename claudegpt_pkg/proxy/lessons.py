@@ -40,7 +40,8 @@ SHAPING = frozenset({"max_output_tokens", "temperature", "top_p", "parallel_tool
 OPTIONAL = HINTS | SHAPING | {"reasoning"}
 # "Unsupported parameter: 'include'", and Azure's "prompt_cache_retention is not supported on this model"
 NAMED_PARAMETER = re.compile(
-    r"(?i)(?:unsupported|unknown|unrecognized) (?:parameter|field|argument)s?:? *['\"`]?([\w.]+)"
+    r"(?i)(?:unsupported|unknown|unrecognized) (?:request )?(?:parameter|field|argument)s?(?: supplied)?:? *"
+    r"['\"`]?([\w.]+)"
     r"|\b(\w+_\w+)['\"`]? is not supported (?:on|with|for|by) this model"
 )
 TOO_MANY_OUTPUT_TOKENS = re.compile(r"(?i)max_(?:output_|completion_)?tokens\b.*\b(?:too large|at most|exceeds)")

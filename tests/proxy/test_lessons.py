@@ -163,6 +163,7 @@ def test_phases_that_are_refused_are_left_out() -> None:
         ("Unknown parameter: 'stream_options.include_obfuscation'.", "", "stream_options"),
         ("Unsupported parameter: 'service_tier' is not supported with this model.", "service_tier", "service_tier"),
         ("Unrecognized field 'prompt_cache_key'", "", "prompt_cache_key"),
+        ("Unrecognized request argument supplied: prompt_cache_key", "", "prompt_cache_key"),
         ("Invalid value: '24h'.", "prompt_cache_retention", "prompt_cache_retention"),
         ("prompt_cache_retention is not supported on this model", "", "prompt_cache_retention"),  # Azure
         (

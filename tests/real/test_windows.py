@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.answers import Answer, answer, call
 from tests.fakes.backend import FakeBackend, Request
 from tests.real.plan import codex_login
-from tests.real.session import Session
+from tests.real.screen import ENTER
+from tests.real.session import Session, leave, start
 
 TIERS = ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna")
 RESERVED = 60_000  # tokens below the window within which a conversation may be compacted already
@@ -89,6 +91,52 @@ def test_a_refusal_of_the_upstream_is_followed_by_compaction(long: Long) -> None
     assert max(long.sizes) > 272_000, "nothing was refused"
     assert len(long.compacted) == 1 and long.compacted[0] < 272_000
     assert long.sizes[-1] < 272_000
+
+
+def test_in_the_interface_the_window_holds_whatever_model_and_effort_are_chosen_meanwhile(
+    long: Long, session: Session
+) -> None:
+    long.know(500_000, 500_000, 272_000)
+    left, pauses = files_to_read(session, 13), {6, 0}
+    sizes: list[tuple[str, int]] = []
+
+    def read_on(request: Request) -> Answer:
+        tokens = long.plan.memory.count(request.body)["input_tokens"]
+        if is_compaction(request):
+            long.compacted.append(tokens)
+            return answer("<summary>There is more to read.</summary>")
+        if "tools" not in request.body:
+            return answer("Fine.")
+        sizes.append((request.body["model"], tokens))
+        if len(left) in pauses:
+            return answer(f"{len(left)} are left.")
+        return answer(call("Read", file_path=str(left.pop())))
+
+    long.plan.route(lambda request: True, read_on)
+    with session.terminal() as screen:
+        start(screen, "claudegpt --allowedTools Read")
+        screen.type("Read the files")
+        screen.wait_for("6 are left.", timeout=60)
+        pauses.remove(6)
+        screen.type("/model haiku")
+        screen.press(ENTER, "Set model to")
+        screen.type("/effort low")
+        screen.press(ENTER, "Set effort level to low")
+        screen.type("Read the rest")
+        screen.wait_for("0 are left.", timeout=60)
+        assert leave(screen) == 0
+    models = [model for model, _ in sizes]
+    assert models[0] == TIERS[0] and models[-1] == TIERS[2]
+    assert len(long.compacted) == 1 and 272_000 - RESERVED < long.compacted[0] < 272_000
+    assert max(tokens for _, tokens in sizes) < 272_000 and sizes[-1][1] < 136_000
+
+
+def files_to_read(session: Session, number: int) -> list[Path]:
+    """Files that fill 22,000 tokens each, which is nearly what Claude Code reads at once."""
+    files = [session.work / f"{name}.txt" for name in range(number)]
+    for file in files:
+        file.write_text("\n".join(f"line {line} of {file.stem} plum plum plum" for line in range(2_000)))
+    return files
 
 
 def test_the_work_goes_on_when_the_upstream_refuses_between_two_tools(session: Session, plan: FakeBackend) -> None:

@@ -35,7 +35,8 @@ NETWORK = re.compile(
     r"(?i)failed to (resolve|establish)|connection (refused|reset|aborted)|max retries|timed out|unreachable"
 )
 FIRST_SENTENCE = re.compile(r"(?:ERROR: )?(.*?)(?:\. |\.?\s*Trace ID:|\.?$)")
-SCOPES = ("https://ai.azure.com/.default", "https://cognitiveservices.azure.com/.default")
+PUBLIC = "azure.com"
+SCOPES = (f"https://ai.{PUBLIC}/.default", f"https://cognitiveservices.{PUBLIC}/.default")
 
 
 class AccessToken(Protocol):
@@ -56,13 +57,17 @@ class NoSuchScope(NotLoggedIn):
 
 
 class Entra(httpx.Auth):
-    """`get_token(scope)` may block and ask another program: it is called in a thread of its own."""
+    """`get_token(scope)` may block and ask another program: it is called in a thread of its own.
 
-    def __init__(self, get_token: GetToken, *, clock: Callable[[], float] = time.time):
+    `cloud`: the domain of a national cloud, whose scopes are its own (azure.us, azure.cn).
+    """
+
+    def __init__(self, get_token: GetToken, *, cloud: str = PUBLIC, clock: Callable[[], float] = time.time):
         self._get_token = get_token
+        self._scopes = [scope.replace(PUBLIC, cloud) for scope in SCOPES]
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="entra")
-        self._scope = SCOPES[0]
+        self._scope = self._scopes[0]
         self._token: Secret | None = None
         self._until = 0.0
 
@@ -113,7 +118,7 @@ class Entra(httpx.Auth):
         return self.token()
 
     def _take_other_scope(self) -> None:
-        self._scope = SCOPES[1 - SCOPES.index(self._scope)]
+        self._scope = self._scopes[1 - self._scopes.index(self._scope)]
 
 
 def authorized(request: httpx.Request, token: Secret) -> httpx.Request:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from ..auth.entra import Entra, default_token
+from ..auth.entra import PUBLIC, Entra, default_token
 from ..errors import BadSetting
 from ..models import Tiers
 from ..settings import (
@@ -35,6 +35,7 @@ RESOURCE = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
 AZURE_HOST = re.compile(
     r"\.(openai|cognitiveservices|services\.ai|ai)\.azure\.(com|us|cn)$|\.api\.cognitive\.microsoft\.com$"
 )
+NATIONAL = re.compile(r"azure\.(us|cn)$")
 DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)")
 
 
@@ -61,6 +62,12 @@ class Endpoint:
         host = urlsplit(self.base).hostname or ""
         return host.split(".")[0] if AZURE_HOST.search(host) else host
 
+    @property
+    def cloud(self) -> str:
+        """The domain of the cloud the resource is in: azure.com, or a national one's."""
+        national = NATIONAL.search(urlsplit(self.base).hostname or "")
+        return national[0] if national else PUBLIC
+
 
 def azure(settings: Settings) -> Provider:
     """The provider as the settings describe it. Raises BadSetting when the address, the key or the deployments lack."""
@@ -76,7 +83,7 @@ def azure(settings: Settings) -> Provider:
         url=f"{endpoint.base}/responses" + (f"?api-version={version}" if version else ""),
         tiers=choose_tiers(settings, (AZURE_OPUS, AZURE_SONNET, AZURE_HAIKU), deployments(settings, endpoint)),
         backend=BACKEND,
-        auth=AzureKey(key) if key else Entra(default_token()),
+        auth=AzureKey(key) if key else Entra(default_token(), cloud=endpoint.cloud),
     )
 
 

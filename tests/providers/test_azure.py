@@ -165,6 +165,27 @@ def test_without_a_key_entra_is_asked_and_not_before_it_is_needed(
         assert identity.tokens[0] not in repr(vars(provider.auth))
 
 
+@pytest.mark.parametrize(
+    ("address", "resource"),
+    [
+        ("https://res.openai.azure.com", "https://ai.azure.com"),
+        ("https://res.openai.azure.us", "https://ai.azure.us"),
+        ("https://res.openai.azure.cn", "https://ai.azure.cn"),
+        ("https://gateway.example.com/llm", "https://ai.azure.com"),
+    ],
+)
+def test_a_national_cloud_s_tokens_are_asked_for_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, resource: str
+) -> None:
+    with FakeIdentity() as identity:
+        for name, value in identity.environ.items():
+            monkeypatch.setenv(name, value)
+        auth = azure(settings(tmp_path, AZURE_OPENAI_API_KEY="", AZURE_OPENAI_ENDPOINT=address)).auth
+        with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(401)), auth=auth) as client:
+            client.get(address)
+    assert identity.asked == [resource, resource.replace("ai.", "cognitiveservices.")]
+
+
 def test_a_deployment_s_name_is_its_name_whatever_it_ends_in() -> None:
     tiers = Tiers("fast-high", "team-xhigh", "fast-high", literal=True)
     for asked, served in [("claude-opus-4-8", "fast-high"), ("team-xhigh", "team-xhigh"), ("other-low", "other-low")]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from . import console
 from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, grouped, has, separate
 from .errors import BadSetting, ClaudegptError
+from .secret import without_secrets
 from .settings import (
     EFFORT,
     ISOLATE,
@@ -69,9 +70,11 @@ def run(words: Sequence[str]) -> int:
 
 
 def own_fault(problem: Exception) -> int:
-    """To be called while it is handled. Raises it where the user wants to see all of it."""
+    """To be called while it is handled."""
     if os.environ.get("CLAUDEGPT_DEBUG"):
-        raise
+        import traceback
+
+        console.tell(without_secrets(traceback.format_exc()))
     console.complain(f"A bug of ours: {type(problem).__name__}: {problem} (CLAUDEGPT_DEBUG=1 shows where)")
     return 1
 

@@ -171,5 +171,7 @@ def test_a_bug_is_said_without_it(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         raise LookupError(f"no {Secret(KEY).reveal()}")
 
     monkeypatch.setattr(cli, "dispatch", fail)
+    monkeypatch.setenv("CLAUDEGPT_DEBUG", "1")
     assert cli.run([]) == 1
-    assert "no ***" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown and shown.count("no ***") == 2 and KEY[8:20] not in shown

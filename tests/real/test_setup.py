@@ -7,7 +7,10 @@ import json
 import os
 import re
 import signal
+import socketserver
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +98,125 @@ def test_settings_files_the_user_leaves_out_are_left_out(
     assert {request.body["model"] for request in backend.requests} == {model}
     [output] = backend.requests[1].of_type("function_call_output")
     assert output["output"] == ("told v4lue" if "user" in sources else "told")
+
+
+# Against us.
+
+
+class Traps:
+    """Addresses of the user's setup, each of which notes who connects to it."""
+
+    def __init__(self) -> None:
+        self.caught: list[str] = []
+        self._servers: list[socketserver.TCPServer] = []
+
+    def address(self, name: str) -> str:
+        caught = self.caught
+
+        class Noting(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                caught.append(f"{name}: {self.request.recv(200)!r}")
+
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Noting)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self._servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.fixture
+def traps() -> Iterator[Traps]:
+    traps = Traps()
+    yield traps
+    traps.close()
+
+
+def hostile_home(session: Session, address: Callable[[str], str]) -> list[Path]:
+    """What every other setup could leave behind, in every place Claude Code reads; the files."""
+    users = {
+        "ANTHROPIC_BASE_URL": address("the user's"),
+        "ANTHROPIC_AUTH_TOKEN": "theirs",
+        "ANTHROPIC_CUSTOM_HEADERS": "x-evil: 1",
+        "CLAUDE_CODE_USE_BEDROCK": "1",
+        "ANTHROPIC_BEDROCK_BASE_URL": address("Bedrock"),
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "CLAUDE_CODE_USE_FOUNDRY": "1",
+        "ANTHROPIC_FOUNDRY_BASE_URL": address("Foundry"),
+        "ANTHROPIC_FOUNDRY_API_KEY": "c",
+        "HTTP_PROXY": address("the proxy of the settings"),
+        "HTTPS_PROXY": address("the other proxy of the settings"),
+        "ANTHROPIC_SMALL_FAST_MODEL": "claude-3-5-haiku-latest",
+    }
+    project = {
+        "ANTHROPIC_BASE_URL": address("the project's"),
+        "CLAUDE_CODE_USE_VERTEX": "1",
+        "ANTHROPIC_VERTEX_BASE_URL": address("Vertex"),
+        "ANTHROPIC_VERTEX_PROJECT_ID": "p",
+        "CLOUD_ML_REGION": "r",
+    }
+    helpers = dict.fromkeys(("apiKeyHelper", "awsAuthRefresh"), f"touch {session.work}/helper-ran")
+    login = {
+        "accessToken": "sk-ant-oat01-x",
+        "refreshToken": "r",
+        "expiresAt": 4102444800000,
+        "scopes": ["user:inference"],
+    }
+    account = {"accountUuid": "u", "emailAddress": "ann@example.com", "organizationUuid": "o"}
+    responses = {"approved": ["theirs"], "rejected": []}
+    state = session.home / ".claude.json"
+    known = {"oauthAccount": account, "customApiKeyResponses": responses, "primaryApiKey": "sk-ant-k"}
+    state.write_text(json.dumps({**json.loads(state.read_text()), **known}))
+    folder, theirs = session.work / ".claude", settings_of(session).parent
+    folder.mkdir()
+    contents = {
+        theirs / "settings.json": {"env": users, "model": "claude-sonnet-4-5", **helpers},
+        theirs / ".credentials.json": {"claudeAiOauth": {**login, "subscriptionType": "max"}},
+        folder / "settings.json": {"env": project, "apiKeyHelper": helpers["apiKeyHelper"]},
+        folder / "settings.local.json": {"env": {"CLAUDE_CODE_OAUTH_TOKEN": "t"}, "model": "claude-haiku-4-5"},
+    }
+    for file, content in contents.items():
+        file.write_text(json.dumps(content, indent=3) + "\n\n")
+    return list(contents)
+
+
+@pytest.mark.parametrize("how", ["-p", "--bare", "interface"])
+def test_nothing_of_a_hostile_home_leads_elsewhere_and_all_of_it_stays(
+    session: Session, backend: FakeBackend, traps: Traps, how: str
+) -> None:
+    files = hostile_home(session, traps.address)
+    session.env |= {
+        "ANTHROPIC_API_KEY": "theirs",
+        "CLAUDE_CODE_USE_VERTEX": "1",
+        "ANTHROPIC_BASE_URL": traps.address("the shell's"),
+        "HTTP_PROXY": traps.address("the shell's proxy"),
+        "NO_PROXY": "",
+        "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL": "1",  # it asks github.com, like plain claude
+    }
+    before = [file.read_bytes() for file in files]
+    backend.script(answer("Ours."))
+    if how == "interface":
+        with session.terminal() as screen:
+            start(screen)
+            screen.wait_for("set aside")
+            screen.type("Whose?")
+            screen.wait_for("Ours.")
+            said = screen.text
+            assert leave(screen) == 0
+    else:
+        ran = session.run("Whose?", *([how] if how == "--bare" else []))
+        assert ran.stdout == "Ours.\n"
+        said = ran.stderr
+    assert said.count("set aside") == 1
+    assert traps.caught == []
+    assert not (session.work / "helper-ran").exists()
+    assert [file.read_bytes() for file in files] == before
+    assert backend.requests[0].body["model"] == "gpt-6-luna" and b"x-evil" not in backend.requests[0].raw
 
 
 # Apart.

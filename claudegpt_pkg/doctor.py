@@ -31,15 +31,13 @@ from .providers.base import Provider
 from .providers.chatgpt import codex_path
 from .proxy.server import bind
 from .rehearsal import Stage, distinct, play, stage
-from .session import HIJACKS, PROXIES, SETTINGS, read_if_usable
+from .session import HIJACKS, PROXIES, SETTINGS, managed_files, redirects
 from .settings import HOST, OPTIONS, PORT, PROVIDER, Settings, load, read_env_file
 
 CLOCK_OFF = 300.0  # seconds: logins and certificates suffer from more
 UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
 NAME_WIDTH = 12
 SHARED = 0o077  # permissions of others
-# What an administrator sets here beats every other settings file of Claude Code's, ours too.
-MANAGED = (Path("/etc/claude-code"), Path("/Library/Application Support/ClaudeCode"))
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,7 @@ def leftovers(environ: Mapping[str, str]) -> Iterator[Finding]:
     """What would have Claude Code talk to somebody else. Sessions of ours set it aside, so that it is no fault, except
     what an administrator set, which beats us."""
     found = [f"{name} is exported" for name in HIJACKS if environ.get(name)]
-    found += [f"{file} sets {names}" for file in settings_files(environ) if (names := redirects(file))]
+    found += [f"{file} sets {', '.join(names)}" for file in settings_files(environ) if (names := redirects(file))]
     if found:
         yield Finding(
             "leftovers",
@@ -183,11 +181,9 @@ def leftovers(environ: Mapping[str, str]) -> Iterator[Finding]:
             "\n".join(f"{each}: set aside in sessions of ours" for each in found),
             "Plain `claude` goes by that; take it out where it should not.",
         )
-    beaten = [(file, names) for file in managed_files() if (names := redirects(file))]
-    for file, names in beaten:
-        yield Finding(
-            "leftovers", False, f"{file} sets {names}, which beats every other setting.", "Ask your administrator."
-        )
+    beaten = [f"{file} sets {', '.join(names)}" for file in managed_files() if (names := redirects(file))]
+    for each in beaten:
+        yield Finding("leftovers", False, f"{each}, which beats every other setting.", "Ask your administrator.")
     if not found and not beaten:
         yield Finding("leftovers", True, "nothing leads Claude Code elsewhere")
 
@@ -197,20 +193,6 @@ def settings_files(environ: Mapping[str, str]) -> list[Path]:
     here = Path.cwd() / ".claude"
     user = config_folder(environ) / SETTINGS
     return list(dict.fromkeys((user, state_file(environ), here / SETTINGS, here / "settings.local.json")))
-
-
-def managed_files() -> Iterator[Path]:
-    for folder in MANAGED:
-        yield folder / "managed-settings.json"
-        yield from sorted((folder / "managed-settings.d").glob("*.json"))
-
-
-def redirects(file: Path) -> str:
-    """What in a settings file of Claude Code's leads elsewhere, as a list of names."""
-    found = read_if_usable(file)
-    env = found.get("env")
-    names = [name for name in HIJACKS if isinstance(env, dict) and env.get(name)]
-    return ", ".join(names + ["apiKeyHelper"] * bool(found.get("apiKeyHelper")))
 
 
 def port(settings: Settings) -> Finding:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ SILENCED = (
     "CLAUDE_CODE_USE_VERTEX",
 )
 HIJACKS = ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", *SILENCED)
+# Those of them without which a session is still ours: a second credential, beside the one of our door.
+BESIDE = ("ANTHROPIC_API_KEY", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_OAUTH_TOKEN", "apiKeyHelper")
 
 FIXED = {
     # What auto mode may do, newer versions have judged by Anthropic's servers; with this they ask a model, as before.
@@ -78,6 +80,8 @@ SIZE = re.compile(r"(\d+(?:\.\d+)?)([km]?)")
 UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 SETTINGS = "settings.json"  # in the user's folder and in the project's
+# What an administrator sets here beats every other settings file, ours too (seen with 2.1.197 and 2.1.330).
+MANAGED = (Path("/etc/claude-code"), Path("/Library/Application Support/ClaudeCode"))
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
@@ -340,8 +344,10 @@ def read_user_setup(args: Sequence[str], config: Path, folder: Path, *, picked: 
 
     Of the first two only what `--setting-sources` names. `picked` is a model that stands for the one in the user's
     (picked.py).
-    Files it cannot use are its own to complain about. Raises BadSetting for a `--settings` that we cannot merge.
+    Files it cannot use are its own to complain about. Raises BadSetting for a `--settings` that we cannot merge, and
+    where an administrator leads every session elsewhere.
     """
+    refuse_managed()
     project = folder / ".claude"
     files = {"project": project / SETTINGS, "local": project / "settings.local.json"}
     named = value_of("--setting-sources", args)
@@ -353,6 +359,29 @@ def read_user_setup(args: Sequence[str], config: Path, folder: Path, *, picked: 
     for layer in (*(read_if_usable(file) for name, file in files.items() if name in sources), argument):
         settings = merged(settings, layer)
     return UserSetup(settings, argument)
+
+
+def refuse_managed() -> None:
+    for file in managed_files():
+        if away := [name for name in redirects(file) if name not in BESIDE]:
+            raise BadSetting(
+                f"{file} sets {', '.join(away)}, which beats every other setting: Claude Code would not talk to us.",
+                "Ask your administrator.",
+            )
+
+
+def managed_files() -> Iterator[Path]:
+    for folder in MANAGED:
+        yield folder / "managed-settings.json"
+        yield from sorted((folder / "managed-settings.d").glob("*.json"))
+
+
+def redirects(file: Path) -> list[str]:
+    """What in a settings file of Claude Code's leads elsewhere, or shows another credential."""
+    found = read_if_usable(file)
+    env = found.get("env")
+    names = [name for name in HIJACKS if isinstance(env, dict) and env.get(name)]
+    return names + ["apiKeyHelper"] * bool(found.get("apiKeyHelper"))
 
 
 def read_if_usable(file: Path) -> dict[str, Any]:

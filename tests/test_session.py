@@ -326,6 +326,23 @@ def test_the_users_files_are_read_as_claude_reads_them(folders: tuple[Path, Path
     assert user.argument == {"env": {"C": "3"}}
 
 
+@pytest.mark.parametrize("place", ["managed-settings.json", "managed-settings.d/10-cloud.json"])
+def test_a_session_that_an_administrator_leads_elsewhere_is_refused(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Unasked, it would hand the conversation, and the token of the door, to another server (seen)."""
+    config, project = folders
+    monkeypatch.setattr("claudegpt_pkg.session.MANAGED", (config / "managed",))
+    file = config / "managed" / place
+    file.parent.mkdir(parents=True)
+    env = {"ANTHROPIC_BASE_URL": "http://old", "ANTHROPIC_API_KEY": "x", "CLAUDE_CODE_USE_VERTEX": "1"}
+    file.write_text(json.dumps({"env": env}))
+    with pytest.raises(BadSetting, match=f"{place} sets ANTHROPIC_BASE_URL, CLAUDE_CODE_USE_VERTEX, which beats"):
+        read_user_setup([], config, project)
+    file.write_text('{"env": {"ANTHROPIC_API_KEY": "x", "FOO": "1"}, "apiKeyHelper": "x"}')
+    assert read_user_setup([], config, project).env == {}
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"env": 3, "permissions": 4}'])
 def test_a_broken_file_is_claudes_to_complain_about(folders: tuple[Path, Path], text: str) -> None:
     config, project = folders

@@ -137,6 +137,10 @@ class UpstreamFailed(ClaudegptError):
     status = 502
 
 
+class ServerFault(UpstreamFailed):
+    """The upstream says that it failed by itself; some say so of whatever they do not have."""
+
+
 class Unfinished(UpstreamFailed):
     """The stream came to its end before the answer did."""
 

@@ -28,6 +28,7 @@ from ..errors import (
     PromptTooLong,
     RateLimited,
     RequestTooLarge,
+    ServerFault,
     UpstreamFailed,
     UsageLimitReached,
 )
@@ -341,7 +342,8 @@ def invalid(report: Report, request: Request) -> ClaudegptError:
 
 def broken(report: Report, request: Request) -> ClaudegptError:
     status = f"HTTP {report.status}: " if report.status else ""
-    return UpstreamFailed(f"The upstream failed: {status}{sentence(report)}", retry_after=retry_after(report))
+    kind = ServerFault if report.status == 500 or "server_error" in report.codes else UpstreamFailed
+    return kind(f"The upstream failed: {status}{sentence(report)}", retry_after=retry_after(report))
 
 
 BY_CODE: dict[str, Maker] = {

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ..errors import ClaudegptError, EmptyAnswer, Unfinished, UpstreamFailed
+from ..errors import ClaudegptError, EmptyAnswer, ServerFault, Unfinished, UpstreamFailed
 from ..translate.blocks import Reply
 from ..translate.jsontext import encode
 from ..translate.message import Folder, Message
@@ -116,8 +116,8 @@ class Turn:
         return may_retry(error)
 
     def _may_leave_out_search(self, error: ClaudegptError) -> bool:
-        """Some deployments refuse nothing and answer nothing when the hosted search is declared."""
-        if not (self._searching and isinstance(error, EmptyAnswer | Unfinished)):
+        """Some deployments do not refuse the hosted search: they answer nothing when it is declared, or fail."""
+        if not (self._searching and isinstance(error, EmptyAnswer | Unfinished | ServerFault)):
             return False
         self._silent.add(self._plan.choice.model)
         return True

@@ -25,7 +25,7 @@ class Deployment:
     model: str = "gpt-6.1-sol"
     efforts: tuple[str, ...] | None = None  # its levels; None: its model's
     tells_levels: bool = True  # says which there are when it refuses one
-    search: Literal["there", "refused", "silent", "no event"] = "there"
+    search: Literal["there", "refused", "silent", "no event", "breaks"] = "there"
     blob: Literal["completed", "done", "refused", "none"] = "completed"
 
     def lacking(self, body: dict[str, Any]) -> Reply | None:
@@ -71,6 +71,7 @@ SEARCHES: dict[str, Reply | None] = {
     ),
     "silent": answer(),
     "no event": Bytes(()),
+    "breaks": error(500, "server_error", "An error occurred while processing your request.", kind="server_error"),
 }
 
 

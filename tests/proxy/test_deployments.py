@@ -13,7 +13,7 @@ import pytest
 from claudegpt_pkg.proxy.lessons import Lessons
 from claudegpt_pkg.translate.request import NO_SEARCH
 from tests import grammar
-from tests.fakes.answers import Bytes, answer, call, reasoning
+from tests.fakes.answers import Bytes, answer, call, error, reasoning
 from tests.fakes.backend import FakeBackend
 from tests.fakes.deployment import Deployment
 from tests.proxy.served import Served, ask, served
@@ -42,7 +42,7 @@ def learnt(proxy: Served) -> Lessons:
 # The hosted search.
 
 
-@pytest.mark.parametrize(("search", "asked"), [("refused", 1), ("silent", 2), ("no event", 4)])
+@pytest.mark.parametrize(("search", "asked"), [("refused", 1), ("silent", 2), ("no event", 4), ("breaks", 4)])
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_deployment_without_the_search_is_asked_without_it_from_then_on(
     tmp_path: Path, search: Any, asked: int, stream: bool
@@ -96,7 +96,7 @@ def test_a_model_that_cannot_search_is_told_so_lest_it_makes_results_up(tmp_path
         assert "tool_choice" not in request.body and [tool["name"] for tool in request.body["tools"]] == ["Bash"]
 
 
-@pytest.mark.parametrize("silence", [answer(), Bytes(())])
+@pytest.mark.parametrize("silence", [answer(), Bytes(()), error(500, "server_error", "Oh.")])
 def test_silence_without_the_search_too_is_no_lesson(tmp_path: Path, silence: Any) -> None:
     with deployed(Deployment(), tmp_path) as (backend, proxy):
         backend.route(lambda _: True, silence)

@@ -19,6 +19,7 @@ from claudegpt_pkg.errors import (
     PromptTooLong,
     RateLimited,
     RequestTooLarge,
+    ServerFault,
     UpstreamFailed,
     UsageLimitReached,
 )
@@ -77,7 +78,7 @@ def streamed(code: str | None, message: str = "Words of theirs.", **more: Any) -
         (415, InvalidRequest),
         (422, InvalidRequest),
         (429, RateLimited),
-        (500, UpstreamFailed),
+        (500, ServerFault),
         (502, UpstreamFailed),
         (503, Overloaded),
         (504, UpstreamFailed),
@@ -125,7 +126,7 @@ def test_a_success_in_one_piece_of_json_is_said_to_be_no_stream() -> None:
         ("rate_limit_exceeded", RateLimited),
         ("server_is_overloaded", Overloaded),
         ("slow_down", Overloaded),
-        ("server_error", UpstreamFailed),
+        ("server_error", ServerFault),
         ("context_length_exceeded", PromptTooLong),
         ("exceed_context_size_error", PromptTooLong),
         ("content_filter", InvalidRequest),
@@ -145,7 +146,7 @@ def test_a_code_inside_a_stream_says_which(code: str | None, expected: type[Clau
 
 def test_an_error_event_that_calls_the_request_invalid_is_believed() -> None:
     assert type(streamed(None, type="invalid_request_error")) is InvalidRequest
-    assert type(streamed("server_error", type="invalid_request_error")) is UpstreamFailed
+    assert type(streamed("server_error", type="invalid_request_error")) is ServerFault
 
 
 @pytest.mark.parametrize("status", [429, 400, 403])

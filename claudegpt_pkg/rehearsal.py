@@ -13,7 +13,7 @@ unless it is used, and looks whether the reasoning came with what it takes to se
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,7 +123,8 @@ def probe(on_stage: Stage, tier: Tier) -> None:
         conclude(on_stage, tier, encrypted_reasoning=False)
     levels = learnt(on_stage, tier).efforts
     if levels is None or levels[0] == LEAST:
-        say_least(on_stage, tier)
+        with suppress(UpstreamFailed, RateLimited):  # it is able, as was seen just now
+            say_least(on_stage, tier)
 
 
 def say_least(on_stage: Stage, tier: Tier) -> None:

@@ -38,7 +38,7 @@ from claudegpt_pkg.rehearsal import (
 from claudegpt_pkg.settings import load
 from claudegpt_pkg.translate.reasoning import sign
 from claudegpt_pkg.translate.request import INCLUDE_REASONING
-from tests.fakes.answers import HttpError, answer, error, failed
+from tests.fakes.answers import HttpError, Reply, answer, error, failed
 from tests.fakes.backend import FakeBackend
 from tests.fakes.deployment import Deployment
 from tests.fakes.trial import is_trial, takes_trials, trials
@@ -190,6 +190,14 @@ def test_refusals_that_say_nothing_are_concluded_from(home: Path, status: int) -
         backend.route(lambda it: it.body["reasoning"]["effort"] in ("none", "minimal"), odd)
         try_out(on_stage, "opus")
         assert learnt(on_stage, "opus") == Lessons(web_search=False, efforts=LOW_TO_MAX)
+
+
+@pytest.mark.parametrize("reply", [answer(), error(429, "rate_limit_exceeded", "Slow.", headers={"retry-after": "60"})])
+def test_who_is_able_need_not_be_so_twice(home: Path, reply: Reply) -> None:
+    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+        backend.route(lambda it: it.body["reasoning"]["effort"] == "none", reply)
+        try_out(on_stage, "opus")
+        assert learnt(on_stage, "opus") == Lessons()
 
 
 def test_a_model_that_only_talks_is_said_to_and_nothing_is_concluded_about_its_search(home: Path) -> None:

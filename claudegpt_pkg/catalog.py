@@ -25,6 +25,7 @@ from urllib.request import getproxies
 import httpx
 
 from . import files
+from .auth.server import cause
 from .errors import BadSetting, NotLoggedIn, UpstreamFailed
 from .models import EFFORTS, Model, Tiers, known
 from .providers.base import Provider
@@ -40,7 +41,6 @@ OTHER_KINDS = re.compile(
     r"|\bsearch\b|research|computer-use"
 )
 OUTDATED = re.compile(r"(chat)?gpt-[34]|o\d\b|codex-mini|(davinci|babbage)-\d+|(gpt|chat)-.*-\d{4}(-\d\d-\d\d)?$")
-ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 VERSION = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
 
 
@@ -180,8 +180,10 @@ def keep(answer: httpx.Response, provider: Provider, last: Catalog | None, folde
 
 
 def unreachable(provider: Provider, problem: httpx.RequestError) -> UpstreamFailed:
-    reason = ERRNO.sub("", str(problem)) or type(problem).__name__
-    return UpstreamFailed(f"{provider.models_url} cannot be reached ({reason}).", "Check the address and the network.")
+    through = ", and HTTPS_PROXY" if str(provider.models_url).startswith("https:") and "https" in getproxies() else ""
+    return UpstreamFailed(
+        f"{provider.models_url} cannot be reached ({cause(problem)}).", f"Check the address and the network{through}."
+    )
 
 
 def read_list(body: bytes, provider: Provider) -> Catalog:

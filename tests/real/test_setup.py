@@ -239,7 +239,11 @@ def test_isolated_all_that_claude_keeps_it_keeps_in_a_private_folder(session: Se
     backend.script(answer("Jes."), answer("Bone."))
     session.run("My word is kiwi.", "--isolate")
     session.run("And my word?", "--continue", env={"CLAUDEGPT_GLOBAL_ISOLATE": "1"})
-    session.command("--isolate", "mcp", "add", "--scope", "user", "registers", "--", "python3")
+    server = [sys.executable, "-m", "tests.real.mcp_server", "1"]
+    session.command("--isolate", "mcp", "add", "--scope", "user", "registers", "--", *server)
+    backend.script(answer("Unu."))
+    session.run("How many?", "--isolate", env={"PROXY_MCP_SERVERS": "registers"})
+    assert b"mcp__registers__look_up_0" in backend.requests[2].raw
     assert (whole(session.home / ".claude"), state.read_bytes(), state.stat().st_mtime_ns) == before
     assert all(b"Esperanto" in request.raw for request in backend.requests)
     assert b"kiwi" in backend.requests[1].raw

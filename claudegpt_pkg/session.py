@@ -56,9 +56,11 @@ OLDER = {
     "CLAUDE_CODE_DISABLE_1M_CONTEXT": "1",  # else "Default" in /model is the opus tier's model with a window of 1M
     "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",  # lists the account's other models in /model
 }
-# With `-p` these write `[claude-code:unrecognized_model]` to stderr and know no `modelPicker`; 2.1.238 to 252 were seen
-# to. A model that stands for a known one (`modelOverrides`) is known; the interface would call it Claude, though.
-WARN_OF_UNKNOWN = ((2, 1, 233), (2, 1, 258))
+# These warn of a model they do not know, with `-p` on stderr (`[claude-code:unrecognized_model]`, seen in 2.1.238 to
+# 252), and one that they know has a window of 200,000 (259 to 275), unless its name ends in the mark. So with `-p` each
+# model stands for a known one and has the mark; the interface, which warns nobody and would show both, has neither.
+EITHER_UNKNOWN_OR_SMALL = ((2, 1, 233), (2, 1, 286))
+MARK = "[1m]"
 KNOWN_ONES = ("claude-opus-4-8", "claude-opus-4-7", "claude-opus-4-6", "claude-sonnet-4-6")
 FIRST_WITH_EFFORT = (2, 1, 40)  # perhaps some before it
 EFFORT_SINCE = {"xhigh": (2, 1, 111)}
@@ -137,7 +139,9 @@ def plan(
     `mcp_first`: whether the first request is to have the tools of the user's MCP servers."""
     chosen, mode = chosen_model(args, environ, user), chosen_mode(args, user)
     theirs = {**environ, **user.env}
-    warns = prints(args) and WARN_OF_UNKNOWN[0] <= version <= WARN_OF_UNKNOWN[1]
+    between = EITHER_UNKNOWN_OR_SMALL[0] <= version <= EITHER_UNKNOWN_OR_SMALL[1]
+    mark = MARK if between and prints(args) else ""
+    chosen += mark if is_own(chosen) else ""
     ours = {
         "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_AUTH_TOKEN": token.reveal(),
@@ -145,21 +149,21 @@ def plan(
         "ENABLE_TOOL_SEARCH": "true" if tool_search else "false",
         **FIXED,
         **(OLDER if version and version <= LAST_OLDER and not prints(args) else {}),
-        **tier_variables(provider),
+        **tier_variables(provider, mark),
         **window_variables(provider, chosen, theirs),
         **direct(url, theirs),
         **({"CLAUDE_CODE_EFFORT_LEVEL": ""} if value_of("--effort", args) else {}),  # else that would win
     }
     kept = {name: value for name, value in environ.items() if name not in SILENCED}
     return Session(
-        args=arguments(knowing(version, args)),
+        args=arguments(knowing(version, args), chosen),
         env={**UNLESS_CHOSEN, **(MCP_FIRST if mcp_first else {}), **kept, **ours},
         settings=merged(
             user.argument,
             {
-                **settings_file(ours, provider, chosen, mode=mode),
+                **settings_file(ours, provider, chosen, mode=mode, known=not between or prints(args)),
                 **({"apiKeyHelper": KEY_HELPER} if is_bare(args, theirs) else {}),
-                **({"modelOverrides": overrides(provider, chosen)} if warns else {}),
+                **({"modelOverrides": overrides(provider, chosen)} if mark else {}),
                 **({"statusLine": command(status_line)} if status_line and not user.settings.get("statusLine") else {}),
             },
         ),
@@ -194,12 +198,10 @@ def chosen_model(args: Sequence[str], environ: Mapping[str, str], user: UserSetu
     return claude_tier(saved) or saved
 
 
-def arguments(args: Sequence[str]) -> list[str]:
-    """The user's words, without what is in our settings file, and with a tier for any other Claude model's name."""
+def arguments(args: Sequence[str], chosen: str) -> list[str]:
+    """The user's words, without what is in our settings file, and with the model as we have it."""
     words = without("--settings", args)
-    asked = value_of("--model", words)
-    tier = claude_tier(plain(asked)) if asked else None
-    return words if tier in (None, asked) else replaced("--model", str(tier), words)
+    return words if value_of("--model", words) in (None, chosen) else replaced("--model", chosen, words)
 
 
 def chosen_mode(args: Sequence[str], user: UserSetup) -> str | None:
@@ -219,12 +221,12 @@ def is_bare(args: Sequence[str], theirs: Mapping[str, str]) -> bool:
     return has("--bare", args) or theirs.get("CLAUDE_CODE_SIMPLE", "").lower() in ("1", "true", "yes", "on")
 
 
-def tier_variables(provider: Provider) -> dict[str, str]:
+def tier_variables(provider: Provider, mark: str) -> dict[str, str]:
     """Each tier's model, and what `/model` says of it."""
     variables = {}
     for tier in TIERS:
         variable = f"ANTHROPIC_DEFAULT_{tier.upper()}_MODEL"
-        variables[variable] = provider.tiers.model(tier)
+        variables[variable] = provider.tiers.model(tier) + mark
         variables[f"{variable}_NAME"] = label(provider, provider.tiers.model(tier))
         variables[f"{variable}_DESCRIPTION"] = description(provider, tier)
     return variables
@@ -272,7 +274,9 @@ def direct(url: str, theirs: Mapping[str, str]) -> dict[str, str]:
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-def settings_file(ours: Mapping[str, str], provider: Provider, chosen: str, mode: str | None) -> dict[str, Any]:
+def settings_file(
+    ours: Mapping[str, str], provider: Provider, chosen: str, *, mode: str | None, known: bool
+) -> dict[str, Any]:
     """Our settings file. The model stands there and in no variable, which the newest would mention at every pick in
     `/model`. Without a mode of the user's, it is `default`: newer versions start in `auto`, where actions
     are not asked about but judged, at Anthropic by a model made for it."""
@@ -280,7 +284,7 @@ def settings_file(ours: Mapping[str, str], provider: Provider, chosen: str, mode
         "env": {**dict.fromkeys(SILENCED, ""), **ours},
         "apiKeyHelper": "",
         "model": chosen,
-        "modelPicker": {"options": picker_rows(provider, chosen), "replaceBuiltInOptions": True},
+        "modelPicker": {"options": picker_rows(provider, chosen, known), "replaceBuiltInOptions": True},
         **({} if mode else {"permissions": {"defaultMode": "default"}}),
     }
 
@@ -290,11 +294,12 @@ def command(line: str) -> dict[str, Any]:
     return {"type": "command", "command": line, "padding": 0}
 
 
-def picker_rows(provider: Provider, chosen: str) -> list[dict[str, str]]:
-    """A row for each model, which also ends newer versions' warnings about a model they do not know. The account's own
+def picker_rows(provider: Provider, chosen: str, known: bool) -> list[dict[str, str]]:
+    """A row for each model, which also makes it `known` to newer versions and so ends their warnings. The account's own
     list comes after the tiers'."""
+    behaves = {"behavesAs": BEHAVES_AS} if known else {}
     return [
-        {"model": name, "label": label(provider, name), "description": text, "behavesAs": BEHAVES_AS}
+        {"model": name, "label": label(provider, name), "description": text, **behaves}
         for name, text in {
             **dict.fromkeys([*session_models(provider, chosen), *provider.offered], provider.label),
             **{provider.tiers.model(tier): description(provider, tier) for tier in reversed(TIERS)},
@@ -310,10 +315,14 @@ def overrides(provider: Provider, chosen: str) -> dict[str, str]:
 def session_models(provider: Provider, chosen: str) -> dict[str, Model]:
     """The models of this session by the name the client uses: the tiers', and one the user named."""
     names = [provider.tiers.model(tier) for tier in TIERS]
-    name = plain(chosen)
-    if not claude_tier(name) and name not in MODEL_ALIASES:
-        names.append(name)
+    if is_own(chosen):
+        names.append(plain(chosen))
     return {name: provider.model(split_effort(name)[0]) for name in names}
+
+
+def is_own(chosen: str) -> bool:
+    """Whether the user named one of the account's models, not a tier or a name of Claude Code's own."""
+    return not claude_tier(plain(chosen)) and plain(chosen) not in MODEL_ALIASES
 
 
 def label(provider: Provider, name: str) -> str:

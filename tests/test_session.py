@@ -205,23 +205,35 @@ def test_what_only_older_versions_need_only_they_get(version: tuple[int, ...], a
         assert both(planned(*args, version=version), name) == (("1", "1") if set_ else (None, None))
 
 
+PRINTING, TALKING = ("-p", "x", "--model", "gpt-7"), ("--model", "gpt-7")
+BETWEEN = ((2, 1, 245), (2, 1, 268))  # warn of models they do not know, and give those they know a window of 200,000
+
+
+@pytest.mark.parametrize("version", BETWEEN)
+def test_with_p_each_model_stands_for_a_known_one_and_has_the_mark_of_a_large_window(version: tuple[int, ...]) -> None:
+    session = planned(*PRINTING, version=version)
+    overrides = session.settings["modelOverrides"]
+    assert list(overrides.values()) == ["gpt-6.1-sol-xhigh", "gpt-6.1-terra", "gpt-6-luna", "gpt-7"]
+    assert all(name.startswith("claude-") for name in overrides)
+    assert session.env["ANTHROPIC_DEFAULT_OPUS_MODEL"] == "gpt-6.1-sol-xhigh[1m]"
+    assert session.args[-1] == session.settings["model"] == "gpt-7[1m]"
+    assert planned("-p", "x", version=version).settings["model"] == "opus"
+
+
 @pytest.mark.parametrize(
     ("version", "args", "known"),
     [
-        ((2, 1, 245), ("-p", "x"), True),
-        ((2, 1, 245), (), False),
-        ((2, 1, 197), ("-p", "x"), False),
-        ((2, 1, 330), ("-p", "x"), False),
-        ((), ("-p", "x"), False),
+        *((version, TALKING, False) for version in BETWEEN),
+        ((2, 1, 330), TALKING, True),
+        ((2, 1, 330), PRINTING, True),
+        ((2, 1, 197), PRINTING, True),
+        ((), PRINTING, True),
     ],
 )
-def test_each_model_stands_for_a_known_one_where_an_unknown_one_would_be_warned_of(
-    version: tuple[int, ...], args: Sequence[str], known: bool
-) -> None:
-    overrides = planned(*args, "--model", "gpt-7", version=version).settings.get("modelOverrides", {})
-    models = ["gpt-6.1-sol-xhigh", "gpt-6.1-terra", "gpt-6-luna", "gpt-7"]
-    assert list(overrides.values()) == (models if known else [])
-    assert all(name.startswith("claude-") for name in overrides)
+def test_elsewhere_a_model_has_neither(version: tuple[int, ...], args: Sequence[str], known: bool) -> None:
+    session = planned(*args, version=version)
+    assert "modelOverrides" not in session.settings and "[1m]" not in json.dumps([session.settings, session.args])
+    assert all(("behavesAs" in row) is known for row in session.settings["modelPicker"]["options"])
 
 
 @pytest.mark.parametrize(

@@ -171,9 +171,8 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     status = launcher.run(program, session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger)
     for line in later:
         console.say(line)
-    spent = chain.ledger.total
-    if spent.turns and sys.stderr.isatty():
-        console.say(last_line(spent, metered=chain.provider.metered))
+    if sys.stderr.isatty() and (line := last_line(chain.ledger, metered=chain.provider.metered)):
+        console.say(line)
     return status
 
 

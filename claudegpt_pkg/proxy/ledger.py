@@ -6,7 +6,8 @@ line of the session.
     ledger.total                  # all models together
 
 A turn is an answered request that declares tools: the conversation's and its agents'. The client's own side requests
-(a title, auto mode's judge) cost tokens like any other, but are no turns.
+(a title, auto mode's judge) cost tokens like any other, but are no turns. What an answer took that the client broke
+off, no upstream tells: such turns are counted apart.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Ledger:
 
     models: dict[str, Spent] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()  # as the last answer told them
+    broken_off: int = 0  # turns
     shown: str = ""  # the model that Claude Code's interface showed last
 
     @property
@@ -123,12 +125,18 @@ def number(text: str | None) -> float | None:
         return None
 
 
-def last_line(spent: Spent, *, metered: bool) -> str:
-    """What a session was, in a line: "3 turns · 41.2k tokens in (87% cached), 1.2k out · about $0.04 at list price"."""
+def last_line(ledger: Ledger, *, metered: bool) -> str:
+    """What a session was, in a line: "3 turns · 41.2k tokens in (87% cached), 1.2k out · about $0.04 at list price".
+
+    Empty for one without a turn.
+    """
+    spent, apart = ledger.total, ledger.broken_off
+    if not spent.turns and not apart:
+        return ""
     turns, tokens = "1 turn" if spent.turns == 1 else f"{spent.turns} turns", tokens_told(spent)
-    if not metered:
-        return f"{turns} · {tokens} · on your plan"
-    return f"{turns} · {tokens}" + (f" · about {dollars(spent.cost)} at list price" if spent.cost is not None else "")
+    price = f"about {dollars(spent.cost)} at list price" if spent.cost is not None else ""
+    beside = f"{apart} more broken off, not counted" if apart else ""
+    return " · ".join(filter(None, [turns, tokens, price if metered else "on your plan", beside]))
 
 
 def tokens_told(spent: Spent) -> str:

@@ -82,6 +82,9 @@ class Turn:
         """Answer into `sink`. Raises ClaudegptError when there is no answer, or only a part of one."""
         try:
             await self._until_answered(sink)
+        except asyncio.CancelledError:
+            self._proxy.ledger.broken_off += self._with_tools and "usage" not in self._record
+            raise
         finally:
             self._keep_trace(sys.exception())
 

@@ -10,7 +10,7 @@ from claudegpt_pkg.models import known
 from claudegpt_pkg.proxy.ledger import Ledger, Spent, Window, last_line, short
 from claudegpt_pkg.translate import anthropic
 from tests.fakes.answers import answer, error
-from tests.fakes.backend import HEADERS, FakeBackend
+from tests.fakes.backend import HEADERS, FakeBackend, wait_until
 from tests.proxy.served import ask, served
 
 TOOLS = [{"name": "Bash", "input_schema": {"type": "object"}}]
@@ -74,13 +74,30 @@ def test_a_price_that_is_not_known_makes_the_whole_unknown() -> None:
     ],
 )
 def test_the_last_line_of_a_session_that_is_paid_by_the_token(total: Spent, said: str) -> None:
-    assert last_line(total, metered=True) == f"{said} at list price"
+    assert last_line(Ledger({"m": total}), metered=True) == f"{said} at list price"
 
 
 def test_the_last_line_without_a_price_or_on_a_plan() -> None:
-    unpriced = Spent(2, 2_000, 0, 10, None)
+    unpriced = Ledger({"m": Spent(2, 2_000, 0, 10, None)})
     assert last_line(unpriced, metered=True) == "2 turns · 2k tokens in (0% cached), 10 out"
     assert last_line(unpriced, metered=False) == "2 turns · 2k tokens in (0% cached), 10 out · on your plan"
+
+
+def test_a_session_without_a_turn_has_no_last_line_one_that_was_broken_off_has() -> None:
+    title = {"m": Spent(0, 400, 0, 10, 0.0012)}
+    assert last_line(Ledger(title), metered=True) == ""
+    said = "0 turns · 400 tokens in (0% cached), 10 out · on your plan · 1 more broken off, not counted"
+    assert last_line(Ledger(title, broken_off=1), metered=False) == said
+
+
+def test_an_answer_that_the_client_breaks_off_is_counted_apart(backend: FakeBackend, tmp_path: Path) -> None:
+    backend.script(answer("One two three", stall_after=9))
+    with served(backend, tmp_path) as proxy:
+        with proxy.reading(ask("x", tools=TOOLS)) as reading:
+            reading.until("content_block_delta")
+        ledger = proxy.proxy.ledger
+        wait_until(lambda: ledger.broken_off == 1, "the turn to be counted")
+        assert ledger.total.turns == 0
 
 
 @pytest.mark.parametrize(

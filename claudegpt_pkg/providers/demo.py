@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..demo import MODELS, WINDOW
-from ..models import Model, Tiers
+from ..models import LOW_TO_MAX, Model, Tiers
 from .base import Provider
+
+EFFORTS = ("none", *LOW_TO_MAX)
 
 
 def demo(url: str) -> Provider:
@@ -15,5 +17,5 @@ def demo(url: str) -> Provider:
         label="built-in demo",
         url=f"{url}/v1/responses",
         tiers=Tiers(opus=opus, sonnet=sonnet, haiku=haiku),
-        models={name: Model(name, WINDOW, price=(0, 0, 0)) for name in MODELS},
+        models={name: Model(name, WINDOW, EFFORTS, price=(0, 0, 0)) for name in MODELS},
     )

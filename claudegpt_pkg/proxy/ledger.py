@@ -131,16 +131,21 @@ def last_line(ledger: Ledger, *, metered: bool) -> str:
     Empty for one without a turn.
     """
     spent, apart = ledger.total, ledger.broken_off
-    if not spent.turns and not apart:
-        return ""
-    turns, tokens = "1 turn" if spent.turns == 1 else f"{spent.turns} turns", tokens_told(spent)
+    if not spent.turns:
+        return f"{turns(apart)} broken off, not counted" if apart else ""
     price = f"about {dollars(spent.cost)} at list price" if spent.cost is not None else ""
     beside = f"{apart} more broken off, not counted" if apart else ""
-    return " · ".join(filter(None, [turns, tokens, price if metered else "on your plan", beside]))
+    return " · ".join(
+        filter(None, [turns(spent.turns), tokens_told(spent), price if metered else "on your plan", beside])
+    )
 
 
 def tokens_told(spent: Spent) -> str:
     return f"{short(spent.tokens_in)} tokens in ({spent.hit_rate:.0%} cached), {short(spent.tokens_out)} out"
+
+
+def turns(count: int) -> str:
+    return "1 turn" if count == 1 else f"{count} turns"
 
 
 def short(count: float) -> str:

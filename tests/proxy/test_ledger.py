@@ -86,8 +86,10 @@ def test_the_last_line_without_a_price_or_on_a_plan() -> None:
 def test_a_session_without_a_turn_has_no_last_line_one_that_was_broken_off_has() -> None:
     title = {"m": Spent(0, 400, 0, 10, 0.0012)}
     assert last_line(Ledger(title), metered=True) == ""
-    said = "0 turns · 400 tokens in (0% cached), 10 out · on your plan · 1 more broken off, not counted"
-    assert last_line(Ledger(title, broken_off=1), metered=False) == said
+    assert last_line(Ledger(title, broken_off=1), metered=True) == "1 turn broken off, not counted"
+    one = {"m": Spent(1, 400, 0, 10, 0.0012)}
+    said = "1 turn · 400 tokens in (0% cached), 10 out · on your plan · 2 more broken off, not counted"
+    assert last_line(Ledger(one, broken_off=2), metered=False) == said
 
 
 def test_an_answer_that_the_client_breaks_off_is_counted_apart(backend: FakeBackend, tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ PATIENCE = 1.0  # seconds
 def main() -> None:
     url = urlsplit(os.environ["ANTHROPIC_BASE_URL"])
     told = sys.stdin.buffer.read()
+    window, columns = os.environ.get("CLAUDE_CODE_AUTO_COMPACT_WINDOW", ""), os.environ.get("COLUMNS", "")
     lines = (
-        f"POST /status-line?window={os.environ.get('CLAUDE_CODE_AUTO_COMPACT_WINDOW', '')} HTTP/1.1",
+        f"POST /status-line?window={window}&columns={columns} HTTP/1.1",
         f"host: {url.netloc}",
         f"authorization: Bearer {os.environ['ANTHROPIC_AUTH_TOKEN']}",
         f"content-length: {len(told)}",

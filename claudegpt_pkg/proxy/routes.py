@@ -215,7 +215,8 @@ class Usage:
         return JSONResponse(self._proxy.ledger.as_json())
 
     async def line(self, request: Request) -> Response:
-        """The body is what Claude Code hands to a `statusLine` command; `window`, what it compacts before."""
+        """The body is what Claude Code hands to a `statusLine` command; `window`, what it compacts before; `columns`,
+        how wide its terminal is."""
         try:
             told = loads(await read_body(request, STATUS_LIMIT))
         except ValueError as problem:
@@ -223,8 +224,12 @@ class Usage:
         if not isinstance(told, dict):
             raise InvalidRequest("The request body is not a JSON object.")
         self._proxy.ledger.shown = shown_model(told)
-        window = request.query_params.get("window", "")
-        return PlainTextResponse(status_line(told, self._proxy, int(window) if window.isdecimal() else None) + "\n")
+        window, columns = (number(request.query_params.get(name, "")) for name in ("window", "columns"))
+        return PlainTextResponse(status_line(told, self._proxy, window, columns=columns) + "\n")
+
+
+def number(value: str) -> int | None:
+    return int(value) if value.isdecimal() else None
 
 
 async def health(request: Request) -> Response:

@@ -1,6 +1,8 @@
 """What Claude Code's status line says, from the JSON it hands to a `statusLine` command and what this session has used.
 
-    GPT-6.1 Sol · high · 14.5k of 272k (5%) · 87% cached · 88% of 5 h left, resets at 14:05
+    GPT-6.1 Sol · high · 14.5k of 272k (5%) · 87% cached · 88% of 5 h left, resets at 14:05     where there is room
+    GPT-6.1 Sol · high · 5% of 272k · 87% cached · 88% left till 14:05                          in 80 columns
+    GPT-6.1 Sol · high · 5% of 272k · 88% left                                                  in 60
 
 Only what is known is shown. The window is the account's for the model, or a smaller one that this session is compacted
 before, not the one Claude Code assumes; the effort is the one that is sent.
@@ -18,21 +20,34 @@ from .failures import local_time
 from .ledger import Ledger, Window, short
 from .plan import Proxy
 
+MARGIN = 4  # columns that Claude Code keeps free around the line; it cuts off what is too long
+A_WEEK = 6 * 86_400  # seconds: as far as the name of a day says which
 
-def status_line(told: Mapping[str, Any], proxy: Proxy, window: int | None = None, *, now: float | None = None) -> str:
+
+def status_line(
+    told: Mapping[str, Any],
+    proxy: Proxy,
+    window: int | None = None,
+    *,
+    columns: int | None = None,
+    now: float | None = None,
+) -> str:
+    """`window` is what the session is compacted before; `columns`, how wide the terminal is."""
     choice = choose(shown_model(told) or "opus", proxy.provider.tiers, proxy.rules.passthrough)
     model = proxy.provider.model(choice.model)
     level = part(told, "effort").get("level") or choice.effort
     asked = {"output_config": {"effort": level}}
     effort = resolve(asked, suffix=choice.effort, rules=proxy.rules.effort[choice.tier], levels=model.efforts)
-    parts = [
-        model.name,
-        effort if level else "",
-        context(part(told, "context_window"), min(model.window, window or model.window)),
-        cached(proxy.ledger),
-        limit(proxy.ledger.scarcest(), time.time() if now is None else now),
-    ]
-    return " · ".join(filter(None, parts))
+    head = [model.name, effort if level else ""]
+    tokens, most = used(part(told, "context_window")), min(model.window, window or model.window)
+    plan, clock = proxy.ledger.scarcest(), time.time() if now is None else now
+    forms = (
+        [*head, context(tokens, most), cached(proxy.ledger), limit(plan, clock)],
+        [*head, share(tokens, most), cached(proxy.ledger), left(plan, clock)],
+        [*head, share(tokens, most), left(plan)],
+    )
+    lines = [" · ".join(filter(None, parts)) for parts in forms]
+    return next((line for line in lines if columns is None or len(line) <= columns - MARGIN), lines[-1])
 
 
 def shown_model(told: Mapping[str, Any]) -> str:
@@ -44,11 +59,18 @@ def part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def context(told: Mapping[str, Any], window: int) -> str:
-    """How full the model's window is, by the newest turn."""
+def used(told: Mapping[str, Any]) -> int:
+    """How much of the window is taken, by the newest turn."""
     usage = part(told, "current_usage")
-    tokens = sum(value for name, value in usage.items() if name.endswith("input_tokens") and isinstance(value, int))
+    return sum(value for name, value in usage.items() if name.endswith("input_tokens") and isinstance(value, int))
+
+
+def context(tokens: int, window: int) -> str:
     return f"{short(tokens)} of {short(window)} ({tokens / window:.0%})" if tokens else ""
+
+
+def share(tokens: int, window: int) -> str:
+    return f"{tokens / window:.0%} of {short(window)}" if tokens else ""
 
 
 def cached(ledger: Ledger) -> str:
@@ -62,3 +84,19 @@ def limit(window: Window | None, now: float) -> str:
     whole = f" of {window.name}" if window.name else ""
     resets = f", resets {local_time(window.resets_at, now)}" if window.resets_at else ""
     return f"{window.left}%{whole} left{resets}"
+
+
+def left(window: Window | None, now: float | None = None) -> str:
+    """The same in few words; with the time, until when."""
+    if window is None:
+        return ""
+    till = f" till {short_time(window.resets_at, now)}" if now and window.resets_at else ""
+    return f"{window.left}% left{till}"
+
+
+def short_time(moment: float, now: float) -> str:
+    """14:05, Tue 14:05 or 24 Nov; local time."""
+    then = time.localtime(moment)
+    if then[:3] == time.localtime(now)[:3]:
+        return time.strftime("%H:%M", then)
+    return time.strftime("%a %H:%M" if moment - now < A_WEEK else "%d %b", then)

@@ -16,7 +16,7 @@ import pytest
 
 from claudegpt_pkg import status_line as program
 from claudegpt_pkg.proxy.ledger import Window
-from claudegpt_pkg.proxy.status_line import limit, status_line
+from claudegpt_pkg.proxy.status_line import left, limit, status_line
 from tests.fakes.answers import answer
 from tests.fakes.backend import FakeBackend
 from tests.proxy.served import TOKEN, Served, ask, served
@@ -68,6 +68,35 @@ def test_of_a_plan_the_line_says_what_is_left_and_until_when(tmp_path: Path) -> 
         backend.check()
 
 
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (140, r"GPT-6.1 Sol · high · 14.5k of 272k \(5%\) · 0% cached · 60% of 7 d left, resets on .+ at \d\d:\d\d"),
+        (80, r"GPT-6.1 Sol · high · 5% of 272k · 0% cached · 60% left till .+"),
+        (60, r"GPT-6.1 Sol · high · 5% of 272k · 60% left"),
+        (20, r"GPT-6.1 Sol · high · 5% of 272k · 60% left"),
+    ],
+)
+def test_where_there_is_less_room_the_line_is_shorter(tmp_path: Path, columns: int, words: str) -> None:
+    with FakeBackend("chatgpt") as backend:
+        backend.script(answer("one"))
+        with served(backend, tmp_path) as proxy:
+            proxy.events(ask("x"))
+            said = status_line(TOLD, proxy.proxy, 272_000, columns=columns)
+            assert re.fullmatch(words, said)
+            assert len(said) <= columns - 4 or columns == 20
+        backend.check()
+
+
+def test_in_few_words_a_limit_ends_at_a_time_on_a_day_or_at_a_date() -> None:
+    now = time.mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))
+    assert left(Window(30, 300, now + 3600), now) == "70% left till 11:00"
+    assert left(Window(30, 10080, now + 86_400), now) == "70% left till Mon 10:00"
+    assert left(Window(30, 43200, now + 9 * 86_400), now) == "70% left till 01 Dec"
+    assert left(Window(30, 300, now + 3600)) == left(Window(30), now) == "70% left"
+    assert left(None, now) == ""
+
+
 def test_a_limit_that_ends_today_is_told_by_the_clock() -> None:
     now = time.mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))
     assert limit(Window(30, 300, now + 3600), now) == "70% of 5 h left, resets at 11:00"
@@ -81,7 +110,7 @@ def test_what_is_no_object_is_refused(backend: FakeBackend, tmp_path: Path, body
 
 
 def run(url: str, told: Any, **more: str) -> subprocess.CompletedProcess[bytes]:
-    env = {**os.environ, "ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": TOKEN, **more}
+    env = {**os.environ, "COLUMNS": "", "ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": TOKEN, **more}
     words = [sys.executable, "-I", "-S", program.__file__]
     return subprocess.run(words, input=json.dumps(told).encode(), env=env, capture_output=True, check=False)
 
@@ -90,8 +119,10 @@ def test_the_program_prints_what_the_proxy_says(backend: FakeBackend, tmp_path: 
     with served(backend, tmp_path) as proxy:
         ran = run(proxy.url, TOLD)
         narrowed = run(proxy.url, TOLD, CLAUDE_CODE_AUTO_COMPACT_WINDOW="200000")
+        narrow = run(proxy.url, TOLD, COLUMNS="40")
     assert (ran.returncode, ran.stdout.decode(), ran.stderr) == (0, "GPT-6.1 Sol · high · 14.5k of 1.05M (1%)\n", b"")
     assert narrowed.stdout.decode() == "GPT-6.1 Sol · high · 14.5k of 200k (7%)\n"
+    assert narrow.stdout.decode() == "GPT-6.1 Sol · high · 1% of 1.05M\n"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", ""])

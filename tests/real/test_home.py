@@ -180,6 +180,18 @@ def test_the_status_line_is_ours_where_the_user_has_none(session: Session, plan:
         assert leave(screen) == 0
 
 
+def test_in_80_columns_the_status_line_ends_with_what_is_left_and_until_when(
+    session: Session, plan: FakeBackend
+) -> None:
+    codex_login(session, plan)
+    plan.script(answer("Said."))
+    with session.terminal(columns=80) as screen:
+        start(screen)
+        screen.type("Say it")
+        screen.wait_for(re.compile(r"GPT-6.1 Sol · high · \d% of 272k · 0% cached · 60% left till [\w: ]+\s*$", re.M))
+        assert leave(screen) == 0
+
+
 def test_a_status_line_of_the_users_stays(session: Session) -> None:
     theirs = {"type": "command", "command": "echo the line of the user"}
     settings_of(session).write_text(json.dumps({"statusLine": theirs}))

@@ -63,7 +63,7 @@ def _print_line(markup: str) -> None:
 def tell(text: str) -> None:
     """Lines of ours to somebody who is being asked or shown something. On a terminal they are folded between words;
     one word that is a line by itself, an address to be copied, stays whole."""
-    for line in text.split("\n"):
+    for line in visible(text).split("\n"):
         console().print(line, markup=False, soft_wrap=" " not in line or not console().is_terminal)
 
 

@@ -26,7 +26,6 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import platformdirs
-from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 
 from . import files
@@ -377,7 +376,7 @@ def load(
     files = [dirs.config_file, home / ".claude" / ".env"]
     if clone := environ.get("CLAUDEGPT_CLONE"):  # set by the clone's `claudegpt` script
         files.append(Path(clone) / ".env")
-    config, *others = map(read_env_file, files)
+    config, others = read_env_file(files[0], strict=True), map(read_env_file, files[1:])
     changed = {name: value for name, value in {**config.values, **(pending or {})}.items() if value}
     layers = [Layer("flag", flags or {}), Layer("environment", environ), replace(config, values=changed), *others]
     return Settings(layers, dirs)
@@ -394,17 +393,21 @@ def hold_proxy_logins(environ: Mapping[str, str]) -> None:
             hold(base64.b64encode(unquote(login).encode()).decode())
 
 
-def read_env_file(file: Path) -> Layer:
-    """The NAME=value lines of `file`; an absent file is an empty layer. Raises BadSetting if it cannot be read."""
+def read_env_file(file: Path, *, strict: bool = False) -> Layer:
+    """The NAME=value lines of `file`; an absent file is an empty layer. Raises BadSetting if it cannot be read, and if
+    `strict`, for a line that is none, such as one cut off: in other files they may be somebody else's."""
     try:
-        with file.open(encoding="utf-8") as lines:
-            values = dotenv_values(stream=lines, interpolate=False)
-    except (FileNotFoundError, NotADirectoryError):
-        values = {}
+        bindings = _bindings(file)
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "not UTF-8 text"
         raise BadSetting(f"Cannot read {file}: {reason}.", "Correct its permissions or move it away.") from None
-    return Layer(str(file), {name: value for name, value in values.items() if value is not None})
+    for binding in bindings:
+        if strict and binding.error:
+            raise BadSetting(
+                f"{file}, line {binding.original.line}, is not NAME=value.",
+                "Correct it, or move the file away and run `claudegpt setup`.",
+            )
+    return Layer(str(file), {each.key: each.value for each in bindings if each.key and each.value is not None})
 
 
 def write_config(dirs: Dirs, changes: Mapping[str, str | None]) -> None:
@@ -456,7 +459,7 @@ def _bindings(file: Path) -> list[Binding]:
     try:
         with file.open(encoding="utf-8") as lines:
             return list(parse_stream(lines))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -130,6 +130,23 @@ def test_a_file_that_cannot_be_read_is_named(environ: dict[str, str], dirs: Dirs
         load({}, environ)
 
 
+def test_a_line_of_config_env_that_is_cut_off_is_named(
+    dirs: Dirs, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(dirs.config_file, "CLAUDEGPT_PORT=1\nOPENAI_API_KEY='sk-cut-off\n")
+    with pytest.raises(BadSetting, match=r"config\.env, line 2, is not NAME=value\. Correct it, or move the file away"):
+        load({}, environ)
+    assert "".join(capsys.readouterr()) == ""
+
+
+def test_such_a_line_in_another_file_is_passed_over_in_silence(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(Path(environ["HOME"]) / ".claude" / ".env", "what is this\nCLAUDEGPT_PORT=4000\n")
+    assert load({}, environ)[PORT] == 4000
+    assert "".join(capsys.readouterr()) == ""
+
+
 # Writing.
 
 KEPT = """# my notes

@@ -16,6 +16,7 @@ from pathlib import Path
 from . import console
 from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, grouped, has, separate
 from .errors import BadSetting, ClaudegptError
+from .files import make_private
 from .secret import without_secrets
 from .settings import (
     EFFORT,
@@ -161,7 +162,8 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
         version=install.version_on_disk(program),
         mcp_first=bool(settings[MCP_SERVERS]),
     )
-    said = list(notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal))
+    said = [f"others can read {file}: run `{make_private(file)}`" for file in settings.exposed()]
+    said += list(notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal))
     if interface and (announcing := announced(session, said, user)):
         session = announcing
     else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -22,10 +21,10 @@ import httpx
 
 from . import __version__, catalog, chain, install, status
 from .auth.server import cause
-from .auth.tokens import codex_file, make_private, own_file
+from .auth.tokens import codex_file, own_file
 from .console import from_home, marks, plain, result_rows
 from .errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
-from .files import POSIX
+from .files import exposed, make_private
 from .isolation import config_folder, state_file
 from .providers.base import Provider
 from .providers.chatgpt import codex_path
@@ -37,7 +36,6 @@ from .settings import HOST, OPTIONS, PORT, PROVIDER, Settings, load, read_env_fi
 CLOCK_OFF = 300.0  # seconds: logins and certificates suffer from more
 UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
 NAME_WIDTH = 12
-SHARED = 0o077  # permissions of others
 
 
 @dataclass(frozen=True)
@@ -147,12 +145,12 @@ def values(settings: Settings) -> Iterator[Finding]:
 def secrets(settings: Settings) -> Iterator[Finding]:
     """The files that hold secrets: no other user of this machine may read them."""
     files = list(secret_files(settings))
-    exposed = [file for file in files if POSIX and stat.S_IMODE(file.stat().st_mode) & SHARED]
-    for file in exposed:
+    readable = [file for file in files if exposed(file)]
+    for file in readable:
         yield Finding(
             "secrets", False, f"{file} can be read by other users of this machine.", f"Run `{make_private(file)}`."
         )
-    if not exposed:
+    if not readable:
         yield Finding("secrets", True, "\n".join(f"{file} is yours alone" for file in files) or "no file holds one")
 
 

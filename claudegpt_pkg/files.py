@@ -12,6 +12,8 @@ always the same.
 from __future__ import annotations
 
 import os
+import shlex
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -70,6 +72,20 @@ def write(path: Path, text: str) -> None:
 def private_folder(folder: Path) -> None:
     """Make `folder`, readable by its owner only, unless it is there."""
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+
+
+def exposed(path: Path) -> bool:
+    """Whether other users of this machine may read or change a file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return POSIX and bool(stat.S_IMODE(mode) & 0o077)
+
+
+def make_private(path: Path) -> str:
+    """The command that makes a file its owner's alone."""
+    return f"chmod 600 {shlex.quote(str(path))}"
 
 
 def write_all(handle: int, data: bytes) -> None:

@@ -346,6 +346,12 @@ class Settings:
         for option in OPTIONS.values():
             self[option]
 
+    def exposed(self) -> list[Path]:
+        """The files that a secret comes from though others may read them."""
+        sources = {self.source(option) for option in OPTIONS.values() if option.secret}
+        found = (Path(layer.source) for layer in self._layers if layer.source in sources)
+        return [file for file in found if file.is_absolute() and files.exposed(file)]
+
     @cached_property
     def trace_dir(self) -> Path:
         return self[TRACE_DIR] or self.dirs.state / "traces"

@@ -139,6 +139,18 @@ def test_isolation_gives_claude_a_configuration_of_ours(launched: list[Session],
     assert "CLAUDE_CONFIG_DIR" not in launched[1].env
 
 
+def test_a_key_in_a_file_that_others_may_read_is_said(home: Path, launched: list[Session], said: Said) -> None:
+    file = home / "claudegpt" / "config" / "config.env"
+    file.parent.mkdir(parents=True)
+    file.write_text("OPENAI_API_KEY=sk-0123456789\nCLAUDEGPT_PROVIDER=demo\n")
+    file.chmod(0o644)
+    assert run(["-p", "hi"]) == 0 and launched
+    assert f"claudegpt: others can read {file}: run `chmod 600 {file}`" in said()[1]
+    file.chmod(0o600)
+    assert run(["-p", "hi"]) == 0
+    assert said() == ("", "")
+
+
 def test_leftovers_in_claudes_settings_are_named(launched: list[Session], home: Path, said: Said) -> None:
     (home / ".claude").mkdir()
     (home / ".claude" / "settings.json").write_text('{"env": {"ANTHROPIC_BASE_URL": "http://old"}}')

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shlex
-import stat
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -118,21 +116,12 @@ class TokenFile:
     def shared(self) -> bool:
         return bool(self.write_locks)
 
-    @property
-    def exposed(self) -> bool:
-        """Whether other users of this machine may read or change the file."""
-        try:
-            mode = self.path.stat().st_mode
-        except OSError:
-            return False
-        return files.POSIX and bool(stat.S_IMODE(mode) & 0o077)
-
     def read(self) -> Tokens:
         """The login in the file. Raises NotLoggedIn when there is none, BadSetting when it must not be used."""
-        if self.exposed and not self.shared:
+        if files.exposed(self.path) and not self.shared:
             raise BadSetting(
                 f"{self.path} can be read by other users of this machine.",
-                f"Run `{make_private(self.path)}`; if you do not trust them all, log out and in again.",
+                f"Run `{files.make_private(self.path)}`; if you do not trust them all, log out and in again.",
             )
         return self._tokens(self._document())
 
@@ -302,11 +291,6 @@ def document_text(document: dict[str, Any], tokens: Tokens) -> str:
     kept = {**oauth.as_object(document.get("tokens")), **written}
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({**document, "tokens": kept, "last_refresh": now}, indent=2)
-
-
-def make_private(path: Path) -> str:
-    """The command that makes a file its owner's alone."""
-    return f"chmod 600 {shlex.quote(str(path))}"
 
 
 def lock_at(path: Path, *, wait: float) -> BaseFileLock:

@@ -19,6 +19,7 @@ from claudegpt_pkg.auth.oauth import Grant
 from claudegpt_pkg.auth.server import LoginServer
 from claudegpt_pkg.auth.tokens import ROOM, TokenFile, Tokens, codex_file, own_file
 from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
+from claudegpt_pkg.files import exposed
 from claudegpt_pkg.settings import Secret
 from tests import killed
 from tests.auth import files
@@ -139,7 +140,7 @@ def test_a_broken_codex_config_explains_no_less(tmp_path: Path) -> None:
 def test_a_file_of_ours_that_others_can_read_is_not_used(tmp_path: Path, mode: int) -> None:
     file = files.own(tmp_path, {"tokens": {"access_token": "a"}})
     file.path.chmod(mode)
-    assert file.exposed
+    assert exposed(file.path)
     with pytest.raises(BadSetting, match=r"can be read by other users.*chmod 600"):
         file.read()
 
@@ -147,7 +148,7 @@ def test_a_file_of_ours_that_others_can_read_is_not_used(tmp_path: Path, mode: i
 def test_codexs_own_file_is_used_as_codex_keeps_it(tmp_path: Path) -> None:
     file = files.codex(tmp_path, {"tokens": {"access_token": "a"}})
     file.path.chmod(0o644)
-    assert file.exposed and file.read().access == Secret("a")
+    assert exposed(file.path) and file.read().access == Secret("a")
 
 
 def test_a_folder_in_the_files_place_is_said(tmp_path: Path) -> None:
@@ -365,7 +366,7 @@ def test_a_new_login_replaces_a_file_nobody_can_use(tmp_path: Path, server: Fake
     file.path.chmod(0o644)
     given = server.log_in()["tokens"]
     tokens = file.log_in(lambda: Grant(Secret(given["access_token"]), Secret(given["refresh_token"]), None))
-    assert file.read().access == tokens.access and not file.exposed
+    assert file.read().access == tokens.access and not exposed(file.path)
 
 
 # Many at once.

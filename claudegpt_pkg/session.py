@@ -70,7 +70,8 @@ UNLESS_CHOSEN = {"API_TIMEOUT_MS": "3600000"}
 MCP_FIRST = {"MCP_CONNECTION_NONBLOCKING": "0"}
 STARTING_TIER = "opus"
 
-MODEL_ALIASES = {"default", "best", "opusplan"}  # names of no model, beside the tiers'
+DEFAULT = "default"  # for `--model`; saved as a model, it would be taken for a model's own name
+MODEL_ALIASES = {DEFAULT, "best", "opusplan"}  # names of no model, beside the tiers'
 # A `modelPicker` row (2.1.287+) names a known model whose client-side handling applies; this one has every feature.
 BEHAVES_AS = "claude-opus-4-8"
 # Bare, Claude Code takes an API key only; in the environment it would ask whether to use it, and advise against it.
@@ -162,6 +163,7 @@ def plan(
             user.argument,
             {
                 **settings_file(ours, provider, chosen, mode=mode, known=not between or prints(args)),
+                **allowed(provider, chosen, user),
                 **({"apiKeyHelper": KEY_HELPER} if is_bare(args, theirs) else {}),
                 **({"modelOverrides": overrides(provider, chosen)} if mark else {}),
                 **({"statusLine": command(status_line)} if status_line and not user.settings.get("statusLine") else {}),
@@ -191,11 +193,9 @@ def chosen_model(args: Sequence[str], environ: Mapping[str, str], user: UserSetu
     A Claude model saved for plain `claude` becomes its tier: by its own name the client would show that, with that
     model's window and abilities.
     """
-    if asked := value_of("--model", args):
-        return claude_tier(plain(asked)) or asked
     name = "ANTHROPIC_MODEL"
-    saved = plain(user.env.get(name) or environ.get(name) or user.model or STARTING_TIER)
-    return claude_tier(saved) or saved
+    asked = plain(value_of("--model", args) or user.env.get(name) or environ.get(name) or user.model or DEFAULT)
+    return STARTING_TIER if asked == DEFAULT else claude_tier(asked) or asked
 
 
 def arguments(args: Sequence[str], chosen: str) -> list[str]:
@@ -305,6 +305,14 @@ def picker_rows(provider: Provider, chosen: str, known: bool) -> list[dict[str, 
             **{provider.tiers.model(tier): description(provider, tier) for tier in reversed(TIERS)},
         }.items()
     ]
+
+
+def allowed(provider: Provider, chosen: str, user: UserSetup) -> dict[str, list[str]]:
+    """Our models beside those that the user's settings allow; Claude Code puts the lists of all files together."""
+    if not isinstance(user.settings.get("availableModels"), list):
+        return {}
+    given = user.argument.get("availableModels") or []
+    return {"availableModels": [*given, *session_models(provider, chosen), *provider.offered]}
 
 
 def overrides(provider: Provider, chosen: str) -> dict[str, str]:

@@ -125,6 +125,9 @@ def test_a_time_limit_of_the_users_stays() -> None:
         (["--model=fable"], {}, {}, "opus"),
         ([], {}, {"model": "claudegpt/gpt-6-astra"}, "gpt-6-astra"),
         ([], {}, {"model": 3}, "opus"),
+        ([], {}, {"model": "default"}, "opus"),
+        (["--model", "default"], {}, {"model": "haiku"}, "opus"),
+        (["--model", "claudegpt/gpt-7"], {}, {}, "gpt-7"),
     ],
 )
 def test_the_session_starts_with_the_model_the_user_chose(
@@ -284,6 +287,14 @@ def test_bare_the_token_is_its_api_key_and_named_nowhere(
     session = planned(*args, environ={**environ, "ANTHROPIC_API_KEY": "theirs"}, settings=settings)
     assert both(session, "ANTHROPIC_API_KEY") == (None, "")
     assert session.settings["apiKeyHelper"] == "printenv ANTHROPIC_AUTH_TOKEN"
+
+
+def test_where_the_users_settings_allow_some_models_only_ours_are_allowed_too() -> None:
+    name = "availableModels"
+    ours = ["gpt-6.1-sol-xhigh", "gpt-6.1-terra", "gpt-6-luna"]
+    assert name not in planned().settings
+    assert planned(settings={name: ["sonnet"]}).settings[name] == ours
+    assert planned(argument={name: ["sonnet"]}).settings[name] == ["sonnet", *ours]
 
 
 @pytest.mark.parametrize("model", ["opus", "claude-sonnet-4-5", "default", "opusplan", "gpt-6-luna"])

@@ -106,6 +106,15 @@ def test_a_hostile_home_still_talks_only_to_us(session: Session, backend: FakeBa
     assert settings_of(session).read_text() == before
 
 
+def test_models_that_the_users_settings_allow_are_no_obstacle(session: Session, backend: FakeBackend) -> None:
+    settings_of(session).write_text('{"model": "claude-sonnet-4-5", "availableModels": ["sonnet"]}')
+    backend.script(answer("By Terra."), answer("By Astra."))
+    know_the_account(session, backend)
+    for args in ((), ("--model", "gpt-6-astra")):
+        assert session.run("Who is it?", *args).stderr == ""
+    assert [request.body["model"] for request in backend.requests] == ["gpt-6.1-terra", "gpt-6-astra"]
+
+
 def test_afterwards_plain_claude_is_as_before(session: Session, backend: FakeBackend, elsewhere: Elsewhere) -> None:
     env = {"ANTHROPIC_BASE_URL": elsewhere.url, "ANTHROPIC_AUTH_TOKEN": "theirs"}
     settings_of(session).write_text(json.dumps({"env": env, "model": "claude-sonnet-4-5"}))

@@ -27,8 +27,9 @@ STALE_AFTER = 60  # seconds
 
 SECRETS = "settings.json"  # the file with the token, in the folder: it goes first
 
+# First to the disk with the note, for after a power cut; a start need not wait for it.
 SCRIPT = """
-if read -r child && ! read -r over; then
+if read -r child && { (cd "$1" && exec sync -- * .) & ! read -r over; }; then
     kill -TERM "$child"
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         kill -0 "$child" || break

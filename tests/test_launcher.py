@@ -168,6 +168,18 @@ def test_killed_we_leave_the_users_default_as_it_was(launched: Launched, whom: s
     assert "gpt-6-astra" in (launched.folder / "state" / "picked-model.json").read_text()
 
 
+def test_what_the_next_start_must_know_after_a_power_cut_goes_to_the_disk(launched: Launched) -> None:
+    synced = launched.folder / "synced"
+    sync = launched.folder / "sync"
+    sync.write_text(f'#!/bin/sh\necho "$@" >{synced}\n')
+    sync.chmod(0o755)
+    launched.env["PATH"] = f"{launched.folder}:{launched.env['PATH']}"
+    with launched.start("wait") as process:
+        wait_until(lambda: synced.exists() and "default.json" in synced.read_text(), "the note to be synced")
+        process.terminate()
+        process.wait(30)
+
+
 def test_killed_we_let_go_of_our_callers_pipe(launched: Launched) -> None:
     with launched.start("stubborn") as process:
         launched.first("ready")

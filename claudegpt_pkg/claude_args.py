@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .errors import BadSetting
-from .settings import EFFORT, ISOLATE, PORT, PROVIDER, TRACE
+from .settings import EFFORT, ISOLATE, OPTIONS, PORT, PROVIDER, TRACE
 
 _OURS = "setup login logout status models doctor serve usage trace config demo"
 OUR_COMMANDS = frozenset(_OURS.split())
@@ -82,7 +82,7 @@ class CommandLine:
 
 
 def separate(words: Sequence[str]) -> CommandLine:
-    """Take our options out of `words`. Raises BadSetting for one without its value."""
+    """Take our options out of `words`. Raises BadSetting for one without its value, or with one that it cannot have."""
     ours: dict[str, str] = {}
     theirs: list[str] = []
     command = question = ""
@@ -123,11 +123,19 @@ def _size(left: list[str], first: bool) -> int:
 def _our_value(option: OurOption, group: list[str]) -> str:
     if option.value is None:
         if value := _value(option.name, group):
-            return value
+            return _checked(option, value)
         raise BadSetting(f"{option.name} needs a value:", f"{option.name} {option.metavar}")
     if group[0] != option.name:
         raise BadSetting(f"{option.name} takes no value.")
     return option.value
+
+
+def _checked(option: OurOption, value: str) -> str:
+    try:
+        OPTIONS[option.setting].parse(value)
+    except ValueError as problem:
+        raise BadSetting(f"{option.name} {problem}, not {value!r}.") from None
+    return value
 
 
 def _value(name: str, group: list[str]) -> str | None:

@@ -75,6 +75,12 @@ def test_a_missing_value_is_said(words: list[str]) -> None:
         separate(words)
 
 
+@pytest.mark.parametrize("words", [["--effort", "bogus"], ["--effort=bogus"], ["--provider", "x"], ["--port", "many"]])
+def test_a_value_that_an_option_cannot_have_is_named_with_the_option(words: list[str]) -> None:
+    with pytest.raises(BadSetting, match=rf"^{words[0].partition('=')[0]} .+, not '"):
+        separate(words)
+
+
 def test_a_flag_with_a_value_is_refused() -> None:
     with pytest.raises(BadSetting, match="--trace takes no value"):
         separate(["--trace=1"])

@@ -188,10 +188,10 @@ def test_the_demo_is_the_plain_form_with_the_demo_provider(launched: list[Sessio
     ("words", "status", "line"),
     [
         (["-p", "hi"], 2, "No account is set up."),
-        (["--provider", "gpt"], 2, "CLAUDEGPT_PROVIDER is one of"),
+        (["--provider", "gpt"], 2, "--provider is one of"),
         (["--provider"], 2, "--provider needs a value"),
-        (["--effort", "lots"], 2, "CLAUDEGPT_EFFORT is one of"),
-        (["--port", "a"], 2, "CLAUDEGPT_PORT is a whole number"),
+        (["--effort", "lots"], 2, "--effort is one of"),
+        (["--port", "a"], 2, "--port is a whole number"),
         (["--provider", "openai"], 2, "Provider openai needs a key. Set OPENAI_API_KEY."),
         (["--provider", "demo", "--settings", "gone.json"], 2, "Cannot read --settings gone.json"),
         (["--provider", "demo", "--bg", "do it"], 2, "A background session would outlive its proxy."),

@@ -95,13 +95,12 @@ class McpTools:
         if not any("input_schema" in tool for tool in own):
             return request
         names = {tool.get("name") for tool in own}
-        lacking: dict[str, dict[str, Any]] = {}
-        for server in self._wanted:
-            if named is None or any(name.startswith(full_name(server, "")) for name in named if name not in names):
-                await self._known[server].wait()
-                for tool in self._found.get(server, ()):
-                    if tool["name"] not in names and (named is None or tool["name"] in named):
-                        lacking.setdefault(tool["name"], tool)
+        missing = None if named is None else set(named) - names
+        servers = [server for server in self._wanted if missing is None or has_one_of(missing, server)]
+        for server in servers:
+            await self._known[server].wait()
+        found = (tool for server in servers for tool in self._found.get(server, ()) if tool["name"] not in names)
+        lacking = {tool["name"]: tool for tool in found if missing is None or tool["name"] in missing}
         return {**request, "tools": [*own, *lacking.values()]} if lacking else request
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -159,6 +158,10 @@ class McpTools:
         tools = [{**tool, "name": full_name(name, tool["name"])} for tool in answer["tools"]]
         self._found[name] = tools
         return "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
+
+
+def has_one_of(names: Collection[str], server: str) -> bool:
+    return any(name.startswith(full_name(server, "")) for name in names)
 
 
 def unusable(server: Server | None) -> str:

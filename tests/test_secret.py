@@ -25,6 +25,12 @@ KEY = "sk-proj-quoted-0123456789abcdefghijklmnop"
 # The words.
 
 
+@pytest.fixture(autouse=True)
+def nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests' keys have pieces in common with ours."""
+    monkeypatch.setattr("claudegpt_pkg.secret._held", set())
+
+
 @pytest.mark.parametrize(
     ("said", "passed_on"),
     [

@@ -45,6 +45,9 @@ FIXED = {
     # What auto mode may do, newer versions have judged by Anthropic's servers; with this they ask a model, as before.
     "CLAUDE_CODE_AUTO_MODE_SERVER": "0",
     "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",  # a changing first line of the system prompt: ruins the prompt cache
+    # It hands sessions to a daemon that outlives our proxy, with our address and token, and that plain Claude Code
+    # would then use for its own.
+    "CLAUDE_CODE_DISABLE_AGENT_VIEW": "1",
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",  # else tools can run twice after a partial stream
     "CLAUDE_CODE_RESUME_HINT_COMMAND": "claudegpt",  # else newer versions name our settings file, gone by then
     "DISABLE_TELEMETRY": "1",

@@ -67,6 +67,7 @@ def both(session: Session, name: str) -> tuple[str | None, str | None]:
         ("CLAUDE_CODE_MAX_CONTEXT_TOKENS", "272000"),
         ("CLAUDE_CODE_AUTO_COMPACT_WINDOW", "272000"),
         ("CLAUDE_CODE_ATTRIBUTION_HEADER", "0"),
+        ("CLAUDE_CODE_DISABLE_AGENT_VIEW", "1"),
         ("CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "1"),
         ("DISABLE_TELEMETRY", "1"),
         ("DISABLE_ERROR_REPORTING", "1"),

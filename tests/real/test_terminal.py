@@ -13,6 +13,7 @@ from tests.real.clients import OLD
 from tests.real.screen import CTRL_C, CTRL_Z, ENTER, ESCAPE
 from tests.real.session import Session, leave, start
 
+LEFT = "\x1b[D"
 COUNTING = "One two\n\nthree\n\nfour five"  # the client shows a paragraph when it is whole
 
 
@@ -85,6 +86,19 @@ def test_it_can_be_suspended_and_resumed(session: Session, backend: FakeBackend)
         screen.type("Are you there?")
         screen.wait_for("Back again.")
         assert leave(screen) == 0
+
+
+def test_nothing_is_moved_to_the_background_where_it_would_outlive_us(session: Session, backend: FakeBackend) -> None:
+    backend.script(answer("Still in front."))
+    with session.terminal() as screen:
+        start(screen)
+        screen.send(LEFT)
+        screen.type("/background")
+        screen.wait_for("Unknown command: /background")
+        screen.type("Where are you?")
+        screen.wait_for("Still in front.")
+        assert leave(screen) == 0
+        assert not claudes(session)
 
 
 def test_killing_claude_gives_its_status_and_leaves_nothing(session: Session) -> None:

@@ -104,7 +104,8 @@ class Blocks:
         self._stop_block()
 
     def break_off(self) -> None:
-        """End an open text block; nothing comes after it."""
+        """End an open text block, or a thought that is whole; nothing comes after it."""
+        self.no_more()
         lane = self._waiting[0] if self._waiting and not self.done else None
         if lane and lane.kind == "text" and lane.block is not None:
             self._end(lane)

@@ -88,7 +88,7 @@ class MessageStream:
             raise Unfinished("The upstream closed the connection before the answer was complete.")
 
     def break_off(self) -> list[Event]:
-        """What to say before the answer ends in an error: the end of an open text block.
+        """What to say before the answer ends in an error: the end of an open text block, or of a whole thought.
 
         After a whole block the newest client (2.1.330) asks for the rest by itself; within one it gives up. Half a
         thought or half a call is not made to look whole.

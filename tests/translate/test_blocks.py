@@ -69,6 +69,18 @@ def test_thinking_is_held_until_the_next_lane_or_the_end_of_all() -> None:
         assert types(made) == ["signature_delta", "content_block_stop"]
 
 
+def test_broken_off_a_thought_that_is_held_is_whole_and_one_that_is_not_closed_is_not() -> None:
+    for closed in (True, False):
+        made = blocks()
+        thought = lane(made, "thinking", 0, {"id": "rs", "encrypted_content": "gAAAAA"})
+        made.push(thought, "Hm.")
+        if closed:
+            made.close(thought)
+        types(made)
+        made.break_off()
+        assert types(made) == (["signature_delta", "content_block_stop"] if closed else [])
+
+
 def test_a_client_that_has_its_message_start_gets_no_other() -> None:
     made = blocks(started=True)
     made.put(text_block())

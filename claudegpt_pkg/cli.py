@@ -17,12 +17,15 @@ from . import console
 from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, grouped, has, separate
 from .errors import BadSetting, ClaudegptError
 from .files import make_private
+from .models import Tier
 from .secret import without_secrets
 from .settings import (
     EFFORT,
     ISOLATE,
     MCP_SERVERS,
     PROVIDER,
+    REASONING_OPUS,
+    REASONING_SONNET,
     STATUS_LINE,
     TOOL_SEARCH,
     Settings,
@@ -161,6 +164,7 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
         status_line=status_line() if settings[STATUS_LINE] else None,
         version=install.version_on_disk(program),
         mcp_first=bool(settings[MCP_SERVERS]),
+        efforts=efforts(settings),
     )
     said = [f"others can read {file}: run `{make_private(file)}`" for file in settings.exposed()]
     said += list(notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal))
@@ -193,6 +197,17 @@ def told(flags: Mapping[str, str], args: list[str]) -> tuple[Settings, list[str]
     settings.check()
     level = settings[EFFORT] if settings.source(EFFORT) == "flag" else None
     return settings, ["--effort", told_as(level), *args] if level else args
+
+
+def efforts(settings: Settings) -> dict[Tier | None, str | None]:
+    """What a session is to think with at first, by its model's tier; None is any other model."""
+    general = settings[EFFORT]
+    levels: dict[Tier | None, str | None] = {
+        "opus": settings[REASONING_OPUS] or general,
+        "sonnet": settings[REASONING_SONNET] or general,
+        None: general,
+    }
+    return {tier: level and told_as(level) for tier, level in levels.items()}
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from .claude_args import has, replaced, value_of, without
 from .errors import BadSetting
-from .models import TIERS, Model, claude_tier, plain, split_effort
+from .models import TIERS, Model, Tier, claude_tier, plain, split_effort
 from .providers.base import Provider
 from .proxy.ledger import short
 from .settings import Secret
@@ -72,6 +72,7 @@ UNLESS_CHOSEN = {"API_TIMEOUT_MS": "3600000"}
 # `-p` waits for its servers then, five seconds at most; the interface never does.
 MCP_FIRST = {"MCP_CONNECTION_NONBLOCKING": "0"}
 STARTING_TIER = "opus"
+EFFORT_VARIABLE = "CLAUDE_CODE_EFFORT_LEVEL"
 
 DEFAULT = "default"  # for `--model`; saved as a model, it would be taken for a model's own name
 MODEL_ALIASES = {DEFAULT, "best", "opusplan"}  # names of no model, beside the tiers'
@@ -138,11 +139,14 @@ def plan(
     status_line: str | None = None,
     version: tuple[int, ...] = (),
     mcp_first: bool = False,
+    efforts: Mapping[Tier | None, str | None] | None = None,
 ) -> Session:
     """`status_line` is the command of ours, for a user who has none; `version` is Claude Code's, where known;
-    `mcp_first`: whether the first request is to have the tools of the user's MCP servers."""
+    `mcp_first`: whether the first request is to have the tools of the user's MCP servers; `efforts` are those of our
+    settings, in Claude Code's words, by tier and for any other model."""
     chosen, mode = chosen_model(args, environ, user), chosen_mode(args, user)
     theirs = {**environ, **user.env}
+    args = with_effort(args, efforts or {}, chosen, theirs, user)
     between = EITHER_UNKNOWN_OR_SMALL[0] <= version <= EITHER_UNKNOWN_OR_SMALL[1]
     mark = MARK if between and prints(args) else ""
     chosen += mark if is_own(chosen) else ""
@@ -156,7 +160,7 @@ def plan(
         **tier_variables(provider, mark),
         **window_variables(provider, chosen, theirs),
         **direct(url, theirs),
-        **({"CLAUDE_CODE_EFFORT_LEVEL": ""} if value_of("--effort", args) else {}),  # else that would win
+        **({EFFORT_VARIABLE: ""} if value_of("--effort", args) else {}),  # else that would win
     }
     kept = {name: value for name, value in environ.items() if name not in SILENCED}
     return Session(
@@ -176,6 +180,20 @@ def plan(
         mode=mode,
         narrowed=narrowed(provider, chosen),
     )
+
+
+def with_effort(
+    args: Sequence[str],
+    efforts: Mapping[Tier | None, str | None],
+    chosen: str,
+    theirs: Mapping[str, str],
+    user: UserSetup,
+) -> Sequence[str]:
+    """The arguments with the effort of our settings, where the user names none: Claude Code would name its own default
+    in each request, as if somebody had asked for it."""
+    asked = value_of("--effort", args) or theirs.get(EFFORT_VARIABLE) or user.settings.get("effortLevel")
+    level = efforts.get(claude_tier(plain(chosen))) or efforts.get(None)
+    return args if asked or not level else ["--effort", level, *args]
 
 
 def knowing(version: tuple[int, ...], args: Sequence[str]) -> Sequence[str]:

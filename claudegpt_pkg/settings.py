@@ -229,10 +229,14 @@ PASSTHROUGH = Option(
     "unset: `claude-*` names are mapped, others go as they are; 1: all as they are; 0: unknown names map to sonnet",
 )
 EFFORT = Option(
-    "CLAUDEGPT_EFFORT", effort, NO_TEXT, "effort where a request names none", also=("PROXY_DEFAULT_EFFORT",)
+    "CLAUDEGPT_EFFORT",
+    effort,
+    NO_TEXT,
+    "effort where a request names none, and with which a session begins unless you named one to Claude Code",
+    also=("PROXY_DEFAULT_EFFORT",),
 )
-REASONING_OPUS = Option("CLAUDEGPT_REASONING_OPUS", effort, NO_TEXT, "opus: effort where a request names none")
-REASONING_SONNET = Option("CLAUDEGPT_REASONING_SONNET", effort, NO_TEXT, "sonnet: effort where a request names none")
+REASONING_OPUS = Option("CLAUDEGPT_REASONING_OPUS", effort, NO_TEXT, "opus: the same for this tier")
+REASONING_SONNET = Option("CLAUDEGPT_REASONING_SONNET", effort, NO_TEXT, "sonnet: the same for this tier")
 REASONING_HAIKU = Option("CLAUDEGPT_REASONING_HAIKU", effort, "low", "haiku: the most effort it may use")
 TOOLS_REASONING = Option(
     "CLAUDEGPT_TOOLS_REASONING", effort, NO_TEXT, "the most effort a turn that declares tools may use"

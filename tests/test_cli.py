@@ -124,12 +124,16 @@ def test_an_effort_of_the_command_line_beats_what_is_set_for_a_tier(monkeypatch:
     assert Rules.of(settings).effort["sonnet"].default == "high"
 
 
-def test_an_effort_of_the_environment_is_only_a_default(
+def test_an_effort_of_the_settings_is_what_a_session_begins_with(
     launched: list[Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(EFFORT.name, "minimal")
+    monkeypatch.setenv(REASONING_SONNET.name, "xhigh")
     run(["--provider", "demo", "-p", "hi"])
-    assert launched[0].args == ["-p", "hi"]
+    run(["--provider", "demo", "-p", "hi", "--model", "sonnet"])
+    run(["--provider", "demo", "-p", "hi", "--effort", "max"])
+    assert [session.args[:2] for session in launched] == [["--effort", level] for level in ("low", "xhigh", "max")]
+    assert all(session.args.count("--effort") == 1 for session in launched)
 
 
 def test_isolation_gives_claude_a_configuration_of_ours(launched: list[Session], home: Path) -> None:

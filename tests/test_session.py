@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.errors import BadSetting
-from claudegpt_pkg.models import Model, Tiers
+from claudegpt_pkg.models import Model, Tier, Tiers
 from claudegpt_pkg.providers.base import Provider
 from claudegpt_pkg.session import HIJACKS, SILENCED, Session, UserSetup, plan, read_user_setup
 from claudegpt_pkg.settings import Secret
@@ -35,6 +35,7 @@ def planned(
     provider: Provider = PROVIDER,
     status_line: str | None = None,
     version: tuple[int, ...] = (),
+    efforts: Mapping[Tier | None, str | None] | None = None,
 ) -> Session:
     user = UserSetup({**(settings or {}), **(argument or {})}, argument or {})
     return plan(
@@ -47,6 +48,7 @@ def planned(
         tool_search=tool_search,
         status_line=status_line,
         version=version,
+        efforts=efforts,
     )
 
 
@@ -397,3 +399,34 @@ def test_a_settings_file_of_another_shape_is_refused(folders: tuple[Path, Path])
     (folders[0] / "list.json").write_text("[]")
     with pytest.raises(BadSetting, match="not a JSON object"):
         read_user_setup(["--settings", str(folders[0] / "list.json")], *folders)
+
+
+# Effort.
+
+
+@pytest.mark.parametrize(
+    ("args", "begun_with"),
+    [
+        ((), ["--effort", "xhigh"]),
+        (("--model", "claude-opus-4-8"), ["--effort", "xhigh"]),
+        (("--model", "haiku"), ["--effort", "medium"]),
+        (("--model", "gpt-5.5"), ["--effort", "medium"]),
+        (("--effort", "low"), ["--effort", "low"]),
+    ],
+)
+def test_the_effort_of_our_settings_is_told_where_the_user_names_none(args: tuple[str, ...], begun_with: Any) -> None:
+    made = planned(*args, efforts={"opus": "xhigh", None: "medium"})
+    assert made.args[:2] == begun_with and made.args.count("--effort") == 1
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"settings": {"effortLevel": "low"}},
+        {"environ": {"CLAUDE_CODE_EFFORT_LEVEL": "low"}},
+        {"settings": {"env": {"CLAUDE_CODE_EFFORT_LEVEL": "low"}}},
+        {"version": (2, 0, 77)},
+    ],
+)
+def test_the_users_own_effort_or_none_that_the_client_knows_is_left_alone(theirs: Any) -> None:
+    assert planned(efforts={None: "high"}, **theirs).args == []

@@ -53,6 +53,15 @@ def test_without_it_the_haiku_tier_stays_low(session: Session) -> None:
     assert with_an_agent(session, "haiku") == (["high", "high"], ["low"])  # high is Claude Code's own default
 
 
+def test_an_effort_of_the_settings_is_what_a_session_begins_with_unless_the_user_has_one(session: Session) -> None:
+    session.env |= {"CLAUDEGPT_EFFORT": "low", "CLAUDEGPT_REASONING_OPUS": "xhigh"}
+    assert with_an_agent(session, "haiku") == (["xhigh", "xhigh"], ["low"])
+    (session.home / ".claude" / "settings.json").write_text('{"effortLevel": "medium"}')
+    session.backend.script(answer("Yes."))
+    session.run("And now?", env=MODELS)
+    assert effort(session.backend.requests[-1]) == "medium"
+
+
 @pytest.mark.parametrize("started_with", ["minimal", "medium"])
 def test_effort_typed_later_wins(session: Session, backend: FakeBackend, started_with: str) -> None:
     session.env |= MODELS

@@ -123,7 +123,12 @@ class McpTools:
         """Run the program until each server has its line. It ends itself when we are gone: then its input ends."""
         command = [sys.executable, "-I", str(PROGRAM)]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+        try:
+            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+        except OSError as problem:  # too many programs, or files
+            for name in servers:
+                tell(name, f"cannot be asked ({problem.strerror})")
+            return
         self._process = process
         if self._stopped:  # before there was anything to kill
             process.terminate()

@@ -97,6 +97,16 @@ def test_a_server_that_is_silent_is_not_waited_for_longer_than_its_time() -> Non
     assert said == ["MCP server silent: no answer within 1 seconds"]
 
 
+def test_where_no_program_can_be_started_each_server_has_its_line_and_nobody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    servers = {"one": registers(1), "two": registers(1)}
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    request, said = ask(servers, "all")
+    assert names(request) == ["Bash"]
+    assert said == [f"MCP server {name}: cannot be asked (No such file or directory)" for name in servers]
+
+
 def test_a_request_without_tools_gets_none_and_does_not_wait() -> None:
     search = {"type": "web_search_20250305", "name": "web_search"}
     bare: list[dict[str, Any]] = [{"messages": []}, {"tools": [search]}]

@@ -145,7 +145,8 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     from .notices import announced, notices
     from .picked import Default, picked
     from .proxy.ledger import last_line
-    from .session import SETTINGS, plan, prints, read_user_setup
+    from .session import plan, prints
+    from .user_setup import SETTINGS, read_user_setup
 
     # Where Claude Code has the screen, what there is to say is said there, or waits for its end.
     terminal, later = sys.stdin.isatty() and sys.stdout.isatty(), list[str]()

@@ -30,8 +30,9 @@ from .providers.base import Provider
 from .providers.chatgpt import codex_path
 from .proxy.server import bind
 from .rehearsal import Stage, distinct, play, stage
-from .session import HIJACKS, PROXIES, SETTINGS, managed_files, redirects
+from .session import PROXIES
 from .settings import HOST, OPTIONS, PORT, PROVIDER, Settings, load, read_env_file
+from .user_setup import HIJACKS, SETTINGS, managed_files, redirects
 
 CLOCK_OFF = 300.0  # seconds: logins and certificates suffer from more
 UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))

@@ -13,8 +13,8 @@ from typing import Any
 
 from . import files
 from .errors import BadSetting
-from .session import read_if_usable
 from .settings import Dirs
+from .user_setup import read_if_usable
 
 STATE = ".claude.json"
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from . import files
 from .install import claude_version, version_numbers, version_on_disk
 from .providers.base import Provider
-from .session import Session, UserSetup, label, prints
+from .session import Session, label, prints
+from .user_setup import UserSetup
 
 ANNOUNCEMENTS = "companyAnnouncements"
 

@@ -25,7 +25,8 @@ from typing import Any
 
 from . import files
 from .models import FAMILY_TIER, claude_tier, plain
-from .session import MODEL_ALIASES, read_if_usable
+from .session import MODEL_ALIASES
+from .user_setup import read_if_usable
 
 MEMORY = "picked-model.json"
 NOTE = "default.json"

@@ -1,4 +1,4 @@
-"""What Claude Code is started with so that it talks to us, whatever the user's own setup says. Mostly pure.
+"""What Claude Code is started with so that it talks to us, whatever the user's own setup says. Pure.
 
 It reads its environment from two places: the process, and `env` in its settings files, which beats the process (an old
 `ANTHROPIC_BASE_URL` there would hijack the session). `--settings FILE` beats both. So what must hold goes into the
@@ -8,38 +8,18 @@ Seen with 2.1.197 and 2.1.330: an empty value in our file undoes a set one in th
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from .claude_args import has, replaced, value_of, without
-from .errors import BadSetting
 from .models import TIERS, Model, Tier, claude_tier, plain, split_effort
 from .providers.base import Provider
 from .proxy.ledger import short
 from .settings import Secret
-
-# Would send the session elsewhere, or present another credential than ours.
-SILENCED = (
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_CUSTOM_HEADERS",
-    "ANTHROPIC_UNIX_SOCKET",
-    "CLAUDE_CODE_OAUTH_TOKEN",
-    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
-    "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
-    "CLAUDE_CODE_USE_BEDROCK",
-    "CLAUDE_CODE_USE_FOUNDRY",
-    "CLAUDE_CODE_USE_GATEWAY",
-    "CLAUDE_CODE_USE_MANTLE",
-    "CLAUDE_CODE_USE_VERTEX",
-)
-HIJACKS = ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", *SILENCED)
-# Those of them without which a session is still ours: a second credential, beside the one of our door.
-BESIDE = ("ANTHROPIC_API_KEY", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_OAUTH_TOKEN", "apiKeyHelper")
+from .user_setup import SILENCED, UserSetup, merged, redirecting
 
 FIXED = {
     # What auto mode may do, newer versions have judged by Anthropic's servers; with this they ask a model, as before.
@@ -86,33 +66,7 @@ LARGEST_COMPACTION_WINDOW = 1_000_000
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([km]?)")
 UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
-SETTINGS = "settings.json"  # in the user's folder and in the project's
-# What an administrator sets here beats every other settings file, ours too (seen with 2.1.197 and 2.1.330).
-MANAGED = (Path("/etc/claude-code"), Path("/Library/Application Support/ClaudeCode"))
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-
-
-@dataclass(frozen=True)
-class UserSetup:
-    """What the user's settings for Claude Code say, all files merged as Claude Code merges them."""
-
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    argument: Mapping[str, Any] = field(default_factory=dict)  # from `--settings`; part of `settings` too
-
-    @property
-    def env(self) -> Mapping[str, str]:
-        values = self.settings.get("env")
-        return {name: str(value) for name, value in values.items()} if isinstance(values, dict) else {}
-
-    @property
-    def model(self) -> str | None:
-        name = self.settings.get("model")
-        return name if isinstance(name, str) else None
-
-    @property
-    def permission_mode(self) -> str | None:
-        permissions = self.settings.get("permissions")
-        return permissions.get("defaultMode") if isinstance(permissions, dict) else None
 
 
 @dataclass(frozen=True)
@@ -176,7 +130,7 @@ def plan(
                 **({"statusLine": command(status_line)} if status_line and not user.settings.get("statusLine") else {}),
             },
         ),
-        set_aside=set_aside(user),
+        set_aside=redirecting(user.settings),
         mode=mode,
         narrowed=narrowed(provider, chosen),
     )
@@ -200,12 +154,6 @@ def knowing(version: tuple[int, ...], args: Sequence[str]) -> Sequence[str]:
     """The arguments without an effort that this version would refuse; it holds for its requests all the same."""
     since = EFFORT_SINCE.get(value_of("--effort", args) or "", FIRST_WITH_EFFORT)
     return without("--effort", args) if version and version < since else args
-
-
-def set_aside(user: UserSetup) -> list[str]:
-    """What the user's settings files hold that would have led elsewhere."""
-    variables = [name for name in HIJACKS if user.env.get(name)]
-    return variables + ["apiKeyHelper"] * bool(user.settings.get("apiKeyHelper"))
 
 
 def chosen_model(args: Sequence[str], environ: Mapping[str, str], user: UserSetup) -> str:
@@ -363,83 +311,3 @@ def label(provider: Provider, name: str) -> str:
 
 def description(provider: Provider, tier: str) -> str:
     return f"{tier} tier · {provider.label}"
-
-
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` on top of `under`, object by object; anything else is replaced whole."""
-    result = dict(under)
-    for key, value in over.items():
-        below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return result
-
-
-# Reading the user's files.
-
-
-def read_user_setup(args: Sequence[str], config: Path, folder: Path, *, picked: str | None = None) -> UserSetup:
-    """The settings that Claude Code will read when started in `folder`: the user's, the project's, `--settings`.
-
-    Of the first two only what `--setting-sources` names. `picked` is a model that stands for the one in the user's
-    (picked.py).
-    Files it cannot use are its own to complain about. Raises BadSetting for a `--settings` that we cannot merge, and
-    where an administrator leads every session elsewhere.
-    """
-    refuse_managed()
-    project = folder / ".claude"
-    files = {"project": project / SETTINGS, "local": project / "settings.local.json"}
-    named = value_of("--setting-sources", args)
-    sources = ("user,project,local" if named is None else named).replace(" ", "").split(",")
-    given = value_of("--settings", args)
-    argument = read_argument(given) if given is not None else {}
-    users = read_if_usable(config / SETTINGS) if "user" in sources else {}
-    settings = {**users, **({"model": picked} if picked else {})}
-    for layer in (*(read_if_usable(file) for name, file in files.items() if name in sources), argument):
-        settings = merged(settings, layer)
-    return UserSetup(settings, argument)
-
-
-def refuse_managed() -> None:
-    for file in managed_files():
-        if away := [name for name in redirects(file) if name not in BESIDE]:
-            raise BadSetting(
-                f"{file} sets {', '.join(away)}, which beats every other setting: Claude Code would not talk to us.",
-                "Ask your administrator.",
-            )
-
-
-def managed_files() -> Iterator[Path]:
-    for folder in MANAGED:
-        yield folder / "managed-settings.json"
-        yield from sorted((folder / "managed-settings.d").glob("*.json"))
-
-
-def redirects(file: Path) -> list[str]:
-    """What in a settings file of Claude Code's leads elsewhere, or shows another credential."""
-    found = read_if_usable(file)
-    env = found.get("env")
-    names = [name for name in HIJACKS if isinstance(env, dict) and env.get(name)]
-    return names + ["apiKeyHelper"] * bool(found.get("apiKeyHelper"))
-
-
-def read_if_usable(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def read_argument(given: str) -> dict[str, Any]:
-    """What `--settings` names: JSON itself, or a file of it."""
-    source = "its value" if given.lstrip().startswith("{") else given
-    try:
-        text = given if source != given else Path(given).read_text(encoding="utf-8-sig")
-        found = json.loads(text)
-    except OSError as problem:
-        raise BadSetting(f"Cannot read --settings {given}: {problem.strerror}.") from None
-    except ValueError as problem:
-        raise BadSetting(f"--settings: {source} is not JSON: {problem}.") from None
-    if not isinstance(found, dict):
-        raise BadSetting(f"--settings: {source} is not a JSON object.")
-    return found

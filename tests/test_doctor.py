@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from claudegpt_pkg import cli, session
+from claudegpt_pkg import cli, user_setup
 from claudegpt_pkg.auth.tokens import own_file
 from claudegpt_pkg.doctor import Finding, clock, findings, unreachable, without_password
 from claudegpt_pkg.install import NEWEST_TESTED
@@ -213,7 +213,7 @@ def test_a_leftover_in_a_settings_file_is_told_and_no_fault(machine: Path, place
 @pytest.mark.parametrize("place", ["managed-settings.json", "managed-settings.d/10-cloud.json"])
 def test_what_an_administrator_sets_is_a_fault(machine: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     write(machine / "managed" / place, {"env": {"CLAUDE_CODE_USE_VERTEX": "1"}})
-    monkeypatch.setattr(session, "MANAGED", (machine / "managed",))
+    monkeypatch.setattr(user_setup, "MANAGED", (machine / "managed",))
     assert not one("leftovers").right and "beats every other setting" in one("leftovers").text
 
 

@@ -10,7 +10,8 @@ import pytest
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.notices import announced, notices
 from claudegpt_pkg.providers.base import Provider
-from claudegpt_pkg.session import Session, UserSetup
+from claudegpt_pkg.session import Session
+from claudegpt_pkg.user_setup import UserSetup
 
 PROVIDER = Provider("openai", "OpenAI API key", "https://x", Tiers("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"))
 OLD, NEW = "2.1.197", "2.1.330"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from tests.planted import (  # noqa: F401
     pytest_terminal_summary,
 )
 from tests.real import clients
+
+# Whoever runs the suite in the background has it ignore these, and what it starts would never end by them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SYSTEMROOT", clients.CACHE_VARIABLE)
 

@@ -123,18 +123,19 @@ def _size(left: list[str], first: bool) -> int:
 def _our_value(option: OurOption, group: list[str]) -> str:
     if option.value is None:
         if value := _value(option.name, group):
-            return _checked(option, value)
+            return checked(option.name, value)
         raise BadSetting(f"{option.name} needs a value:", f"{option.name} {option.metavar}")
     if group[0] != option.name:
         raise BadSetting(f"{option.name} takes no value.")
     return option.value
 
 
-def _checked(option: OurOption, value: str) -> str:
+def checked(name: str, value: str) -> str:
+    """The value of our option `name`. Raises BadSetting for one that it cannot have."""
     try:
-        OPTIONS[option.setting].parse(value)
+        OPTIONS[OUR_OPTIONS[name].setting].parse(value)
     except ValueError as problem:
-        raise BadSetting(f"{option.name} {problem}, not {value!r}.") from None
+        raise BadSetting(f"{name} {problem}, not {value!r}.") from None
     return value
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import console
-from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, grouped, has, separate
+from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, grouped, has, separate
 from .errors import BadSetting, ClaudegptError
 from .files import make_private
 from .models import Tier
@@ -113,6 +113,10 @@ def demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
     from . import install
 
     line = separate([word for group in grouped(words) if group != ["--yes"] for word in group])
+    if line.question in ("-h", "--help"):
+        from . import commands
+
+        return commands.answer(CommandLine(command="demo", theirs=["--help"]))
     if line.question:
         return dispatch([line.question])
     flags = {**flags, **line.ours, PROVIDER.name: "demo"}

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from . import __version__
-from .claude_args import OUR_OPTIONS, CommandLine
+from .claude_args import OUR_OPTIONS, CommandLine, checked
 from .console import result, result_table, say, tell
 from .errors import BadSetting, ClaudeNotFound
 from .files import POSIX
@@ -101,7 +101,7 @@ def version(flags: dict[str, str]) -> int:
     return subprocess.run([claude, "--version"], check=False).returncode
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False)
+@app.command(options_metavar="[--yes] [CLAUDE ARGS]...")
 def demo() -> None:
     """Try it with a built-in model: no account, no network.
 
@@ -135,7 +135,7 @@ def setup(
 
     name = provider or ctx.obj.get(PROVIDER.name)
     given = wizard.Given(
-        provider=load({PROVIDER.name: name})[PROVIDER] if name else None,
+        provider=PROVIDER.parse(checked("--provider", name)) if name else None,
         key=Secret(sys.stdin.readline().strip()) if api_key_stdin and not sys.stdin.isatty() else None,
         base_url=base_url,
         endpoint=endpoint,
@@ -219,8 +219,9 @@ def serve(
     from .chain import connect
     from .launcher import serve
 
-    given = {HOST.name: host, PORT.name: port, PROVIDER.name: provider}
-    settings = load({**ctx.obj, **{name: value for name, value in given.items() if value}})
+    given = {name: checked(name, value) for name, value in (("--port", port), ("--provider", provider)) if value}
+    ours = {OUR_OPTIONS[name].setting: value for name, value in given.items()}
+    settings = load({**ctx.obj, **ours, **({HOST.name: host} if host else {})})
     settings.check()
     chain = connect(settings)
 

@@ -106,16 +106,20 @@ def offer_install(settings: Settings, *, yes: bool) -> Path:
             raise
     folder = own_folder(settings)
     say("Claude Code is not installed.")
+    npm = find_npm()
     if not yes and on_terminal() and not confirmed(f"Install it with npm into {folder}?"):
         raise ClaudeNotFound("Claude Code is needed.", HINT)
-    return install(folder)
+    return install(folder, npm)
 
 
-def install(folder: Path) -> Path:
+def find_npm() -> str:
+    if npm := shutil.which("npm"):
+        return npm
+    raise ClaudeNotFound("There is no npm to install Claude Code with.", f"Install Node.js, then `{COMMAND}`.")
+
+
+def install(folder: Path, npm: str) -> Path:
     """Install Claude Code into `folder` with npm: whole, or not at all."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise ClaudeNotFound("There is no npm to install Claude Code with.", f"Install Node.js, then `{COMMAND}`.")
     from tempfile import TemporaryDirectory
 
     say(f"installing Claude Code with npm into {folder} (some 100 MB) …")

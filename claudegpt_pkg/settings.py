@@ -117,6 +117,10 @@ def web_url(value: str) -> str:
         raise ValueError("is an address that begins with https:// or http://")
     if "@" in urlsplit(value.strip()).netloc:
         raise ValueError("is an address without a user name or password")
+    try:
+        (urlsplit(value.strip()).hostname or "").encode("idna")  # as every library does it, later
+    except UnicodeError:
+        raise ValueError("is an address with a host name that can exist") from None
     return value.strip().rstrip("/")
 
 

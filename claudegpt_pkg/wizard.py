@@ -88,6 +88,20 @@ class Given:
     check: bool = True
     yes: bool = False
 
+    def astray(self) -> str | None:
+        """A flag that says nothing about this provider: a key may be meant for another one."""
+        flags: dict[str, tuple[object, str]] = {
+            "--endpoint": (self.endpoint, "azure"),
+            "--api-version": (self.api_version, "azure"),
+            "--base-url": (self.base_url, "openai"),
+            "--api-key-stdin": (self.key, "openai azure"),
+            "--device or --no-browser": (self.login, "chatgpt"),
+            **{f"--{tier}": (model, "chatgpt codex openai azure") for tier, model in self.models.items()},
+        }
+        return next(
+            (flag for flag, (given, fits) in flags.items() if given and self.provider not in fits.split()), None
+        )
+
 
 def set_up(asker: Asker, given: Given, flags: Mapping[str, str]) -> None:
     """Ask, try, save. Raises what keeps it from working where nobody can be asked, and then nothing is saved."""
@@ -176,6 +190,8 @@ class Wizard:
 
     def account(self) -> str:
         if self.given.provider:
+            if flag := self.given.astray():
+                raise BadSetting(f"{flag} is not for provider {self.given.provider}.", "See `claudegpt setup --help`.")
             return SERVER if self.given.provider == "openai" and self.given.base_url else self.given.provider
         settings = self.settings
         now = account_in(settings)
@@ -304,7 +320,7 @@ class Wizard:
         if self.given.key:
             if problem := judge_key(self.given.key.reveal()):
                 raise BadSetting(f"On stdin: {problem}", "Try `claudegpt setup --api-key-stdin <FILE`.")
-            self.answers[option.name] = self.given.key.reveal()
+            self.answers[option.name] = bare(self.given.key.reveal())
             return
         if self.settings.written(option):
             entered = option.name in self.before
@@ -324,7 +340,7 @@ class Wizard:
         else:
             judge = judge_key
         typed = self.asker.secret(question, judge=judge, flag=KEY_FLAG.format(option.name))
-        self.answers[option.name] = typed.reveal() or None
+        self.answers[option.name] = bare(typed.reveal()) or None
 
     # Which models.
 
@@ -458,14 +474,19 @@ def judge_endpoint(text: str) -> str | None:
     return None
 
 
+def bare(key: str) -> str:
+    """Without what comes along when it is copied from a file or a shell."""
+    return key.strip().strip("\"'")
+
+
 def judge_key(text: str) -> str | None:
-    if not text.strip():
+    if not bare(text):
         return "A key is needed."
     return judge_optional_key(text)
 
 
 def judge_optional_key(text: str) -> str | None:
-    key = text.strip()
+    key = bare(text)
     return (
         None if key.isprintable() and " " not in key and key.isascii() else "That is not a key: it has odd characters."
     )

@@ -185,6 +185,11 @@ def test_the_demo_is_the_plain_form_with_the_demo_provider(launched: list[Sessio
     assert "demo" in launched[0].env["ANTHROPIC_DEFAULT_OPUS_MODEL_DESCRIPTION"]
 
 
+def test_help_for_the_demo_is_about_the_demo(said: Said) -> None:
+    assert run(["demo", "--help"]) == 0
+    assert said()[0].startswith("Usage: claudegpt demo [--yes] [CLAUDE ARGS]...\n\n  Try it with a built-in model")
+
+
 # What can go wrong.
 
 
@@ -194,6 +199,9 @@ def test_the_demo_is_the_plain_form_with_the_demo_provider(launched: list[Sessio
         (["-p", "hi"], 2, "No account is set up."),
         (["--provider", "gpt"], 2, "--provider is one of"),
         (["--provider"], 2, "--provider needs a value"),
+        (["setup", "--provider", "gpt"], 2, "--provider is one of"),
+        (["serve", "--provider", "gpt"], 2, "--provider is one of"),
+        (["serve", "--port", "a"], 2, "--port is a whole number"),
         (["--effort", "lots"], 2, "--effort is one of"),
         (["--port", "a"], 2, "--port is a whole number"),
         (["--provider", "openai"], 2, "Provider openai needs a key. Set OPENAI_API_KEY."),

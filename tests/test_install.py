@@ -251,9 +251,14 @@ def test_only_our_own_copy_is_kept_from_updating_itself(home: Path, settings: Se
     assert install.own_copy_environment(home / "bin/claude", settings) == {}
 
 
-def test_without_npm_it_says_what_to_install(settings: Settings) -> None:
+@pytest.mark.parametrize("yes", [True, False])
+def test_without_npm_it_says_what_to_install_and_asks_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, yes: bool
+) -> None:
+    monkeypatch.setattr(install, "on_terminal", lambda: True)
+    monkeypatch.setattr(install, "confirmed", lambda question: pytest.fail(question))
     with pytest.raises(ClaudeNotFound, match=r"no npm .* Install Node\.js"):
-        offer_install(settings, yes=True)
+        offer_install(settings, yes=yes)
 
 
 def test_a_program_that_does_not_run_here_is_not_kept(home: Path, settings: Settings) -> None:

@@ -94,6 +94,13 @@ def test_a_password_in_an_address_is_refused_and_not_shown(environ: dict[str, st
     assert "s3cr3t" not in str(caught.value)
 
 
+@pytest.mark.parametrize("host", ["a" * 64 + ".test", "api..test", ".test"])
+def test_an_address_that_no_server_can_have_is_refused(host: str, environ: dict[str, str]) -> None:
+    environ["OPENAI_BASE_URL"] = f"https://{host}/v1"
+    with pytest.raises(BadSetting, match="is an address with a host name that can exist"):
+        load(environ=environ)[module.OPENAI_BASE_URL]
+
+
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
 def test_every_default_is_what_no_one_wrote(option: module.Option[object], environ: dict[str, str]) -> None:
     settings = load({}, environ)

@@ -161,6 +161,10 @@ def test_an_openai_key_is_asked_for_tried_and_kept(backend: FakeBackend, public:
     assert stat.S_IMODE(config_file().stat().st_mode) == 0o600
 
 
+def test_quotes_that_came_along_with_a_key_are_no_part_of_it(backend: FakeBackend, public: None) -> None:
+    assert run(Person("openai", f' "{KEY}"\n', None, None, None))["OPENAI_API_KEY"] == KEY
+
+
 def test_a_key_that_is_there_stays_where_it_is(
     backend: FakeBackend, public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -529,6 +533,13 @@ def test_a_deployment_that_is_set_already_serves_all_tiers_without_one(
         (Given(provider="openai", base_url="nowhere"), "An address that begins with https:// or http://."),
         (Given(provider="openai", key=Secret("")), "On stdin: A key is needed."),
         (Given(provider="openai", key=Secret("a b")), "On stdin: That is not a key"),
+        (Given(provider="openai", key=Secret("''")), "On stdin: A key is needed."),
+        (Given(provider="openai", endpoint="r", key=Secret("k")), "--endpoint is not for provider openai."),
+        (Given(provider="openai", api_version="v"), "--api-version is not for provider openai."),
+        (Given(provider="azure", base_url="https://r.com"), "--base-url is not for provider azure."),
+        (Given(provider="codex", login="device"), "--device or --no-browser is not for provider codex."),
+        (Given(provider="demo", key=Secret("k")), "--api-key-stdin is not for provider demo."),
+        (Given(provider="demo", models={"opus": "x"}), "--opus is not for provider demo."),
         (Given(provider="chatgpt"), "There is no login in"),
         (Given(provider="codex"), "There is no login in"),
         (Given(), "No account is set up."),

@@ -32,6 +32,8 @@ from .base import Backend, Provider, choose_tiers
 BACKEND = Backend(obfuscation_option=False)
 FORMS = "Give it as the portal shows it, such as https://my-resource.openai.azure.com."
 RESOURCE = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
+# What is longer than a host's label may be, or 32 hexadecimal digits: both generations of keys.
+KEY = re.compile(r"[a-z0-9]{64,}|[0-9a-f]{32}", re.IGNORECASE)
 AZURE_HOST = re.compile(
     r"\.(openai|cognitiveservices|services\.ai|ai)\.azure\.(com|us|cn)$|\.api\.cognitive\.microsoft\.com$"
 )
@@ -103,9 +105,12 @@ def deployments(settings: Settings, endpoint: Endpoint) -> Tiers:
 def read_endpoint(pasted: str) -> Endpoint:
     """The resource's v1 API, from any address of it: with or without scheme, path, deployment and query, or its name.
 
-    Raises BadSetting when the key would leave this machine unencrypted, or there is no address in the text.
+    Raises BadSetting when the key would leave this machine unencrypted, or there is no address in the text; a key that
+    was pasted there is not repeated.
     """
     text = pasted.strip().strip("\"'<>")
+    if KEY.fullmatch(text):
+        raise BadSetting("AZURE_OPENAI_ENDPOINT: that looks like a key, not like an address.", FORMS)
     if RESOURCE.fullmatch(text) and text != "localhost":
         text = f"{text}.openai.azure.com"
     try:

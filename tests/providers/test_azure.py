@@ -77,6 +77,13 @@ def test_an_address_no_key_may_be_sent_to_is_refused(pasted: str) -> None:
         read_endpoint(pasted)
 
 
+@pytest.mark.parametrize("key", ["7f3k" * 21, "d41d8cd98f00b204e9800998ecf8427e"])
+def test_a_key_that_was_given_as_the_address_is_told_apart_and_not_shown(key: str) -> None:
+    with pytest.raises(BadSetting, match=r"looks like a key, not like an address\..*portal") as caught:
+        read_endpoint(key)
+    assert key not in str(caught.value)
+
+
 def test_the_key_goes_in_azures_own_header_and_is_shown_nowhere(tmp_path: Path) -> None:
     provider = azure(settings(tmp_path))
     assert provider.auth

@@ -81,9 +81,9 @@ def test_the_same_through_the_proxys_client(server: FakeLogin, bearer: Bearer) -
 
 def test_a_token_is_renewed_five_minutes_before_its_end(server: FakeLogin, bearer: Bearer, clock: Clock) -> None:
     assert get(server, bearer) == 200
-    clock.ahead = server.lifetime - 301
+    clock.ahead = server.lifetime - 330
     assert get(server, bearer) == 200 and server.renewals == 0
-    clock.ahead = server.lifetime - 299
+    clock.ahead = server.lifetime - 290
     assert get(server, bearer) == 200 and server.renewals == 1
 
 

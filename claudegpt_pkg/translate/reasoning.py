@@ -9,7 +9,8 @@ Beside the item stands the `phase` of the message it led to (commentary, or the 
 own in a text block; the vendor's types ask for it back on every message.
 
 A backend may reveal the blob only in `response.completed`, when the block is long closed (Azure); then a second
-signature of the same item, marked `late`, rides in a redacted_thinking block and `gather` joins the two.
+signature of the same item, marked `late`, rides in a redacted_thinking block and `gather` joins the two. Not so behind
+an answer that ends the turn: what led to it is not needed again.
 """
 
 from __future__ import annotations

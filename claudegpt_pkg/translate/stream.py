@@ -310,7 +310,9 @@ class MessageStream:
         for lane in list(self._lanes.values()):
             self._blocks.close(lane)
         self._blocks.no_more()
-        if not self.done and self._shows_thinking:
+        # Only where the turn goes on: `-p` prints the last block of the last message, which must be the answer. What
+        # led to an answer the upstream does not need again.
+        if not self.done and self._shows_thinking and self._blocks.called:
             for late in self._late:
                 self._blocks.put(anthropic.redacted_thinking_block(reasoning.sign(dict(late), late=True)))
 

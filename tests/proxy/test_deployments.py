@@ -124,10 +124,12 @@ def test_an_answer_that_broke_off_after_it_began_is_not_asked_for_without_the_se
 
 
 @pytest.mark.parametrize(
-    ("blob", "lacking", "replayed"), [("completed", 0, 1), ("done", 0, 1), ("refused", 1, 0), ("none", 0, 0)]
+    ("blob", "lacking", "replayed"),
+    # A blob that comes after an answer is not kept: it would stand behind the text, which `-p` takes for the last word.
+    [("completed", 0, [0, 1, 1]), ("done", 0, [0, 1, 2]), ("refused", 1, [0, 0, 0]), ("none", 0, [0, 0, 0])],
 )
 def test_a_conversation_goes_on_wherever_the_reasoning_stands_if_anywhere(
-    tmp_path: Path, blob: Any, lacking: int, replayed: int
+    tmp_path: Path, blob: Any, lacking: int, replayed: list[int]
 ) -> None:
     with deployed(Deployment(blob=blob), tmp_path) as (backend, proxy):
         backend.script(answer(reasoning("Hm."), call("Bash")), answer(reasoning("So."), "Done."), answer("Bye."))
@@ -138,7 +140,7 @@ def test_a_conversation_goes_on_wherever_the_reasoning_stands_if_anywhere(
         second = grammar.folded(proxy.events(ask(tools=TOOLS, messages=messages, **THINKING)))
         messages += [{"role": "assistant", "content": second}, {"role": "user", "content": "bye"}]
         assert grammar.text_of(proxy.events(ask(tools=TOOLS, messages=messages, **THINKING))) == "Bye."
-        assert [len(request.of_type("reasoning")) for request in backend.requests] == [0, replayed, 2 * replayed]
+        assert [len(request.of_type("reasoning")) for request in backend.requests] == replayed
         assert len(backend.lacked) == lacking
         assert learnt(proxy).encrypted_reasoning is (blob != "refused")
         assert ["include" in request.body for request in backend.requests] == [blob != "refused"] * 3

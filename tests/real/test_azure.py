@@ -61,6 +61,22 @@ def test_a_session_over_a_deployment_that_lacks_everything(session: Session, dep
         assert len(backend.lacked) == met, "what the first session met, the second knows"
 
 
+def test_reasoning_whose_blob_comes_last_of_all_hides_no_answer(session: Session) -> None:
+    """`-p` prints the last block of the last message: that must be the text."""
+    with resource(session, Deployment(blob="completed")) as backend:
+        look = call("Bash", command="echo seen", description="Look")
+        backend.script(answer(reasoning("Hm."), look), answer(reasoning("So."), "Seen."))
+        assert session.run("Look", "--allowedTools", "Bash").stdout == "Seen.\n"
+        [replayed] = backend.requests[1].of_type("reasoning")
+        assert replayed["encrypted_content"]
+        backend.script(answer(reasoning("Well."), "Again."), answer(reasoning("Yes."), "And again."))
+        assert session.run("Again", "--continue", "--output-format", "json").result["result"] == "Again."
+        assert session.run("And again", "--continue").stdout == "And again.\n"
+        assert [item["encrypted_content"] for item in backend.requests[-1].of_type("reasoning")] == [
+            replayed["encrypted_content"]
+        ]
+
+
 # Entra ID.
 
 

@@ -38,7 +38,7 @@ GIVEN: dict[str, Answer] = {
     "a search with its citations": answer(
         answers.web_search("q", "https://a.test"), answers.text("It is so.", citations=[("https://a.test", "A")])
     ),
-    "a blob that came late": answer(answers.reasoning("Hm."), "Hi.", encrypted="completed"),
+    "a blob that came late": answer(answers.reasoning("Hm."), answers.call("Bash"), encrypted="completed"),
     "a refusal": answer(answers.refusal("I will not.")),
     "an answer cut by its length": answer("Half of", end=answers.incomplete("max_output_tokens")),
 }

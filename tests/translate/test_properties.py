@@ -262,7 +262,16 @@ def test_reasoning_comes_back_byte_for_byte_before_what_it_led_to(given: Answere
     replayed = [item for item in body["input"] if item["type"] == "reasoning"]
     led = max((at for at, item in enumerate(given.items) if item["type"] not in SILENT), default=0)
     issued = [item for item in given.items[:led] if item["type"] == "reasoning"]
+    if not calls:  # what led to the last answer is not needed again: a blob that came after it is not kept
+        kept = {item["id"] for item in replayed}
+        issued = [item for item in issued if item["id"] in kept or item["id"] not in late(given.events)]
     assert list(map(in_bytes, replayed)) == list(map(in_bytes, issued))
+
+
+def late(events: list[dict[str, Any]]) -> set[str]:
+    """Ids of reasoning that was done before its blob was there."""
+    done = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    return {item["id"] for item in done if item["type"] == "reasoning" and not item.get("encrypted_content")}
 
 
 SILENT = ("reasoning", "web_search_call")  # a reasoning item may lead to these, but not to nothing else

@@ -2,7 +2,8 @@
 
 A trace holds bodies and our own account of them, no request headers: that is where credentials are. One that stands in
 a body all the same, because a tool read it in a file or a server quoted it, is left out. Files are 0600 in a 0700
-directory, named by time so that their order is their age, and the oldest go when the directory passes its cap.
+directory, named by the time of their turn's end so that their order is their age, and the oldest go when the directory
+passes its cap.
 Writing waits a moment and happens in a thread: a turn's successor, which the client sends at once, comes first.
 """
 
@@ -23,6 +24,7 @@ from .secret import without_secrets, without_whole_secrets
 from .translate.message import Folder
 
 DELAY = 0.2  # seconds between a turn's end and its trace
+SECOND = 1_000_000  # microseconds
 KEPT_AFTER_SWEEP = 0.9  # of the cap, so that not every turn has to sweep
 LOOK_AGAIN = 0.05  # of the cap, after which we look again what other sessions have added
 
@@ -31,7 +33,7 @@ LOOK_AGAIN = 0.05  # of the cap, after which we look again what other sessions h
 class Kept:
     """A trace to be written: `record` as JSON, `bodies` that already are JSON text, and the answer to be folded."""
 
-    name: str
+    name: str  # of its file, without the suffix
     record: Mapping[str, Any]
     bodies: Mapping[str, bytes]
     answer: Folder
@@ -44,13 +46,14 @@ class Traces:
         self._directory = directory
         self._cap = cap
         self._room = 0.0  # bytes that may be written before the directory is looked at
+        self._last = 0  # microseconds since 1970: the newest trace's
         self._waiting: deque[Kept] = deque()
         self._timer: threading.Timer | None = None
         self._writing = threading.Lock()
 
     def keep(self, name: str, record: Mapping[str, Any], bodies: Mapping[str, bytes], answer: Folder) -> None:
         """Have a trace written soon; costs the caller nothing."""
-        self._waiting.append(Kept(name, record, bodies, answer))
+        self._waiting.append(Kept(f"{self._stamp()}-{name}", record, bodies, answer))
         if self._timer is None:
             self._timer = threading.Timer(DELAY, self.flush)
             self._timer.daemon = True
@@ -69,11 +72,15 @@ class Traces:
                 except TypeError:  # something that cannot be JSON; a word about it would stand on Claude's terminal
                     continue
 
+    def _stamp(self) -> str:
+        """The time, later with every call also where the clock says otherwise."""
+        self._last = max(self._last + 1, int(time.time() * SECOND))
+        whole, rest = divmod(self._last, SECOND)
+        return time.strftime("%Y%m%d-%H%M%S", time.localtime(whole)) + f"-{rest:06}"
+
     def _write(self, kept: Kept) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        now = time.time()
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{int(now % 1 * 1000):03}"
-        with open(self._directory / f"{stamp}-{kept.name}.json", "wb", opener=private) as file:
+        with open(self._directory / f"{kept.name}.json", "wb", opener=private) as file:
             file.writelines(pieces(kept))
             size = file.tell()
         self._sweep(size)

@@ -67,6 +67,22 @@ def test_their_names_are_in_the_order_of_time(tmp_path: Path, monkeypatch: pytes
     assert names(tmp_path) == [f"{12 - number:02}" for number in range(12)]
 
 
+def test_turns_that_are_written_together_stay_in_their_order(tmp_path: Path) -> None:
+    traces = Traces(tmp_path, MB)
+    for name in "zyxwvu":
+        traces.keep(name, {}, {}, Folder())
+    traces.flush()
+    assert names(tmp_path) == list("zyxwvu")
+
+
+def test_a_clock_that_is_set_back_changes_no_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    traces = Traces(tmp_path, MB)
+    for number, name in enumerate("zyx"):
+        monkeypatch.setattr("claudegpt_pkg.trace.time.time", lambda now=1_795_262_399.5 - number: now)
+        keep(traces, name)
+    assert names(tmp_path) == list("zyx")
+
+
 def test_past_the_cap_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traces = Traces(tmp_path, 10_000)
     for number in range(30):

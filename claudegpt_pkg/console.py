@@ -47,12 +47,12 @@ def console() -> Console:
 
 def say(message: str) -> None:
     """One line of ours beside Claude's output."""
-    _print_line(f"[dim]claudegpt:[/dim] {plain(message)}")
+    _print_line(f"[dim]claudegpt:[/dim] {plain(message, sys.stderr)}")
 
 
 def complain(message: str) -> None:
     """One line saying what went wrong and what to do. It may quote what no error of ours went through: a bug."""
-    _print_line(f"[bold red]claudegpt:[/bold red] {plain(without_secrets(message))}")
+    _print_line(f"[bold red]claudegpt:[/bold red] {plain(without_secrets(message), sys.stderr)}")
 
 
 def _print_line(markup: str) -> None:
@@ -63,7 +63,7 @@ def _print_line(markup: str) -> None:
 def tell(text: str) -> None:
     """Lines of ours to somebody who is being asked or shown something. On a terminal they are folded between words;
     one word that is a line by itself, an address to be copied, stays whole."""
-    for line in visible(text).split("\n"):
+    for line in visible(text, sys.stderr).split("\n"):
         console().print(line, markup=False, soft_wrap=" " not in line or not console().is_terminal)
 
 
@@ -73,8 +73,8 @@ def marks(stream: TextIO) -> Marks:
 
 
 def result(line: str) -> None:
-    """A line of a command's result, on stdout."""
-    print(line, flush=True)  # noqa: T201
+    """A line of a command's result, on stdout, in signs that it can hold."""
+    print(held(line, sys.stdout), flush=True)  # noqa: T201
 
 
 def result_json(value: Any) -> None:
@@ -152,7 +152,7 @@ def result_rows(rows: Iterable[Sequence[str]]) -> None:
 def result_entries(entries: Iterable[tuple[str, str]]) -> None:
     """Names, each with a text that may have several lines; an empty pair is an empty line. A text is folded to the
     width on a terminal, and indented anywhere else."""
-    entries = [(name, visible(text)) for name, text in entries]
+    entries = [(visible(name), visible(text)) for name, text in entries]
     width = 2 + max((len(name) for name, _ in entries), default=0)
     if not sys.stdout.isatty():
         for name, text in entries:
@@ -178,14 +178,20 @@ def from_home(text: str) -> str:
     return text.replace(f"{Path.home()}/", "~/")
 
 
-def plain(message: str) -> str:
+def plain(message: str, stream: TextIO | None = None) -> str:
     """Text that says nothing to Rich, nor to the terminal, on one line."""
     from rich.markup import escape
 
-    return escape(" ".join(visible(message).split()))
+    return escape(" ".join(visible(message, stream).split()))
 
 
-def visible(text: str) -> str:
-    """Somebody else's text without anything that could steer the terminal, in signs that it can show."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return UNSEEN.sub("\ufffd", text).encode(encoding, "backslashreplace").decode(encoding)
+def visible(text: str, stream: TextIO | None = None) -> str:
+    """Somebody else's text without anything that could steer the terminal, in signs that `stream` can show: a result's,
+    stdout, if none is named."""
+    return held(UNSEEN.sub("\ufffd", text), stream or sys.stdout)
+
+
+def held(text: str, stream: TextIO) -> str:
+    """With \\x… or \\u… for what the encoding of `stream` lacks: a file's, a program's, an old terminal's."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -6,7 +6,6 @@ models where it has them, else with one tiny turn. What is shown without an answ
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from .auth.oauth import plan_name
 from .auth.server import cause
 from .auth.tokens import Tokens
 from .catalog import NoList
-from .console import from_home, marks, plain, result, result_rows, result_table, say
+from .console import from_home, marks, plain, result_json, result_rows, result_table, say
 from .errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
 from .models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
 from .providers.base import Provider
@@ -88,10 +87,10 @@ def show_status(flags: Mapping[str, str], *, as_json: bool) -> int:
     except ClaudegptError as problem:
         if not as_json:
             raise
-        result(json.dumps({"ok": False, "error": str(problem)}, ensure_ascii=False, indent=2))
+        result_json({"ok": False, "error": str(problem)})
         return problem.exit_status
     if as_json:
-        result(json.dumps(as_object(report), ensure_ascii=False, indent=2))
+        result_json(as_object(report))
         return report.problem.exit_status if report.problem else 0
     result_rows(rows(report, time.time()))
     if report.problem:

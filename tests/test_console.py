@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable
 
 import pytest
 
-from claudegpt_pkg.console import fitting, plain, result_entries, result_json, visible
+from claudegpt_pkg import console
+from claudegpt_pkg.console import fitting, plain, result, result_entries, result_json, result_table, say, tell, visible
 
 ROWS = [("abc", "1", "long words"), ("日本", "22", "x")]  # 4, 2 and 10 columns wide
 Out = Callable[[], str]
@@ -60,9 +63,50 @@ def test_nothing_of_somebody_elses_steers_the_terminal(text: str, seen: str) -> 
     assert plain(text) == " ".join(seen.split())
 
 
+def written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    assert isinstance(stream.buffer, io.BytesIO)
+    return stream.buffer.getvalue().decode(stream.encoding)
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "results", "words"),
+    [
+        ("utf-8", "utf-8", "日 é", "日 é"),
+        ("ascii", "utf-8", "\\u65e5 \\xe9", "日 é"),
+        ("utf-8", "ascii", "日 é", "\\u65e5 \\xe9"),
+        ("latin-1", "cp932", "\\u65e5 é", "日 \\xe9"),
+    ],
+)
+def test_each_stream_shows_the_signs_it_has(
+    out: str, err: str, results: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them has to have the signs of the other: a result may go to a file, or to a program."""
+    stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding) for encoding in (out, err))
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    console.console.cache_clear()
+    result("日 é")
+    result_table(("a", "b"), [("日", "é")])
+    result_entries([("日", "é")])
+    say("日 é")
+    tell("日 é")
+    console.console.cache_clear()
+    assert written(stdout).split("\n")[:2] == [results, results.replace(" ", "\t")]
+    assert written(stdout).split("\n")[2].split() == results.split()
+    assert written(stderr) == f"claudegpt: {words}\n{words}\n"
+
+
+def test_json_is_json_whatever_the_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    result_json({"text": "日 é 🤖"})
+    assert json.loads(written(stdout)) == {"text": "日 é 🤖"}
+
+
 def test_json_is_whole_and_harmless(out: Out) -> None:
     value = {"text": "日 \x1b \x9b \x7f \u202e \ud800"}
     result_json(value)
-    written = out()
-    assert json.loads(written) == value and "日" in written
-    assert not {"\x1b", "\x9b", "\x7f", "\u202e", "\ud800"} & set(written)
+    text = out()
+    assert json.loads(text) == value and "日" in text
+    assert not {"\x1b", "\x9b", "\x7f", "\u202e", "\ud800"} & set(text)

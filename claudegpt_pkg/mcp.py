@@ -30,6 +30,7 @@ Server = Mapping[str, Any]
 ALL = "all"
 SECONDS = 15.0  # for a server to start and to list its tools
 GRACE = 5.0  # seconds for the program to start, and for what it said to reach us
+LONGEST_LINE = 1 << 24  # bytes: a server may have hundreds of tools
 PROGRAM = Path(__file__).with_name("mcp_list.py")
 STDIO, HTTP = (None, "", "stdio"), ("http", "streamable-http", "streamableHttp")
 SEARCH_TOOLS = frozenset(["ToolSearch", "MCPSearch"])  # the second until 2.1.1 or later
@@ -73,7 +74,7 @@ class McpTools:
         self._seconds = seconds
         self._found: dict[str, list[dict[str, Any]]] = {}
         self._known = {name: asyncio.Event() for name in self._wanted}
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
     def start(self) -> None:
@@ -124,7 +125,7 @@ class McpTools:
         command = [sys.executable, "-I", str(PROGRAM)]
         pipe = subprocess.PIPE
         try:
-            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         except OSError as problem:  # too many programs, or files
             for name in servers:
                 tell(name, f"cannot be asked ({problem.strerror})")
@@ -137,20 +138,18 @@ class McpTools:
         late.start()
         silent = dict(servers)
         with suppress(OSError):
-            process.stdin.write(json.dumps({"seconds": self._seconds, "servers": servers}) + "\n")
+            process.stdin.write(json.dumps({"seconds": self._seconds, "servers": servers}).encode() + b"\n")
             process.stdin.flush()
-            for line in process.stdout:
-                answer = json.loads(line)
-                silent.pop(answer["server"])
-                tell(answer["server"], self._heard(answer["server"], answer))
-                if not silent:
-                    break
+            while silent and (line := process.stdout.readline(LONGEST_LINE)):
+                answer = read_answer(line)
+                if answer and silent.pop(answer["server"], None):
+                    tell(answer["server"], self._heard(answer["server"], answer))
         late.cancel()
         for name in silent:
             tell(name, f"no answer within {self._seconds:g} seconds")
         threading.Thread(target=self._end, args=(process,), daemon=True).start()
 
-    def _end(self, process: subprocess.Popen[str]) -> None:
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
         """Let it take leave of its servers, for as long as that may take."""
         with suppress(subprocess.TimeoutExpired):
             process.wait(self._seconds)
@@ -163,6 +162,21 @@ class McpTools:
         tools = [{**tool, "name": full_name(name, tool["name"])} for tool in answer["tools"]]
         self._found[name] = tools
         return "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
+
+
+def read_answer(line: bytes) -> dict[str, Any] | None:
+    """A line of the program's; None for one that is no answer, whoever has printed it there."""
+    try:
+        answer = json.loads(line)
+        if isinstance(answer["server"], str) and ("problem" in answer or all(map(is_tool, answer["tools"]))):
+            return dict(answer)
+    except (ValueError, LookupError, TypeError):
+        return None
+    return None
+
+
+def is_tool(found: Any) -> bool:
+    return isinstance(found, dict) and isinstance(found.get("name"), str)
 
 
 def has_one_of(names: Collection[str], server: str) -> bool:

@@ -2,8 +2,9 @@
 
 Apart, because the `mcp` package takes a second to load and 50 MB to hold, and is needed for a moment only; and because
 what servers start, print and break then stays here. In: `{"seconds": 10, "servers": {name: configuration}}`. Out, a
-JSON line a server as its answer comes: `{"server": name, "tools": […]}` or `{"server": name, "problem": "…"}`. It
-takes leave of each server as the protocol wants it, also when it is told to end (SIGTERM) or its parent is gone.
+JSON line a server as its answer comes: `{"server": name, "tools": […]}` or `{"server": name, "problem": "…"}`; what
+a library or a server prints meanwhile goes to stderr. It takes leave of each server as the protocol wants it, also when
+it is told to end (SIGTERM) or its parent is gone.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 Server = dict[str, Any]
 
@@ -21,7 +22,9 @@ Server = dict[str, Any]
 def main() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # our parent holds signals back; what we start must not
     asked = json.loads(sys.stdin.readline())
-    asyncio.run(ask_all(asked["servers"], asked["seconds"]))
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        asyncio.run(ask_all(asked["servers"], asked["seconds"], answers))
 
 
 def end_with_parent() -> None:
@@ -29,23 +32,23 @@ def end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def ask_all(servers: dict[str, Server], seconds: float) -> None:
+async def ask_all(servers: dict[str, Server], seconds: float, answers: TextIO) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     threading.Thread(target=end_with_parent, daemon=True).start()
     told_to_end = asyncio.create_task(told.wait())
-    await asyncio.gather(*(report(name, server, seconds, told_to_end) for name, server in servers.items()))
+    await asyncio.gather(*(report(name, server, seconds, told_to_end, answers) for name, server in servers.items()))
 
 
-async def report(name: str, server: Server, seconds: float, told_to_end: asyncio.Task[Any]) -> None:
+async def report(name: str, server: Server, seconds: float, told_to_end: asyncio.Task[Any], answers: TextIO) -> None:
     """Says it in time, however long it then takes to part from the server."""
     asked = asyncio.create_task(tools_of(server))
     done, _ = await asyncio.wait({asked, told_to_end}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     if told_to_end not in done:
         said = answer(asked) if asked in done else {"problem": f"no answer within {seconds:g} seconds"}
         with suppress(BrokenPipeError):
-            sys.stdout.write(json.dumps({"server": name, **said}) + "\n")
-            sys.stdout.flush()
+            answers.write(json.dumps({"server": name, **said}) + "\n")
+            answers.flush()
     asked.cancel()
     await asyncio.wait({asked})
 

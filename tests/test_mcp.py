@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.mcp import McpTools, expanded, full_name, named_in, servers_in
+from claudegpt_pkg.mcp import PROGRAM, McpTools, expanded, full_name, named_in, servers_in
 from tests.fakes.backend import wait_until
 
 ROOT = str(Path(__file__).parent.parent)
@@ -105,6 +107,67 @@ def test_where_no_program_can_be_started_each_server_has_its_line_and_nobody_wai
     request, said = ask(servers, "all")
     assert names(request) == ["Bash"]
     assert said == [f"MCP server {name}: cannot be asked (No such file or directory)" for name in servers]
+
+
+NOISE = """
+import json, sys, time
+names = list(json.loads(sys.stdin.readline())["servers"])
+out = sys.stdout.buffer
+def say(line):
+    out.write(line)
+    out.flush()
+def answer(name):
+    say(json.dumps({"server": name, "tools": [{"name": "look", "description": "", "input_schema": {}}]}).encode())
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "heard"),
+    [
+        (r"say(b'Warning: a library\n'); answer('one'); say(b'\n'); answer('two')", ["1 tool", "1 tool"]),
+        (r"say(b'3\nnull\n[]\n{}\n\xff\xfe\n\n'); answer('one'); say(b'\n'); answer('two')", ["1 tool", "1 tool"]),
+        (r"answer('three'); say(b'\n'); answer('two'); say(b'\n'); answer('two'); say(b'\n')", ["no", "1 tool"]),
+        (r"""say(b'{"server": ["one"], "tools": []}\n{"server": "one"}\n'); answer('two')""", ["no", "1 tool"]),
+        (r"""say(b'{"server": "one", "tools": [{}, 3, {"name": "x"}]}\n'); answer('two')""", ["no", "1 tool"]),
+        (r"say(b'x' * 10_000_000)", ["no", "no"]),
+        ("raise SystemExit('Oh.')", ["no", "no"]),
+        ("time.sleep(600)", ["no", "no"]),
+        (r"while True: say(b'x' * 1000)", ["no", "no"]),
+    ],
+)
+def test_whatever_the_program_says_each_server_has_its_line_in_time(
+    program: str, heard: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "mcp_list.py"
+    stand_in.write_text(NOISE + program + "\n")
+    monkeypatch.setattr("claudegpt_pkg.mcp.PROGRAM", stand_in)
+    monkeypatch.setattr("claudegpt_pkg.mcp.GRACE", 0.5)
+    request, said = ask({"one": registers(1), "two": registers(1)}, "all", seconds=1.0)
+    words = {"no": "no answer within 1 seconds"}
+    both = list(zip(("one", "two"), heard, strict=True))
+    assert said == [f"MCP server {name}: {words.get(what, what)}" for name, what in both]
+    assert names(request) == ["Bash", *(f"mcp__{name}__look" for name, what in both if what == "1 tool")]
+
+
+def test_what_a_library_or_a_server_prints_does_not_come_among_the_answers(tmp_path: Path) -> None:
+    """The program's own output is somewhere else than where its answers go."""
+    (tmp_path / "mcp.py").write_text(
+        "import os; print('loaded'); os.write(1, b'and more')\nraise ImportError('none')\n"
+    )
+    asked = {"seconds": 5, "servers": {"one": {"command": "true"}}}
+    program = (
+        "import sys, runpy; "
+        f"sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['']; "
+        f"runpy.run_path({str(PROGRAM)!r}, run_name='__main__')"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin and process.stdout
+    with process:
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        assert process.stdout.read() == json.dumps({"server": "one", "problem": "none"}) + "\n"
 
 
 def test_a_request_without_tools_gets_none_and_does_not_wait() -> None:

@@ -7,14 +7,16 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fakes.answers import answer, call
+from claudegpt_pkg.translate import anthropic
+from claudegpt_pkg.translate.sse import encode
+from tests.fakes.answers import answer, call, reasoning
 from tests.fakes.backend import FakeBackend
 from tests.real.clients import NEW, OLD, binary
 from tests.real.home import know_the_account, settings_of
@@ -33,11 +35,12 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 
 class Elsewhere(ThreadingHTTPServer):
-    """A server that keeps what it is asked and refuses it."""
+    """A server that keeps what it is asked and refuses it, or `says` something, as Claude would."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Refusing)
         self.asked: list[dict[str, Any]] = []
+        self.says: str | None = None
 
     @property
     def url(self) -> str:
@@ -59,22 +62,47 @@ class Refusing(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.path.startswith("/v1/messages"):
             self.server.asked.append({"token": self.headers["authorization"], **json.loads(body)})
+            if self.server.says is not None:
+                self.stream(claudes_answer(self.server.says))
+                return
         error = {"type": "error", "error": {"type": "invalid_request_error", "message": "Not here."}}
         self.send_response(400)
         self.end_headers()
         self.wfile.write(json.dumps(error).encode())
 
+    def stream(self, events: Sequence[anthropic.Event]) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        for event in events:
+            self.wfile.write(encode(event))
+
     def log_message(self, format: str, *args: Any) -> None:
         return
 
 
-def plain_claude(session: Session) -> None:
+def claudes_answer(text: str) -> list[anthropic.Event]:
+    usage = anthropic.usage(input_tokens=10)
+    return [
+        anthropic.message_start(message_id="msg_1", model="claude-sonnet-5", usage=usage),
+        anthropic.content_block_start(0, anthropic.thinking_block()),
+        anthropic.thinking_delta(0, "Claude's thought."),
+        anthropic.signature_delta(0, "Q2xhdWRl" * 20),
+        anthropic.content_block_stop(0),
+        anthropic.content_block_start(1, anthropic.text_block()),
+        anthropic.text_delta(1, text),
+        anthropic.content_block_stop(1),
+        anthropic.message_delta(stop_reason="end_turn", stop_sequence=None, usage=usage),
+        anthropic.message_stop(),
+    ]
+
+
+def plain_claude(session: Session, *args: str) -> None:
     """`claude -p` by itself, as this user has it."""
     ours = ("CLAUDEGPT", "OPENAI", "TAP_", "PYTHON", "CODEX")
     env = {name: value for name, value in session.env.items() if not name.startswith(ours)}
-    subprocess.run(
-        [binary(session.version), "-p", "hi"], cwd=session.work, env=env, input=b"", capture_output=True, timeout=60
-    )
+    command = [binary(session.version), "-p", "hi", *args]
+    subprocess.run(command, cwd=session.work, env=env, input=b"", capture_output=True, timeout=60)
 
 
 def hostile(session: Session, elsewhere: Elsewhere) -> str:
@@ -129,6 +157,40 @@ def test_afterwards_plain_claude_is_as_before(session: Session, backend: FakeBac
     for what in ("model", "token", "max_tokens", "output_config", "thinking"):
         assert again.get(what) == first.get(what)
     assert [tool["name"] for tool in again["tools"]] == [tool["name"] for tool in first["tools"]]
+
+
+def test_a_conversation_of_ours_can_be_continued_on_claude(
+    session: Session, backend: FakeBackend, elsewhere: Elsewhere
+) -> None:
+    env = {"ANTHROPIC_BASE_URL": elsewhere.url, "ANTHROPIC_AUTH_TOKEN": "theirs"}
+    settings_of(session).write_text(json.dumps({"env": env}))
+    look = call("Bash", command="echo seen", description="Look")
+    backend.script(answer(reasoning("Looking."), "I look.", look), answer(reasoning("Hm."), "Seen."))
+    assert session.run("Look around", "--allowedTools", "Bash").stdout == "Seen.\n"
+    plain_claude(session, "--continue", "--model", "opus")
+    asked = elsewhere.asked[0]
+    blocks = [block for each in asked["messages"] if isinstance(each["content"], list) for block in each["content"]]
+    assert asked["model"].startswith("claude-opus-")
+    assert [block["text"] for block in blocks if block.get("text") in ("I look.", "Seen.")] == ["I look.", "Seen."]
+    assert {"tool_use", "tool_result"} <= {block["type"] for block in blocks}
+    assert not {"thinking", "redacted_thinking"} & {block["type"] for block in blocks}  # they are GPT's
+
+
+def test_a_conversation_of_claudes_can_be_continued_on_gpt(
+    session: Session, backend: FakeBackend, elsewhere: Elsewhere
+) -> None:
+    settings_of(session).write_text(
+        json.dumps({"env": {"ANTHROPIC_BASE_URL": elsewhere.url, "ANTHROPIC_AUTH_TOKEN": "theirs"}})
+    )
+    elsewhere.says = "Claude was here."
+    plain_claude(session, "--model", "sonnet")
+    backend.script(answer("So I see."))
+    ran = session.run("And now?", "--continue")
+    assert (ran.status, ran.stdout) == (0, "So I see.\n")
+    (request,) = backend.requests
+    assert request.body["model"] == "gpt-6.1-sol"
+    assert "Claude was here." in json.dumps(request.body["input"])
+    assert "reasoning" not in {item["type"] for item in request.body["input"]}  # it was Claude's
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

@@ -36,7 +36,7 @@ from ..settings import (
     Settings,
 )
 from ..trace import Traces
-from ..translate.effort import AGENT_DEFAULT, EffortRules, named, resolve, told_as
+from ..translate.effort import AGENT_DEFAULT, EffortRules, resolve, told_as
 from ..translate.jsontext import TOO_DEEP
 from ..translate.prompt import Identity
 from ..translate.request import Target, Translation, conversation_key, translate
@@ -114,7 +114,7 @@ class Proxy:
     ledger: Ledger = field(default_factory=Ledger)
     usage_log: UsageLog | None = None
     mcp: McpTools | None = None
-    typed_effort: str | None = None  # instead of the one `--effort` gave, by `/effort`
+    typed_effort: str | None = None  # the main loop's, where it is another than `--effort` gave: by `/effort`
 
 
 @dataclass(frozen=True)
@@ -172,14 +172,9 @@ def effort_rules(ask: Ask, proxy: Proxy, tier: Tier | None) -> EffortRules:
     """With `--effort`, an agent on another model than the session's thinks as the main loop does: 2.1.330 would give it
     a default of its own."""
     rules = proxy.rules.effort[tier]
-    if rules.forced is None:
+    if rules.forced is None or not ask.agent_id:
         return rules
-    if ask.agent_id:
-        return replace(rules, forced=proxy.typed_effort or rules.forced, meant_by=rules.meant_by | {AGENT_DEFAULT})
-    level = named(ask.request)
-    if level and ask.request.get("tools"):
-        proxy.typed_effort = None if level in rules.meant_by else level
-    return rules
+    return replace(rules, forced=proxy.typed_effort or rules.forced, meant_by=rules.meant_by | {AGENT_DEFAULT})
 
 
 def chosen(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> Choice:

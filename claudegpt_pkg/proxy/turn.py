@@ -4,7 +4,7 @@ In time: the request is planned (which model, how much effort, which tools), tra
 event nothing has happened for the client, so what may succeed in a moment is tried again, and what the backend was
 seen not to take is left out and sent again at once. After it, a failure is told, never repeated (backends.md §5).
 
-Nothing here outlives the turn but `lessons`, which only save a refused request.
+Nothing here outlives the turn but `lessons`, which only save a refused request, and the effort that agents follow.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from ..errors import ClaudegptError, EmptyAnswer, ServerFault, Unfinished, UpstreamFailed
 from ..translate.blocks import Reply
+from ..translate.effort import named
 from ..translate.jsontext import encode
 from ..translate.message import Folder, Message
 from ..translate.sse import Event
@@ -80,6 +81,7 @@ class Turn:
 
     async def run(self, sink: Sink) -> None:
         """Answer into `sink`. Raises ClaudegptError when there is no answer, or only a part of one."""
+        self._note_effort()
         try:
             await self._until_answered(sink)
         except asyncio.CancelledError:
@@ -87,6 +89,12 @@ class Turn:
             raise
         finally:
             self._keep_trace(sys.exception())
+
+    def _note_effort(self) -> None:
+        """What the main loop is set to, for its agents to follow."""
+        ask, meant = self._ask, self._proxy.rules.effort[None].meant_by
+        if ask and not ask.agent_id and self._with_tools and (level := named(ask.request)):
+            self._proxy.typed_effort = None if level in meant else level
 
     async def _until_answered(self, sink: Sink) -> None:
         attempt, delay = 1, self._proxy.patience.retry

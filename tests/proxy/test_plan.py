@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from claudegpt_pkg.proxy.plan import Rules
+from claudegpt_pkg.settings import EFFORT, load
 from tests import grammar
 from tests.fakes.answers import HttpError, answer, error
 from tests.fakes.backend import FakeBackend, Request
@@ -45,3 +48,32 @@ def test_the_hosted_search_is_kept_from_models_by_name(tmp_path: Path, excluded:
         backend.script(answer("x"))
         proxy.events(ask(model="gpt-5.4-nano", tools=[BASH, *SEARCH["tools"]]))
     assert ("web_search" in backend.requests[0].raw.decode()) == declared
+
+
+AGENT = {"headers": {"x-claude-code-agent-id": "a1"}}
+
+
+def thinks(level: str, **fields: Any) -> dict[str, Any]:
+    return ask(tools=[BASH], thinking={"type": "adaptive"}, output_config={"effort": level}, **fields)
+
+
+def test_agents_follow_what_the_main_loop_was_set_to(backend: FakeBackend, proxy: Served) -> None:
+    proxy.proxy.rules = Rules.of(load({EFFORT.name: "xhigh"}))
+    backend.route(lambda _: True, answer("x"))
+    for level, options in (("high", AGENT), ("low", {}), ("high", AGENT), ("xhigh", {}), ("high", AGENT)):
+        proxy.events(thinks(level), **options)
+    assert [request.body["reasoning"]["effort"] for request in backend.side] == [
+        "xhigh",
+        "low",
+        "low",
+        "xhigh",
+        "xhigh",
+    ]
+
+
+def test_counting_tokens_sets_nothing(backend: FakeBackend, proxy: Served) -> None:
+    proxy.proxy.rules = Rules.of(load({EFFORT.name: "xhigh"}))
+    backend.script(answer("x"))
+    assert proxy.post(thinks("low", stream=None), "/v1/messages/count_tokens").status_code == 200
+    proxy.events(thinks("high"), **AGENT)
+    assert backend.requests[0].body["reasoning"]["effort"] == "xhigh"

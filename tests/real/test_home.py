@@ -101,7 +101,7 @@ def plain_claude(session: Session, *args: str) -> None:
     """`claude -p` by itself, as this user has it."""
     ours = ("CLAUDEGPT", "OPENAI", "TAP_", "PYTHON", "CODEX")
     env = {name: value for name, value in session.env.items() if not name.startswith(ours)}
-    command = [binary(session.version), "-p", "hi", *args]
+    command = [str(binary(session.version)), "-p", "hi", *args]
     subprocess.run(command, cwd=session.work, env=env, input=b"", capture_output=True, timeout=60)
 
 

@@ -8,29 +8,14 @@ the plain start must have Claude Code running in a moment.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from . import console
 from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, grouped, has, separate
 from .errors import BadSetting, ClaudegptError
-from .files import make_private
-from .models import Tier
 from .secret import without_secrets
-from .settings import (
-    EFFORT,
-    ISOLATE,
-    MCP_SERVERS,
-    PROVIDER,
-    REASONING_OPUS,
-    REASONING_SONNET,
-    STATUS_LINE,
-    TOOL_SEARCH,
-    Settings,
-    load,
-)
+from .settings import EFFORT, ISOLATE, PROVIDER, Settings, load
 from .translate.effort import told_as
 
 INTERRUPTED = 130
@@ -135,61 +120,16 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
 
         first_run(flags)
         settings, words = told(flags, args)
-    args = words
     program = install.find_claude(settings)
     environ = {**environment(settings), **install.own_copy_environment(program, settings)}
     if needs_no_model:
-        os.execve(program, [str(program), *args], environ)
-    if has("--bg", args) or has("--background", args):
+        os.execve(program, [str(program), *words], environ)
+    if has("--bg", words) or has("--background", words):
         raise BadSetting("A background session would outlive its proxy.", "Run `claudegpt` in tmux instead.")
 
-    from . import launcher
-    from .chain import connect
-    from .isolation import config_folder
-    from .notices import announced, notices
-    from .picked import Default, picked
-    from .proxy.ledger import last_line
-    from .session import plan, prints
-    from .user_setup import SETTINGS, read_user_setup
+    from .run import run_claude
 
-    # Where Claude Code has the screen, what there is to say is said there, or waits for its end.
-    terminal, later = sys.stdin.isatty() and sys.stdout.isatty(), list[str]()
-    interface = terminal and not prints(args)
-    chain = connect(settings, later.append if interface else console.say)
-    memory, config = settings.dirs.state, config_folder(environ)
-    user = read_user_setup(args, config, Path(), picked=picked(config / SETTINGS, memory))
-    session = plan(
-        args,
-        provider=chain.provider,
-        url=chain.url,
-        token=chain.token,
-        environ=environ,
-        user=user,
-        tool_search=settings[TOOL_SEARCH],
-        status_line=status_line() if settings[STATUS_LINE] else None,
-        version=install.version_on_disk(program),
-        mcp_first=bool(settings[MCP_SERVERS]),
-        efforts=efforts(settings),
-    )
-    said = [f"others can read {file}: run `{make_private(file)}`" for file in settings.exposed()]
-    said += list(notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal))
-    if interface and (announcing := announced(session, said, user)):
-        session = announcing
-    else:
-        for sentence in said:
-            console.say(sentence)
-    default = Default(config / SETTINGS, memory, session.settings["model"])
-    status = launcher.run(program, session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger)
-    for line in later:
-        console.say(line)
-    if sys.stderr.isatty() and (line := last_line(chain.ledger, metered=chain.provider.metered)):
-        console.say(line)
-    return status
-
-
-def status_line() -> str:
-    """The command of our status line: a Python that loads next to nothing (status_line.py)."""
-    return shlex.join([sys.executable, "-I", "-S", str(Path(__file__).with_name("status_line.py"))])
+    return run_claude(program, words, settings, environ)
 
 
 def told(flags: Mapping[str, str], args: list[str]) -> tuple[Settings, list[str]]:
@@ -202,17 +142,6 @@ def told(flags: Mapping[str, str], args: list[str]) -> tuple[Settings, list[str]
     settings.check()
     level = settings[EFFORT] if settings.source(EFFORT) == "flag" else None
     return settings, ["--effort", told_as(level), *args] if level else args
-
-
-def efforts(settings: Settings) -> dict[Tier | None, str | None]:
-    """What a session is to think with at first, by its model's tier; None is any other model."""
-    general = settings[EFFORT]
-    levels: dict[Tier | None, str | None] = {
-        "opus": settings[REASONING_OPUS] or general,
-        "sonnet": settings[REASONING_SONNET] or general,
-        None: general,
-    }
-    return {tier: level and told_as(level) for tier, level in levels.items()}
 
 
 def environment(settings: Settings) -> dict[str, str]:

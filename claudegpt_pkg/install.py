@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from .client_versions import Version, numbers
 from .console import console, say
 from .errors import ClaudeNotFound
 from .settings import CLAUDE_BIN, Settings
@@ -72,7 +72,7 @@ def own_copy_environment(program: Path, settings: Settings) -> dict[str, str]:
     return {"DISABLE_AUTOUPDATER": "1"} if program == own_folder(settings) / "claude" else {}
 
 
-def version_on_disk(program: Path) -> tuple[int, ...]:
+def version_on_disk(program: Path) -> Version:
     """(2, 1, 330), from where the program lies, without running it; () where that does not tell.
 
     npm's packages say it in their package.json, the native installer and Homebrew in the path.
@@ -84,14 +84,8 @@ def version_on_disk(program: Path) -> tuple[int, ...]:
         except (OSError, ValueError):
             continue
         if isinstance(package, dict) and str(package.get("name")).startswith(PACKAGE):
-            return version_numbers(str(package.get("version")))
-    return next((numbers for part in reversed(real.parts) if (numbers := version_numbers(part))), ())
-
-
-def version_numbers(text: str) -> tuple[int, ...]:
-    """The numbers of "2.1.330"; () for anything else."""
-    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", text)
-    return tuple(map(int, match.groups())) if match else ()
+            return numbers(str(package.get("version")))
+    return next((version for part in reversed(real.parts) if (version := numbers(part))), ())
 
 
 def offer_install(settings: Settings, *, yes: bool) -> Path:

@@ -13,16 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import files
-from .install import claude_version, version_numbers, version_on_disk
+from .client_versions import AUTO_MODE_BY_SERVER, STARTS_IN_AUTO_MODE, numbers
+from .install import claude_version, version_on_disk
 from .providers.base import Provider
 from .session import Session, label, prints
 from .user_setup import UserSetup
 
 ANNOUNCEMENTS = "companyAnnouncements"
-
-# The last versions whose auto mode is judged by the model without a word from us, and that do not start in it.
-NO_SERVER_CHECK = (2, 1, 270)
-NO_AUTO_START = (2, 1, 280)
 
 
 def notices(
@@ -33,12 +30,12 @@ def notices(
     judge = label(provider, provider.tiers.sonnet)
     if session.set_aside:
         yield f"set aside for this session, from your Claude settings: {', '.join(session.set_aside)}"
-    if session.mode == "auto" and (version or version_numbers(claude_version(program))) > NO_SERVER_CHECK:
+    if session.mode == "auto" and (version or numbers(claude_version(program))) in AUTO_MODE_BY_SERVER:
         yield (
             f"auto mode: whether an action is safe is judged by {judge} here; the check that Claude Code "
             "has on Anthropic's servers cannot be had."
         )
-    if session.mode is None and terminal and not prints(args) and version > NO_AUTO_START:
+    if session.mode is None and terminal and not prints(args) and version in STARTS_IN_AUTO_MODE:
         yield from once(
             "manual mode",
             "sessions ask before they act, where this version of Claude Code would start in auto mode; "

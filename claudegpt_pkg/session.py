@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from .claude_args import has, replaced, value_of, without
+from .client_versions import EITHER_UNKNOWN_OR_SMALL, OLDER_INTERFACE, Version, knows_effort
 from .models import TIERS, Model, Tier, claude_tier, plain, split_effort
 from .providers.base import Provider
 from .proxy.ledger import short
@@ -33,20 +34,15 @@ FIXED = {
     "DISABLE_TELEMETRY": "1",
     "DISABLE_ERROR_REPORTING": "1",
 }
-# For the interface of versions that need it, 2.1.197 to 2.1.245; 2.1.268 would take every window for 200,000.
-LAST_OLDER = (2, 1, 245)
+# For OLDER_INTERFACE.
 OLDER = {
     "CLAUDE_CODE_DISABLE_1M_CONTEXT": "1",  # else "Default" in /model is the opus tier's model with a window of 1M
     "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",  # lists the account's other models in /model
 }
-# These warn of a model they do not know, with `-p` on stderr (`[claude-code:unrecognized_model]`, seen in 2.1.238 to
-# 252), and one that they know has a window of 200,000 (259 to 275), unless its name ends in the mark. So with `-p` each
-# model stands for a known one and has the mark; the interface, which warns nobody and would show both, has neither.
-EITHER_UNKNOWN_OR_SMALL = ((2, 1, 233), (2, 1, 286))
+# For EITHER_UNKNOWN_OR_SMALL, with `-p`: each model stands for a known one and has the mark of a large window. The
+# interface, which warns nobody and would show both, has neither.
 MARK = "[1m]"
 KNOWN_ONES = ("claude-opus-4-8", "claude-opus-4-7", "claude-opus-4-6", "claude-sonnet-4-6")
-FIRST_WITH_EFFORT = (2, 1, 40)  # perhaps some before it
-EFFORT_SINCE = {"xhigh": (2, 1, 111)}
 # An hour: the proxy's own limits on silence end a request that hangs, long before.
 UNLESS_CHOSEN = {"API_TIMEOUT_MS": "3600000"}
 # `-p` waits for its servers then, five seconds at most; the interface never does.
@@ -70,6 +66,16 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"
 
 
 @dataclass(frozen=True)
+class Wishes:
+    """Our settings, as far as Claude Code hears of them."""
+
+    tool_search: bool = True
+    status_line: str | None = None  # the command of ours
+    mcp_first: bool = False  # whether the first request is to have the tools of the user's MCP servers
+    efforts: Mapping[Tier | None, str | None] = field(default_factory=dict)  # by tier, None for any other model
+
+
+@dataclass(frozen=True)
 class Session:
     """How to start Claude Code: `settings` is to be a file, named in front of `args` by `--settings`."""
 
@@ -89,28 +95,23 @@ def plan(
     token: Secret,
     environ: Mapping[str, str],
     user: UserSetup,
-    tool_search: bool = True,
-    status_line: str | None = None,
-    version: tuple[int, ...] = (),
-    mcp_first: bool = False,
-    efforts: Mapping[Tier | None, str | None] | None = None,
+    wishes: Wishes,
+    version: Version = (),
 ) -> Session:
-    """`status_line` is the command of ours, for a user who has none; `version` is Claude Code's, where known;
-    `mcp_first`: whether the first request is to have the tools of the user's MCP servers; `efforts` are those of our
-    settings, in Claude Code's words, by tier and for any other model."""
+    """`version`: Claude Code's, where known."""
     chosen, mode = chosen_model(args, environ, user), chosen_mode(args, user)
     theirs = {**environ, **user.env}
-    args = with_effort(args, efforts or {}, chosen, theirs, user)
-    between = EITHER_UNKNOWN_OR_SMALL[0] <= version <= EITHER_UNKNOWN_OR_SMALL[1]
+    args = with_effort(args, wishes.efforts, chosen, theirs, user)
+    between = version in EITHER_UNKNOWN_OR_SMALL
     mark = MARK if between and prints(args) else ""
     chosen += mark if is_own(chosen) else ""
     ours = {
         "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_AUTH_TOKEN": token.reveal(),
         **({"ANTHROPIC_MODEL": chosen} if theirs.get("ANTHROPIC_MODEL") else {}),  # it beats `model` in our file
-        "ENABLE_TOOL_SEARCH": "true" if tool_search else "false",
+        "ENABLE_TOOL_SEARCH": "true" if wishes.tool_search else "false",
         **FIXED,
-        **(OLDER if version and version <= LAST_OLDER and not prints(args) else {}),
+        **(OLDER if version in OLDER_INTERFACE and not prints(args) else {}),
         **tier_variables(provider, mark),
         **window_variables(provider, chosen, theirs),
         **direct(url, theirs),
@@ -119,7 +120,7 @@ def plan(
     kept = {name: value for name, value in environ.items() if name not in SILENCED}
     return Session(
         args=arguments(knowing(version, args), chosen),
-        env={**UNLESS_CHOSEN, **(MCP_FIRST if mcp_first else {}), **kept, **ours},
+        env={**UNLESS_CHOSEN, **(MCP_FIRST if wishes.mcp_first else {}), **kept, **ours},
         settings=merged(
             user.argument,
             {
@@ -127,7 +128,7 @@ def plan(
                 **allowed(provider, chosen, user),
                 **({"apiKeyHelper": KEY_HELPER} if is_bare(args, theirs) else {}),
                 **({"modelOverrides": overrides(provider, chosen)} if mark else {}),
-                **({"statusLine": command(status_line)} if status_line and not user.settings.get("statusLine") else {}),
+                **status_line(wishes, user),
             },
         ),
         set_aside=redirecting(user.settings),
@@ -150,10 +151,9 @@ def with_effort(
     return args if asked or not level else ["--effort", level, *args]
 
 
-def knowing(version: tuple[int, ...], args: Sequence[str]) -> Sequence[str]:
+def knowing(version: Version, args: Sequence[str]) -> Sequence[str]:
     """The arguments without an effort that this version would refuse; it holds for its requests all the same."""
-    since = EFFORT_SINCE.get(value_of("--effort", args) or "", FIRST_WITH_EFFORT)
-    return without("--effort", args) if version and version < since else args
+    return args if knows_effort(version, value_of("--effort", args) or "") else without("--effort", args)
 
 
 def chosen_model(args: Sequence[str], environ: Mapping[str, str], user: UserSetup) -> str:
@@ -258,9 +258,11 @@ def settings_file(
     }
 
 
-def command(line: str) -> dict[str, Any]:
-    """A `statusLine` setting that runs `line`."""
-    return {"type": "command", "command": line, "padding": 0}
+def status_line(wishes: Wishes, user: UserSetup) -> dict[str, Any]:
+    """The setting for ours, where the user has none."""
+    if not wishes.status_line or user.settings.get("statusLine"):
+        return {}
+    return {"statusLine": {"type": "command", "command": wishes.status_line, "padding": 0}}
 
 
 def picker_rows(provider: Provider, chosen: str, known: bool) -> list[dict[str, str]]:

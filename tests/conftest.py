@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from claudegpt_pkg import launcher
+from claudegpt_pkg.session import Session
 from tests.fakes.backend import FakeBackend
 from tests.planted import (  # noqa: F401
     capsys,
@@ -48,6 +50,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(where))
     monkeypatch.setenv("CLAUDEGPT_HOME", str(where / "claudegpt"))
     return where
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
+    """The sessions that would have been launched."""
+    sessions: list[Session] = []
+
+    def launch(claude: Path, session: Session, sites: list[launcher.Site], **where: object) -> int:
+        for site in sites:
+            site.listener.close()
+        sessions.append(session)
+        return 0
+
+    monkeypatch.setattr(launcher, "run", launch)
+    return sessions
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from claudegpt_pkg import __version__, cli, launcher
+from claudegpt_pkg import __version__, cli
 from claudegpt_pkg.cli import run
 from claudegpt_pkg.errors import NotLoggedIn
 from claudegpt_pkg.proxy.plan import Rules
@@ -45,21 +45,6 @@ def said(capfd: pytest.CaptureFixture[str]) -> Said:
         return stdout, stderr
 
     return read
-
-
-@pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
-    """The sessions that would have been launched."""
-    sessions: list[Session] = []
-
-    def launch(claude: Path, session: Session, sites: list[launcher.Site], **where: object) -> int:
-        for site in sites:
-            site.listener.close()
-        sessions.append(session)
-        return 0
-
-    monkeypatch.setattr(launcher, "run", launch)
-    return sessions
 
 
 def command(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -124,43 +109,11 @@ def test_an_effort_of_the_command_line_beats_what_is_set_for_a_tier(monkeypatch:
     assert Rules.of(settings).effort["sonnet"].default == "high"
 
 
-def test_an_effort_of_the_settings_is_what_a_session_begins_with(
-    launched: list[Session], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(EFFORT.name, "minimal")
-    monkeypatch.setenv(REASONING_SONNET.name, "xhigh")
-    run(["--provider", "demo", "-p", "hi"])
-    run(["--provider", "demo", "-p", "hi", "--model", "sonnet"])
-    run(["--provider", "demo", "-p", "hi", "--effort", "max"])
-    assert [session.args[:2] for session in launched] == [["--effort", level] for level in ("low", "xhigh", "max")]
-    assert all(session.args.count("--effort") == 1 for session in launched)
-
-
 def test_isolation_gives_claude_a_configuration_of_ours(launched: list[Session], home: Path) -> None:
     run(["--provider", "demo", "--isolate"])
     assert launched[0].env["CLAUDE_CONFIG_DIR"] == str(home / "claudegpt" / "data" / "claude")
     run(["--provider", "demo", "--isolate", "--no-isolate"])
     assert "CLAUDE_CONFIG_DIR" not in launched[1].env
-
-
-def test_a_key_in_a_file_that_others_may_read_is_said(home: Path, launched: list[Session], said: Said) -> None:
-    file = home / "claudegpt" / "config" / "config.env"
-    file.parent.mkdir(parents=True)
-    file.write_text("OPENAI_API_KEY=sk-0123456789\nCLAUDEGPT_PROVIDER=demo\n")
-    file.chmod(0o644)
-    assert run(["-p", "hi"]) == 0 and launched
-    assert f"claudegpt: others can read {file}: run `chmod 600 {file}`" in said()[1]
-    file.chmod(0o600)
-    assert run(["-p", "hi"]) == 0
-    assert said() == ("", "")
-
-
-def test_leftovers_in_claudes_settings_are_named(launched: list[Session], home: Path, said: Said) -> None:
-    (home / ".claude").mkdir()
-    (home / ".claude" / "settings.json").write_text('{"env": {"ANTHROPIC_BASE_URL": "http://old"}}')
-    run(["--provider", "demo"])
-    assert said() == ("", "claudegpt: set aside for this session, from your Claude settings: ANTHROPIC_BASE_URL\n")
-    assert launched[0].settings["env"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("before", [[], ["--"], ["--provider", "demo"]])

@@ -11,7 +11,7 @@ import pytest
 
 from claudegpt_pkg.models import Model, Tier, Tiers
 from claudegpt_pkg.providers.base import Provider
-from claudegpt_pkg.session import Session, plan
+from claudegpt_pkg.session import Session, Wishes, plan
 from claudegpt_pkg.settings import Secret
 from claudegpt_pkg.user_setup import HIJACKS, SILENCED, UserSetup
 
@@ -44,10 +44,8 @@ def planned(
         token=Secret("t0ken"),
         environ=environ or {},
         user=user,
-        tool_search=tool_search,
-        status_line=status_line,
+        wishes=Wishes(tool_search=tool_search, status_line=status_line, efforts=efforts or {}),
         version=version,
-        efforts=efforts,
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import sys
 import time
 import uuid
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from ..client_versions import TAKES_PART_FOR_WHOLE, of_user_agent
 from ..errors import ClaudegptError, EmptyAnswer, ServerFault, Unfinished, UpstreamFailed
 from ..translate.blocks import Reply
 from ..translate.effort import named
@@ -34,8 +34,6 @@ from .upstream import Refused, open_stream
 
 ATTEMPTS = 4
 MOST_LESSONS = 10  # of one turn: a backend that refuses everything must not be asked for ever
-# Claude Code before 2.1.10: after a whole block an error counts for nothing, and the part is the answer.
-TAKES_PART_FOR_WHOLE = re.compile(r"claude-cli/([01]\.|2\.0\.|2\.1\.\d\b)")
 
 
 class Sink(Protocol):
@@ -63,7 +61,7 @@ class Turn:
         self._started = False  # the client was given message_start
         self._asked_again = False  # after an empty answer
         self._silent: set[str] = set()  # models that gave no answer while the hosted search was declared
-        self._may_break_off = not TAKES_PART_FOR_WHOLE.match(ask.user_agent)
+        self._may_break_off = of_user_agent(ask.user_agent) not in TAKES_PART_FOR_WHOLE
         self._folder = Folder()
         self._record: dict[str, Any] = {
             "id": self.id,

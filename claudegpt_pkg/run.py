@@ -1,0 +1,83 @@
+"""A run of Claude Code through the proxy, from the settings to the last line on the terminal.
+
+    run_claude(program, args, settings, environ)     # Claude Code's own exit status
+
+Where its interface has the screen, what there is to say is said in the interface, or waits for its end.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from . import console, install, launcher
+from .chain import connect
+from .files import make_private
+from .isolation import config_folder
+from .models import Tier
+from .notices import announced, notices
+from .picked import Default, picked
+from .proxy.ledger import last_line
+from .session import Wishes, plan, prints
+from .settings import EFFORT, MCP_SERVERS, REASONING_OPUS, REASONING_SONNET, STATUS_LINE, TOOL_SEARCH, Settings
+from .translate.effort import told_as
+from .user_setup import SETTINGS, read_user_setup
+
+
+def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: Mapping[str, str]) -> int:
+    """Raises ClaudegptError where it cannot begin."""
+    terminal, later = sys.stdin.isatty() and sys.stdout.isatty(), list[str]()
+    interface = terminal and not prints(args)
+    chain = connect(settings, later.append if interface else console.say)
+    memory, config = settings.dirs.state, config_folder(environ)
+    user = read_user_setup(args, config, Path(), picked=picked(config / SETTINGS, memory))
+    session = plan(
+        args,
+        provider=chain.provider,
+        url=chain.url,
+        token=chain.token,
+        environ=environ,
+        user=user,
+        wishes=wishes(settings),
+        version=install.version_on_disk(program),
+    )
+    said = [f"others can read {file}: run `{make_private(file)}`" for file in settings.exposed()]
+    said += notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal)
+    if interface and (announcing := announced(session, said, user)):
+        session = announcing
+    else:
+        say_each(said)
+    default = Default(config / SETTINGS, memory, session.settings["model"])
+    status = launcher.run(program, session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger)
+    say_each(later)
+    if sys.stderr.isatty() and (line := last_line(chain.ledger, metered=chain.provider.metered)):
+        console.say(line)
+    return status
+
+
+def wishes(settings: Settings) -> Wishes:
+    """What Claude Code hears of our settings."""
+    general = settings[EFFORT]
+    levels: dict[Tier | None, str | None] = {
+        "opus": settings[REASONING_OPUS] or general,
+        "sonnet": settings[REASONING_SONNET] or general,
+        None: general,
+    }
+    return Wishes(
+        tool_search=settings[TOOL_SEARCH],
+        status_line=status_line() if settings[STATUS_LINE] else None,
+        mcp_first=bool(settings[MCP_SERVERS]),
+        efforts={tier: level and told_as(level) for tier, level in levels.items()},
+    )
+
+
+def status_line() -> str:
+    """The command of our status line: a Python that loads next to nothing (status_line.py)."""
+    return shlex.join([sys.executable, "-I", "-S", str(Path(__file__).with_name("status_line.py"))])
+
+
+def say_each(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        console.say(sentence)

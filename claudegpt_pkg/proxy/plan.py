@@ -146,11 +146,10 @@ def plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
     request, provider, rules = ask.request, proxy.provider, proxy.rules
     choice = chosen(request, proxy, silent)
     model, backend = provider.model(choice.model), provider.backend
-    known = proxy.lessons.get(choice.model) or Lessons()
-    levels = known.efforts or model.efforts
+    known, taken = proxy.lessons.get(choice.model) or Lessons(), levels(proxy, choice.model)
     target = Target(
         model=choice.model,
-        effort=resolve(request, suffix=choice.effort, rules=effort_rules(ask, proxy, choice.tier), levels=levels),
+        effort=resolve(request, suffix=choice.effort, rules=effort_rules(ask, proxy, choice.tier), levels=taken),
         cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
         summary="auto" if known.summary else None,
         identity=Identity(model.name, model.id) if rules.identity else None,
@@ -166,6 +165,12 @@ def plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
         keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
     )
     return Plan(choice, target, model.window, known)
+
+
+def levels(proxy: Proxy, model: str) -> tuple[str, ...]:
+    """The levels of effort that a model takes, as was learnt or as the account says; from least to most."""
+    known = proxy.lessons.get(model)
+    return (known.efforts if known else None) or proxy.provider.model(model).efforts
 
 
 def effort_rules(ask: Ask, proxy: Proxy, tier: Tier | None) -> EffortRules:

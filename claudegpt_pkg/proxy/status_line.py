@@ -18,7 +18,7 @@ from ..models import choose
 from ..translate.effort import resolve
 from .failures import local_time
 from .ledger import Ledger, Window, short
-from .plan import Proxy
+from .plan import Proxy, levels
 
 MARGIN = 4  # columns that Claude Code keeps free around the line; it cuts off what is too long
 A_WEEK = 6 * 86_400  # seconds: as far as the name of a day says which
@@ -37,7 +37,9 @@ def status_line(
     model = proxy.provider.model(choice.model)
     level = part(told, "effort").get("level") or choice.effort
     asked = {"output_config": {"effort": level}}
-    effort = resolve(asked, suffix=choice.effort, rules=proxy.rules.effort[choice.tier], levels=model.efforts)
+    effort = resolve(
+        asked, suffix=choice.effort, rules=proxy.rules.effort[choice.tier], levels=levels(proxy, choice.model)
+    )
     head = [model.name, effort if level else ""]
     tokens, most = used(part(told, "context_window")), min(model.window, window or model.window)
     plan, clock = proxy.ledger.scarcest(), time.time() if now is None else now

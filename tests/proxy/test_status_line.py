@@ -16,6 +16,7 @@ import pytest
 
 from claudegpt_pkg import status_line as program
 from claudegpt_pkg.proxy.ledger import Window
+from claudegpt_pkg.proxy.lessons import Lessons
 from claudegpt_pkg.proxy.status_line import left, limit, status_line
 from tests.fakes.answers import answer
 from tests.fakes.backend import FakeBackend
@@ -57,6 +58,12 @@ def test_the_effort_is_the_one_that_is_sent(backend: FakeBackend, tmp_path: Path
     with served(backend, tmp_path) as proxy:
         assert line(proxy, {**TOLD, "model": {"id": "gpt-6-luna"}}).startswith("GPT-6 Luna · low · ")
         assert line(proxy, {**TOLD, "model": {"id": "gpt-5.5-max"}}).startswith("GPT-5.5 · xhigh · ")
+
+
+def test_the_effort_is_one_that_the_model_was_seen_to_take(backend: FakeBackend, tmp_path: Path) -> None:
+    with served(backend, tmp_path) as proxy:
+        proxy.proxy.lessons["gpt-6.1-sol"] = Lessons(efforts=("low", "medium"))
+        assert line(proxy, TOLD).startswith("GPT-6.1 Sol · medium · ")
 
 
 def test_of_a_plan_the_line_says_what_is_left_and_until_when(tmp_path: Path) -> None:

@@ -21,14 +21,20 @@ def loads(data: bytes | str) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        if b"\\ud" not in (data.encode("utf-8", "replace") if isinstance(data, str) else data).lower():
-            raise
-    return orjson.loads(mend(json.dumps(json.loads(data), ensure_ascii=False)))
+        return mended(loads_halves(data))
 
 
-def mend(text: str) -> str:
-    """`text` with each lone surrogate as U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def loads_halves(data: bytes | str) -> Any:
+    """Parse JSON that orjson has refused: each lone surrogate stays one. Raises ValueError where that was not why."""
+    if b"\\ud" not in (data.encode("utf-8", "replace") if isinstance(data, str) else data).lower():
+        return orjson.loads(data)
+    return json.loads(data)
+
+
+def mended(value: Any) -> Any:
+    """`value` with each lone surrogate as U+FFFD."""
+    text = json.dumps(value, ensure_ascii=False)
+    return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def encode(value: Any) -> bytes:

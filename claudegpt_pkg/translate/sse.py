@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 
 from ..errors import UpstreamFailed
-from .jsontext import loads
+from .jsontext import loads_halves, mended
 
 Event = dict[str, Any]
+LANE = ("type", "item_id", "content_index", "summary_index")  # tells whose delta it is
 MAX_EVENT = 64 * 2**20  # bytes; images and whole responses fit many times over
 
 
@@ -23,6 +24,7 @@ class Decoder:
     def __init__(self) -> None:
         self._parts: list[bytes] = []  # of the event not yet complete
         self._held = 0  # bytes in _parts
+        self._halves: dict[tuple[Any, ...], str] = {}  # by lane: what its last delta ended in
         self._after_cr = False  # the last chunk ended in CR: a leading LF belongs to it
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -38,16 +40,40 @@ class Decoder:
         self._parts, self._held = [], 0
         if rest := blocks.pop():
             self._hold(rest)
-        return [event for block in blocks if (event := parse_block(block)) is not None]
+        return [event for block in blocks if (event := self._parse(block)) is not None]
 
     def flush(self) -> list[Event]:
         """At the end of the stream: the last event, where a server left out its closing blank line."""
         rest, self._parts, self._held = b"".join(self._parts), [], 0
         try:
-            event = parse_block(rest)
+            event = self._parse(rest)
         except UpstreamFailed:  # cut within the event: the stream's missing end says so better
             return []
         return [event] if event is not None else []
+
+    def _parse(self, block: bytes) -> Event | None:
+        data = data_of(block)
+        if not data:
+            return None
+        try:
+            event = orjson.loads(data)
+        except ValueError:
+            event = self._with_halves(data)
+        return event if isinstance(event, dict) else None
+
+    def _with_halves(self, data: bytes) -> Any:
+        """An event in which an emoji was cut. Where a delta ends in its first half, the next one has the other."""
+        try:
+            event = loads_halves(data)
+        except ValueError:
+            raise UpstreamFailed(f"The upstream sent an event that is not JSON: {data[:80]!r}.") from None
+        if isinstance(event, dict) and isinstance(delta := event.get("delta"), str):
+            lane = tuple(event.get(name) for name in LANE)
+            delta = self._halves.pop(lane, "") + delta
+            if "\ud800" <= delta[-1:] <= "\udbff":
+                delta, self._halves[lane] = delta[:-1], delta[-1]
+            event["delta"] = delta
+        return mended(event)
 
     def _hold(self, piece: bytes) -> None:
         self._held += len(piece)
@@ -65,23 +91,17 @@ class Decoder:
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def parse_block(block: bytes) -> Event | None:
-    """One event's lines → its data, parsed; None for comments, other fields, and the [DONE] some servers send."""
+def data_of(block: bytes) -> bytes:
+    """One event's lines → its data; nothing for comments, other fields, and the [DONE] some servers send."""
     at = block.find(b"data:")
     if at < 0:
-        return None
+        return b""
     if (at == 0 or block[at - 1] == 10) and block.find(b"\n", at) < 0:
         data = block[at + 5 :]  # one data line, and it is the last: nearly always
     else:
         lines = block.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         data = b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
-    if not data or data.strip() == b"[DONE]":
-        return None
-    try:
-        event = loads(data)
-    except ValueError:
-        raise UpstreamFailed(f"The upstream sent an event that is not JSON: {data[:80]!r}.") from None
-    return event if isinstance(event, dict) else None
+    return b"" if data.strip() == b"[DONE]" else data
 
 
 def encode(event: Event) -> bytes:

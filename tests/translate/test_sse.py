@@ -78,7 +78,27 @@ def test_a_stream_cut_within_an_event_gives_what_was_whole() -> None:
 
 
 def test_half_an_emoji_in_an_event_does_not_end_the_stream() -> None:
-    assert decoded(b'data: {"delta":"\\ud83d"}\n\n') == [{"delta": "\ufffd"}]
+    assert decoded(b'data: {"text":"\\ud83d"}\n\n') == [{"text": "\ufffd"}]
+
+
+@pytest.mark.parametrize(
+    ("deltas", "told"),
+    [
+        (("a \\ud83d", "\\ude00 b"), ["a ", "😀 b"]),
+        (("\\ud83d", "\\ude00\\ud83d", "\\ude00"), ["", "😀", "😀"]),
+        (("a\\ude00", "b\\ud83dc"), ["a\ufffd", "b\ufffdc"]),
+    ],
+)
+def test_an_emoji_cut_between_two_deltas_is_whole_again(deltas: tuple[str, ...], told: list[str]) -> None:
+    assert [
+        event["delta"] for event in decoded(*[b'data: {"delta":"%b"}\n\n' % each.encode() for each in deltas])
+    ] == told
+
+
+def test_each_half_waits_for_its_own_other_half() -> None:
+    first = b'data: {"item_id":"one","delta":"\\ud83d"}\n\ndata: {"item_id":"two","delta":"\\ud83c"}\n\n'
+    other = b'data: {"item_id":"one","delta":"\\ude00"}\n\ndata: {"item_id":"two","delta":"\\udf0d"}\n\n'
+    assert [event["delta"] for event in decoded(first, other)] == ["", "", "😀", "🌍"]
 
 
 def test_a_single_huge_event_is_refused_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

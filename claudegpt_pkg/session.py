@@ -18,8 +18,8 @@ from .claude_args import has, replaced, value_of, without
 from .client_versions import EITHER_UNKNOWN_OR_SMALL, OLDER_INTERFACE, Version, knows_effort
 from .models import TIERS, Model, Tier, claude_tier, plain, split_effort
 from .providers.base import Provider
-from .proxy.ledger import short
 from .settings import Secret
+from .spent import short
 from .user_setup import SILENCED, UserSetup, merged, redirecting
 
 FIXED = {

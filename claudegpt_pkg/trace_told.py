@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .models import known
-from .proxy.ledger import Spent, short, spent_on, tokens_told
+from .spent import Spent, short, spent_on, tokens_told
 from .translate.content import blocks_of
 from .translate.jsontext import dumps
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from .console import result_entries, result_json, result_table, say
 from .errors import BadSetting
-from .proxy.ledger import short
 from .settings import TRACE, Settings
+from .spent import short
 from .trace_told import duration, entries, used
 from .translate.jsontext import loads
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from .console import result, result_json, result_rows, result_table, say
 from .errors import ClaudegptError
-from .proxy.ledger import Spent, dollars, short
 from .settings import PROVIDER, Settings, load
+from .spent import Spent, dollars, short
 from .usage_log import read
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ import orjson
 
 from .errors import BadSetting
 from .files import PRIVATE_FILE, private_folder
-from .proxy.ledger import Spent
+from .spent import Spent
 
 DELAY = 1.0  # seconds in which answers that end are written together
 FULL = 8 << 20  # bytes: some 130,000 answers

@@ -15,8 +15,8 @@ import pytest
 
 from claudegpt_pkg import cli
 from claudegpt_pkg.auth.tokens import own_file
-from claudegpt_pkg.proxy.ledger import Spent
 from claudegpt_pkg.settings import load
+from claudegpt_pkg.spent import Spent
 from claudegpt_pkg.usage_log import Use, append, line, newest
 from tests.auth.files import write
 from tests.fakes.backend import USAGE, FakeBackend

@@ -13,7 +13,7 @@ import pytest
 
 from claudegpt_pkg import usage_log
 from claudegpt_pkg.errors import BadSetting
-from claudegpt_pkg.proxy.ledger import Spent
+from claudegpt_pkg.spent import Spent
 from claudegpt_pkg.usage_log import UsageLog, Use, append, line, newest, older, read
 from tests.fakes.answers import answer, error
 from tests.fakes.backend import FakeBackend, wait_until
@@ -95,7 +95,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from claudegpt_pkg import usage_log
-from claudegpt_pkg.proxy.ledger import Spent
+from claudegpt_pkg.spent import Spent
 usage_log.FULL = int(sys.argv[3])
 for number in range(200):
     use = usage_log.Use(float(number), sys.argv[2], True, "gpt-6.1-sol", Spent(1, number, 0, 1, 0.5))

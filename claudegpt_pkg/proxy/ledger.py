@@ -17,33 +17,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..models import Model
+from ..spent import Spent, dollars, spent_on, tokens_told, turns
 
 MINUTES_A_DAY = 24 * 60
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Tokens, and dollars at list price: None as soon as one model's price is not known."""
-
-    turns: int = 0  # no side requests
-    tokens_in: int = 0  # cached ones included
-    cached: int = 0
-    tokens_out: int = 0
-    cost: float | None = 0.0
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(
-            self.turns + other.turns,
-            self.tokens_in + other.tokens_in,
-            self.cached + other.cached,
-            self.tokens_out + other.tokens_out,
-            None if self.cost is None or other.cost is None else self.cost + other.cost,
-        )
-
-    @property
-    def hit_rate(self) -> float:
-        """The share of the input that the upstream's prompt cache had, 0 to 1."""
-        return self.cached / self.tokens_in if self.tokens_in else 0.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +58,7 @@ class Ledger:
 
     def add(self, model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> Spent:
         """What this answer alone has used."""
-        spent = spent_on(model, usage, turn)
+        spent = spent_on(model, usage, turn=turn)
         self.models[model.id] = self.models.get(model.id, Spent()) + spent
         return spent
 
@@ -101,13 +77,6 @@ class Ledger:
             "models": {name: asdict(spent) for name, spent in self.models.items()},
             "limits": [asdict(window) for window in self.windows],
         }
-
-
-def spent_on(model: Model, usage: Mapping[str, Any], turn: bool) -> Spent:
-    cached = usage.get("cache_read_input_tokens") or 0
-    tokens_in = cached + (usage.get("input_tokens") or 0) + (usage.get("cache_creation_input_tokens") or 0)
-    tokens_out = usage.get("output_tokens") or 0
-    return Spent(int(turn), tokens_in, cached, tokens_out, model.cost(tokens_in, cached, tokens_out))
 
 
 def read_window(headers: Mapping[str, str], prefix: str) -> Window | None:
@@ -138,27 +107,3 @@ def last_line(ledger: Ledger, *, metered: bool) -> str:
     return " · ".join(
         filter(None, [turns(spent.turns), tokens_told(spent), price if metered else "on your plan", beside])
     )
-
-
-def tokens_told(spent: Spent) -> str:
-    return f"{short(spent.tokens_in)} tokens in ({spent.hit_rate:.0%} cached), {short(spent.tokens_out)} out"
-
-
-def turns(count: int) -> str:
-    return "1 turn" if count == 1 else f"{count} turns"
-
-
-def short(count: float) -> str:
-    """950, 14.5k, 272k, 1.05M"""
-    if count < 1000:
-        return str(round(count))
-    thousands = count / 1000
-    if thousands < 99.95:
-        return f"{thousands:.1f}k".replace(".0k", "k")
-    return f"{thousands:.0f}k" if thousands < 999.5 else f"{count / 1e6:.2f}".rstrip("0").rstrip(".") + "M"
-
-
-def dollars(cost: float) -> str:
-    if not cost:
-        return "$0"
-    return f"${cost:.2f}" if cost >= 0.1 else f"${cost:.4f}".rstrip("0").rstrip(".") if cost >= 0.0001 else "$0.0001"

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models import choose
+from ..spent import short
 from ..translate.effort import resolve
 from .failures import local_time
-from .ledger import Ledger, Window, short
+from .ledger import Ledger, Window
 from .plan import Proxy, levels
 
 MARGIN = 4  # columns that Claude Code keeps free around the line; it cuts off what is too long

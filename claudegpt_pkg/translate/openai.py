@@ -107,10 +107,5 @@ def function_choice(name: str) -> dict[str, Any]:
     return {"type": "function", "name": name}
 
 
-def allowed_tools_choice(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One of these tools must be called, whatever else is declared."""
-    return {"type": "allowed_tools", "mode": "required", "tools": list(tools)}
-
-
 def json_schema_format(name: str, schema: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
     return {"type": "json_schema", "name": name, "schema": schema, "strict": strict}

@@ -18,7 +18,7 @@ from .content import blocks_of
 from .conversation import Conversation, added_tools, references, removed_tools, revealed
 from .jsontext import dumps
 from .prompt import Identity, instructions
-from .tools import REFUSED_AT_TOP, Schema, ToolRules, ToolTable, parallel_calls, tool_choice, tool_table
+from .tools import REFUSED_AT_TOP, Schema, ToolRules, ToolTable, forces_search, parallel_calls, tool_choice, tool_table
 
 Request = Mapping[str, Any]
 Note = tuple[str, str]  # a field of the request, and what became of it
@@ -144,6 +144,8 @@ def translate(request: Request, target: Target) -> Translation:
     body |= tool_fields(request, table, target.tools)
     body |= output_fields(request, target)
     notes = [*table.notes, *conversation.notes, *parameter_notes(request, target)]
+    if len(body.get("tools", ())) < len(table.declared):
+        notes.append(("tools", "left out but for the search, which is forced"))
     media = [part for item in items for part in media_parts(item)]
     return Translation(
         body={**body, **fixed_fields(target, table), "input": items},
@@ -167,7 +169,8 @@ def request_tools(request: Request, rules: ToolRules) -> ToolTable:
 def tool_fields(request: Request, table: ToolTable, rules: ToolRules) -> dict[str, Any]:
     if not table.declared:
         return {}  # an empty list is refused
-    fields: dict[str, Any] = {"tools": table.declared}
+    alone = forces_search(request.get("tool_choice"), table)
+    fields: dict[str, Any] = {"tools": table.declared[-1:] if alone else table.declared}
     if choice := tool_choice(request.get("tool_choice"), table):
         fields["tool_choice"] = choice
     fields["parallel_tool_calls"] = parallel_calls(request.get("tool_choice"), table, rules)

@@ -269,14 +269,20 @@ def tool_choice(choice: Mapping[str, Any] | None, table: ToolTable) -> Any:
     name = choice.get("name")
     if name is not None and name == table.search_left_out:
         return None
-    if name == table.web_search and name is not None:
-        # `required` alone is taken everywhere; `{"type": "web_search"}` is not (backends.md §2)
-        return "required" if len(table.declared) == 1 else openai.allowed_tools_choice([openai.web_search_tool()])
+    if forces_search(choice, table):
+        return "required"
     if not isinstance(name, str) or name not in table.schemas:
         raise InvalidRequest(f"tool_choice.name: there is no tool named {name!r} in tools.")
     if not any(tool.get("name") == short(name) for tool in table.declared):
         return "required"  # the search itself, or what it found: no choice can name them
     return openai.function_choice(short(name))
+
+
+def forces_search(choice: Mapping[str, Any] | None, table: ToolTable) -> bool:
+    """Whether the hosted search must be made. It is then to be declared alone and `required`: neither
+    `{"type": "web_search"}` nor a choice among tools is taken everywhere (backends.md §2)."""
+    name = (choice or {}).get("name")
+    return (choice or {}).get("type") == "tool" and name is not None and name == table.web_search
 
 
 def parallel_calls(choice: Mapping[str, Any] | None, table: ToolTable, rules: ToolRules) -> bool:

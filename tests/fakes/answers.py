@@ -61,7 +61,7 @@ class Answer:
     interleaved: bool = False  # the items' events alternate
     output: Literal["full", "empty"] | None = None  # of the last event; None: as the kind of backend does it
     encrypted: Literal["done", "completed"] | None = None  # where a reasoning item's blob stands first
-    noise: bool = False  # events of types nobody has heard of, in between
+    noise: bool | None = None  # events of types nobody has heard of, in between; None: as the kind of backend does it
     cut_after: int | None = None  # this many events, then the connection breaks
     stall_after: int | None = None  # this many events, then silence until `backend.release()`
     pace: float = 0.0  # seconds between events
@@ -73,9 +73,11 @@ class Answer:
         *,
         empty_output: bool = False,
         encrypted_late: bool = False,
+        noisy: bool = False,
     ) -> list[Event]:
         """The whole stream for `request`, `usage` being its input side as the backend counted it."""
-        drafts = list(_drafts(self, request, _whole_usage(self, usage), empty_output, encrypted_late))
+        given = self if self.noise is not None else replace(self, noise=noisy)
+        drafts = list(_drafts(given, request, _whole_usage(self, usage), empty_output, encrypted_late))
         return [{"type": kind, "sequence_number": number, **fields} for number, (kind, fields) in enumerate(drafts)]
 
 

@@ -33,6 +33,8 @@ from .rules import Kind, accept
 from .shape import Refused
 
 DEADLINE = 20.0  # seconds a test waits for something to arrive before it fails
+OF_CLAUDES_API = ("anthropic-", "x-claude-")  # how headers begin that say something to Anthropic
+LARGEST_PLAIN_BODY = 1_200_000  # bytes that the ChatGPT backend takes uncompressed
 BASE: dict[Kind, str] = {"openai": "/v1", "chatgpt": "/backend-api/codex", "azure": "/openai/v1"}
 REASONS = {200: "OK", 304: "Not Modified", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many"}
 HEADERS: dict[Kind, Mapping[str, str]] = {
@@ -295,8 +297,17 @@ class FakeBackend:
             raise Refused("The API deployment for this resource does not exist.", code="DeploymentNotFound", status=404)
         accept(self.kind, {**body, "model": deployment.model} if deployment else body)
         self.memory.recognise(body["input"] if isinstance(body["input"], list) else [])
-        if self.kind == "chatgpt" and request.headers.get("session-id") != body.get("prompt_cache_key"):
+        if self.kind == "chatgpt":
+            self._judge_on_plan(request)
+
+    def _judge_on_plan(self, request: Request) -> None:
+        headers, key = request.headers, request.body.get("prompt_cache_key")
+        if not key or headers.get("session-id") != key:
             raise Refused("The session-id header is not the prompt_cache_key.", bare=True)
+        if headers.get("accept") != "text/event-stream":
+            raise Refused("Not Acceptable", status=406, bare=True)
+        if "content-encoding" not in headers and len(request.raw) > LARGEST_PLAIN_BODY:
+            raise Refused("A plain body of this size is dropped.", status=413, bare=True)
 
     def _authorise(self, request: Request) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -306,6 +317,8 @@ class FakeBackend:
             raise Refused(**UNAUTHORISED[self.kind])
         if request.method == "POST" and request.headers.get("content-type", "").partition(";")[0] != "application/json":
             raise Refused("Unsupported Media Type", status=415)
+        if foreign := [name for name in request.headers if name.startswith(OF_CLAUDES_API)]:
+            raise Refused(f"Headers that are none of this API's: {foreign}")
         if self.kind == "chatgpt":
             self._chatgpt_headers(request.headers)
 
@@ -317,6 +330,8 @@ class FakeBackend:
                 raise Refused(f"{name} must be our own name, not {headers.get(name)!r}", status=403, bare=True)
 
     def _other(self, request: Request, path: str) -> Reply:
+        if self.kind == "chatgpt" and path.endswith("/models") and "client_version=" not in request.path:
+            raise Refused("client_version: field required", bare=True)
         if page := self.pages.get((request.method, path)):
             etag = page.headers.get("etag")
             return HttpError(304, None, page.headers) if etag and request.headers.get("if-none-match") == etag else page
@@ -345,7 +360,11 @@ class FakeBackend:
 
     def _events(self, reply: Answer, request: Request, usage: Mapping[str, Any]) -> list[dict[str, Any]]:
         events = reply.events(
-            request.body, usage, empty_output=self.kind == "chatgpt", encrypted_late=self.kind == "azure"
+            request.body,
+            usage,
+            empty_output=self.kind == "chatgpt",
+            encrypted_late=self.kind == "azure",
+            noisy=self.kind == "chatgpt",
         )
         request.usage = events[-1].get("response", {}).get("usage") or {}
         return events

@@ -8,14 +8,11 @@ it is kept in the backend's `lacked`, not in its `faults`, and costs no line of 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .answers import Answer, Bytes, HttpError, Item, Reply, answer, error
-from .rules import levels_of
-
-BEFORE_5_6 = re.compile(r"gpt-(4|5(\.[0-5])?)(?![.\d])")
+from .rules import BEFORE_5_6, levels_of
 
 
 @dataclass(frozen=True)

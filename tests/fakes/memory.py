@@ -97,7 +97,7 @@ def _next(followers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     allowed: list[Mapping[str, Any]] = []
     for item in followers:
         allowed.append(item)
-        if item["type"] in ("reasoning", "function_call", "message"):
+        if item["type"] in ("reasoning", "message", "function_call", "tool_search_call"):
             break
     return allowed
 

@@ -47,6 +47,7 @@ EFFORTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("gpt-5.6", ("low", "medium", "high", "xhigh", "max")),
     ("gpt-6", ("low", "medium", "high", "xhigh", "max")),
 )
+BEFORE_5_6 = re.compile(r"gpt-(4|5(\.[0-5])?)(?![.\d])")
 TOP_LEVEL_KEYWORDS = ("oneOf", "anyOf", "allOf", "enum", "not")
 
 
@@ -82,9 +83,12 @@ def _no_system_messages(body: Body) -> None:
 
 
 def _chatgpt_search(body: Body) -> None:
-    choice = body.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") == "web_search":
+    """A search is live where the tool says so, and forced by being the one tool that there is."""
+    choice, tools = body.get("tool_choice"), body.get("tools", [])
+    if isinstance(choice, dict) and any(one["type"] == "web_search" for one in [choice, *choice.get("tools", ())]):
         raise Refused("Tool choice 'web_search' not supported", bare=True)
+    if any(tool["type"] == "web_search" and tool.get("external_web_access") is not True for tool in tools):
+        raise Refused("web_search needs external_web_access", bare=True)
 
 
 # Rules of Azure.
@@ -94,6 +98,11 @@ def _azure_tools(body: Body) -> None:
     for place, tool in enumerate(body.get("tools", [])):
         if tool["type"].startswith("web_search_preview"):
             raise Refused(f"Invalid value: '{tool['type']}'.", f"tools[{place}].type", "invalid_value")
+
+
+def _azure_retention(body: Body) -> None:
+    if "prompt_cache_retention" in body and not BEFORE_5_6.match(body["model"]):
+        raise Refused("prompt_cache_retention is not supported on this model")
 
 
 # Rules of all of them.
@@ -121,13 +130,22 @@ def _named(body: Body) -> Iterator[tuple[str, str]]:
     """Every name that has a greatest length, with its path."""
     if body.get("prompt_cache_key"):
         yield "prompt_cache_key", body["prompt_cache_key"]
-    for place, tool in enumerate(body.get("tools", [])):
+    for path, tool in _tools(body):
         if "name" in tool:
-            yield f"tools[{place}].name", tool["name"]
+            yield f"{path}.name", tool["name"]
     for place, item in enumerate(_items(body)):
         for key in ("id", "call_id", "name"):
             if isinstance(item.get(key), str):
                 yield f"input[{place}].{key}", item[key]
+
+
+def _tools(body: Body) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Those declared, and those that a search of the client's found, each with its path."""
+    for place, tool in enumerate(body.get("tools", [])):
+        yield f"tools[{place}]", tool
+    for place, item in enumerate(_items(body)):
+        for number, tool in enumerate(item.get("tools", [])):
+            yield f"input[{place}].tools[{number}]", tool
 
 
 def _names(body: Body) -> None:
@@ -144,6 +162,16 @@ def _names(body: Body) -> None:
     for value in declared:
         if declared.count(value) > 1:
             raise Refused(f"Tool names must be unique, but '{value}' is declared twice.", "tools", "invalid_value")
+
+
+def _ids(body: Body) -> None:
+    ids = [item["id"] for item in _items(body) if item.get("id")]
+    for item_id in ids:
+        if ids.count(item_id) > 1:
+            raise Refused(
+                f"Duplicate item found with id {item_id}. Remove duplicate items from your input and try again.",
+                "input",
+            )
 
 
 def _limits(body: Body) -> None:
@@ -250,7 +278,7 @@ def _empty_items(body: Body) -> None:
 
 def _parameters(body: Body) -> None:
     """A function's schema describes an object, in the keywords the API knows."""
-    for place, tool in enumerate(body.get("tools", [])):
+    for path, tool in _tools(body):
         if tool["type"] != "function":
             continue
         # null means the default, which is strict
@@ -259,7 +287,7 @@ def _parameters(body: Body) -> None:
         if fault:
             raise Refused(
                 f"Invalid schema for function '{tool['name']}': {fault}",
-                f"tools[{place}].parameters",
+                f"{path}.parameters",
                 "invalid_function_parameters",
             )
 
@@ -278,12 +306,18 @@ def _deep_faults(schema: Any, context: tuple[str, ...]) -> Iterator[str]:
         return
     if schema.get("type") == "object" and "properties" not in schema and not context:
         yield f"In context={context}, object schema missing properties."
-    if schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema:
+    kind = schema.get("type")
+    is_array = kind == "array" or (isinstance(kind, list) and "array" in kind)
+    if is_array and "items" not in schema and "prefixItems" not in schema:
         yield f"In context={context}, array schema missing items."
-    for name, inner in schema.get("properties", {}).items():
-        yield from _deep_faults(inner, (*context, "properties", name))
-    if "items" in schema:
-        yield from _deep_faults(schema["items"], (*context, "items"))
+    for keyword in ("properties", "$defs", "definitions"):
+        for name, inner in (schema.get(keyword) or {}).items():
+            yield from _deep_faults(inner, (*context, keyword, name))
+    for keyword in ("items", "additionalProperties"):
+        yield from _deep_faults(schema.get(keyword), (*context, keyword))
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        for place, inner in enumerate(schema.get(keyword) or []):
+            yield from _deep_faults(inner, (*context, keyword, str(place)))
 
 
 def _deferred(body: Body) -> None:
@@ -365,6 +399,7 @@ RULES: tuple[Rule, ...] = (
     _empty_items,
     _lengths,
     _names,
+    _ids,
     _limits,
     _effort,
     _assistant_parts,
@@ -379,6 +414,6 @@ RULES: tuple[Rule, ...] = (
 )
 LAST: dict[Kind, tuple[Rule, ...]] = {
     "openai": (),
-    "azure": (_azure_tools,),
+    "azure": (_azure_tools, _azure_retention),
     "chatgpt": (_no_system_messages, _chatgpt_search),
 }

@@ -72,7 +72,7 @@ def headers(kind: Kind) -> dict[str, str]:
     if kind == "openai":
         return bearer
     own = {"chatgpt-account-id": "test-account", "originator": "claudegpt", "user-agent": "claudegpt/1"}
-    return {**bearer, **own, "session-id": "conversation-1"}
+    return {**bearer, **own, "session-id": "conversation-1", "accept": "text/event-stream"}
 
 
 def post(backend: FakeBackend, request: dict[str, Any], **more: str) -> httpx.Response:
@@ -118,7 +118,7 @@ ITEMS: dict[str, Callable[[], Item]] = {
 @pytest.mark.parametrize("name", ITEMS)
 def test_every_event_is_of_the_packages_types(backend: FakeBackend, name: str) -> None:
     item = ITEMS[name]()
-    backend.script(answer(reasoning("Hm."), item, text("Done.")))
+    backend.script(answer(reasoning("Hm."), item, text("Done."), noise=False))
     received = events(post(backend, body()))
     for place, event in enumerate(received):
         assert event["sequence_number"] == place
@@ -154,7 +154,7 @@ def test_an_error_event_comes_flat_or_nested(openai_backend: FakeBackend) -> Non
 
 
 def test_the_kinds_differ_where_the_real_ones_do() -> None:
-    outputs, blobs = {}, {}
+    outputs, blobs, noise = {}, {}, {}
     for kind in KINDS:
         with FakeBackend(kind) as backend:
             backend.script(answer(reasoning("Hm."), "Hi."))
@@ -162,8 +162,10 @@ def test_the_kinds_differ_where_the_real_ones_do() -> None:
         done = next(event["item"] for event in received if event["type"] == "response.output_item.done")
         outputs[kind] = len(received[-1]["response"]["output"])
         blobs[kind] = "encrypted_content" in done
+        noise[kind] = any(event["type"] == "codex.rate_limits" for event in received)
     assert outputs == {"openai": 2, "chatgpt": 0, "azure": 2}
     assert blobs == {"openai": True, "chatgpt": True, "azure": False}
+    assert noise == {"openai": False, "chatgpt": True, "azure": False}
 
 
 def test_interleaved_items_keep_their_index(openai_backend: FakeBackend) -> None:
@@ -247,6 +249,14 @@ def called(call_id: str) -> dict[str, Any]:
     return {"type": "function_call", "call_id": call_id, "name": "Bash", "arguments": "{}"}
 
 
+def found(**fields: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A search of the client's, and the one tool that it found."""
+    search = {"type": "tool_search_call", "call_id": "s1", "execution": "client", "arguments": {}}
+    tool = {**TOOL, "name": "Found", "defer_loading": True, **fields}
+    return search, {"type": "tool_search_output", "call_id": "s1", "execution": "client", "tools": [tool]}
+
+
+THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAAforeign"}
 REFUSED_BY_ALL: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown parameter": (changed(thinking={}), "Unknown parameter: 'thinking'."),
     "an unknown key of a tool": (with_tool(cache_control={}), "Unknown parameter: 'tools[0].cache_control'."),
@@ -287,6 +297,13 @@ REFUSED_BY_ALL: dict[str, tuple[dict[str, Any], str]] = {
     "an effort gpt-5.4 lacks": (changed(model="gpt-5.4", reasoning={"effort": "max"}), "'max' is not supported"),
     "a choice of no tool": (changed(tool_choice={"type": "function", "name": "Edit"}), "not found in 'tools'"),
     "an empty input": (changed(input=[]), ""),
+    "an item twice": (body(THOUGHT, said("x"), THOUGHT, said("x")), "Duplicate item found with id rs_1"),
+    "an odd name among the tools found": (body(*found(name="a.b")), "'input[3].tools[0].name'"),
+    "a found tool's schema without properties": (body(*found(parameters={"type": "object"})), "missing properties"),
+    "an array of nothing, deep down": (
+        with_tool(parameters={"type": "object", "properties": {"x": {"anyOf": [{"type": ["array", "null"]}]}}}),
+        "array schema missing items",
+    ),
     "a foreign blob": (
         body({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAAforeign"}, said("x")),
         "could not be verified",
@@ -308,6 +325,7 @@ def test_every_kind_refuses(kind: Kind, case: str) -> None:
     assert words in json.dumps(answered, ensure_ascii=False).replace('\\"', '"')
 
 
+SEARCH = {"type": "web_search"}
 REFUSED_BY_CHATGPT: dict[str, tuple[dict[str, Any], str]] = {
     **{
         f"the parameter {name}": (changed(**{name: value}), f"Unsupported parameter: {name}")
@@ -317,13 +335,23 @@ REFUSED_BY_CHATGPT: dict[str, tuple[dict[str, Any], str]] = {
     "no stream": (changed(stream=False), "Stream must be set to true"),
     "no tools but the key": (changed(tools=[]), "Tools must not be empty"),
     "a system message": (body(said("x", "system")), "System messages are not allowed"),
+    "a search that is not live": (changed(tools=[SEARCH]), "web_search needs external_web_access"),
+    "a search chosen among tools": (
+        changed(
+            tools=[TOOL, {**SEARCH, "external_web_access": True}],
+            tool_choice={"type": "allowed_tools", "mode": "required", "tools": [SEARCH]},
+        ),
+        "Tool choice 'web_search' not supported",
+    ),
+    "a plain body of 1.3 MB": (body(said("x" * 1_300_000)), "A plain body of this size is dropped."),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED_BY_CHATGPT)
 def test_chatgpt_refuses_more_and_says_it_bare(case: str) -> None:
     request, words = REFUSED_BY_CHATGPT[case]
-    assert refused("chatgpt", request) == (400, {"detail": words})
+    status, answered = refused("chatgpt", request)
+    assert status in (400, 413) and answered == {"detail": words}
 
 
 def test_the_others_take_what_only_chatgpt_refuses() -> None:
@@ -344,6 +372,32 @@ def test_chatgpt_wants_its_headers() -> None:
     assert refused("chatgpt", body(), **{"chatgpt-account-id": ""})[0] == 401
     assert refused("chatgpt", body(), originator="codex_cli_rs")[0] == 403
     assert refused("chatgpt", body(), **{"session-id": "another"})[0] == 400
+    assert refused("chatgpt", {**body(), "prompt_cache_key": ""}, **{"session-id": ""})[0] == 400
+    assert refused("chatgpt", body(), accept="*/*")[0] == 406
+
+
+def test_chatgpt_lists_its_models_for_a_version_of_codex() -> None:
+    with FakeBackend("chatgpt") as backend:
+        answers = [httpx.get(f"{backend.url}/models{query}", headers=headers("chatgpt")) for query in ASKED]
+    assert [answered.status_code for answered in answers] == [400, 200]
+
+
+ASKED = ("", "?client_version=0.169.0")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_client_says_to_anthropic_is_for_no_backend(kind: Kind) -> None:
+    for name in ("anthropic-beta", "x-claude-code-session-id"):
+        status, answered = refused(kind, body(), **{name: "x"})
+        assert status == 400 and name in answered["error"]["message"]
+
+
+def test_azure_keeps_the_cache_a_day_for_older_models_only() -> None:
+    kept = {"prompt_cache_retention": "24h"}
+    assert refused("azure", changed(**kept))[0] == 400
+    with FakeBackend("azure") as backend:
+        backend.script(answer("ok"))
+        assert post(backend, changed(model="gpt-5.4", **kept)).status_code == 200
 
 
 def test_azure_knows_only_its_deployments() -> None:

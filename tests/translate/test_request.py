@@ -134,6 +134,12 @@ def test_a_hosted_search_asks_for_its_sources() -> None:
     assert body(tools=[SEARCH])["include"] == ["reasoning.encrypted_content", "web_search_call.action.sources"]
 
 
+def test_a_forced_search_is_declared_alone() -> None:
+    made = translated(tools=[BASH, SEARCH], tool_choice={"type": "tool", "name": "web_search"})
+    assert (made.body["tools"], made.body["tool_choice"]) == ([{"type": "web_search"}], "required")
+    assert ("tools", "left out but for the search, which is forced") in made.notes
+
+
 def system(*blocks: dict[str, Any]) -> dict[str, Any]:
     return {"role": "system", "content": list(blocks)}
 

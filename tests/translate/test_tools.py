@@ -311,20 +311,13 @@ CHOICES: list[tuple[Any, Any]] = [
     ({"type": "any"}, "required"),
     ({"type": "tool", "name": "A"}, {"type": "function", "name": "A"}),
     ({"type": "tool", "name": "a.b"}, {"type": "function", "name": short("a.b")}),
-    (
-        {"type": "tool", "name": "web_search"},
-        {"type": "allowed_tools", "mode": "required", "tools": [{"type": "web_search"}]},
-    ),
+    ({"type": "tool", "name": "web_search"}, "required"),
 ]
 
 
 @pytest.mark.parametrize(("choice", "sent"), CHOICES)
 def test_a_choice_is_said_in_the_upstreams_words(choice: Any, sent: Any) -> None:
     assert choose(choice, table(tool("A"), tool("a.b"), SEARCH)) == sent
-
-
-def test_a_forced_search_alone_is_required() -> None:
-    assert choose({"type": "tool", "name": "web_search"}, table(SEARCH)) == "required"
 
 
 @pytest.mark.parametrize("choice", [{"type": "auto"}, {"type": "any"}, {"type": "none"}])

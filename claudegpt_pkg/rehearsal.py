@@ -38,6 +38,7 @@ from .proxy.server import serving
 from .settings import HOST, PORT, REASONING_HAIKU, TOOLS_REASONING, TRACE, load
 from .translate import anthropic, reasoning
 from .translate.message import Folder, Message
+from .translate.request import INCLUDE_REASONING
 from .translate.sse import Decoder
 
 LEAST, MOST = EFFORTS[0], EFFORTS[-1]
@@ -60,6 +61,15 @@ PROMPT_FOR_WORDS = "This is a connection test. Say: ready"
 EFFORT = "low"
 MOST_TOKENS = 4096
 FEW_TOKENS = 64
+
+LACKING = (
+    ("encrypted_reasoning", "encrypted reasoning"),
+    ("summary", "summaries of its reasoning"),
+    ("web_search", "web search"),
+    ("tool_search", "tool search"),
+    ("media_in_outputs", "pictures in tools' outputs"),
+    ("phases", "phases"),
+)
 
 KINDS: tuple[type[ClaudegptError], ...] = (InvalidRequest, NotLoggedIn, Forbidden, NotFound, RateLimited)
 
@@ -168,8 +178,9 @@ def described(known: Lessons) -> list[str]:
     words = ["no reasoning"] * ("reasoning" in known.parameters)
     if known.efforts and not words:
         words.append(f"efforts {span(known.efforts)}")
-    words += ["no encrypted reasoning"] * (not known.encrypted_reasoning)
-    return words + ["no web search"] * (not known.web_search)
+    words += [f"no {what}" for has, what in LACKING if not getattr(known, has)]
+    left_out = sorted(known.parameters - {"reasoning"} | known.includes - {INCLUDE_REASONING})
+    return words + [f"without {', '.join(left_out)}"] * bool(left_out)
 
 
 def span(levels: tuple[str, ...]) -> str:

@@ -115,6 +115,8 @@ def show_models(flags: Mapping[str, str]) -> None:
     ids = dict.fromkeys([*(provider.tiers.model(tier) for tier in TIERS), *(model.id for model in listed)])
     shown = [model_row(provider, name, lessons.get(name) or Lessons()) for name in ids]
     result_table(("model", "window", "efforts", "tier", "notes"), shown)
+    if any(described(lessons.get(name) or Lessons()) for name in ids):
+        say("What a model was seen not to take is remembered for a week; `claudegpt setup` forgets it and looks again.")
 
 
 # Asking.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +39,7 @@ from claudegpt_pkg.rehearsal import (
 )
 from claudegpt_pkg.settings import load
 from claudegpt_pkg.translate.reasoning import sign
-from claudegpt_pkg.translate.request import INCLUDE_REASONING
+from claudegpt_pkg.translate.request import INCLUDE_REASONING, INCLUDE_SOURCES
 from tests.fakes.answers import HttpError, Reply, answer, error, failed
 from tests.fakes.backend import FakeBackend
 from tests.fakes.deployment import Deployment
@@ -107,6 +109,29 @@ def test_what_was_learnt_is_said_in_a_few_words() -> None:
     assert described(Lessons(efforts=EFFORTS[2:])) == ["efforts low to max"]
     assert described(Lessons(encrypted_reasoning=False)) == ["no encrypted reasoning"]
     assert described(Lessons(parameters=frozenset({"reasoning"}), efforts=("low",))) == ["no reasoning"]
+    refused = Lessons(
+        summary=False,
+        tool_search=False,
+        media_in_outputs=False,
+        phases=False,
+        parameters=frozenset({"service_tier", "max_output_tokens"}),
+        includes=frozenset({INCLUDE_REASONING, INCLUDE_SOURCES}),
+    )
+    assert described(refused) == [
+        "no summaries of its reasoning",
+        "no tool search",
+        "no pictures in tools' outputs",
+        "no phases",
+        "without max_output_tokens, service_tier, web_search_call.action.sources",
+    ]
+
+
+@pytest.mark.parametrize("lesson", [each.name for each in fields(Lessons)])
+def test_all_that_is_remembered_is_said(lesson: str) -> None:
+    """But for what is of one conversation."""
+    learnt: dict[str, Any] = {"efforts": ("low",), "parameters": frozenset({"x"}), "includes": frozenset({"x"})}
+    said = described(Lessons(**{lesson: learnt.get(lesson, False)}))
+    assert bool(said) is (lesson != "refused_reasoning")
 
 
 # What a deployment lacks.

@@ -200,6 +200,11 @@ def test_what_was_learnt_of_a_model_is_shown(run: Run, openai: FakeBackend) -> N
     assert as_rows(run("status")[1])["haiku"] == "GPT-6 Luna, 1.05M tokens; no web search"
     row = next(line for line in run("models")[1].splitlines() if line.startswith("gpt-6-luna"))
     assert row.split("\t") == ["gpt-6-luna", "1.05M", "low medium high xhigh max", "haiku", "no web search"]
+    assert "`claudegpt setup` forgets it and looks again" in run("models")[2]
+
+
+def test_where_nothing_was_learnt_there_is_nothing_to_forget(run: Run, openai: FakeBackend) -> None:
+    assert "forgets" not in run("models")[2]
 
 
 def test_levels_that_were_learnt_are_the_models_levels(run: Run, openai: FakeBackend) -> None:

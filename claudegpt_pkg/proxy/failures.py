@@ -10,11 +10,12 @@ the backend is read in lessons.py. Facts: backends.md §2–5.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import responses
 from typing import Any
 
@@ -37,6 +38,18 @@ from ..translate.jsontext import loads
 LONGEST_WAIT = 10.0  # seconds of retry-after we sit out ourselves; a longer one is the client's to honour
 NO_REASON = "no reason given"
 TEXT_LIMIT = 400  # characters of an upstream's own words that we pass on
+LAYERS = 3  # of gateways before a backend
+# "litellm.BadRequestError: AzureException - ", "invalid_request_error: "
+GATEWAY = re.compile(r"(?i)(?:(?:\w+\. ?)*\w*(?:error|exception)(?::| -)\s*)*")
+# vLLM and SGLang write out what FastAPI found, LiteLLM what pydantic says: where, in which words, then what was sent.
+PYDANTIC = (
+    re.compile(
+        r"(?:\d+ validation errors?:?\s*)?\[?\{'type': '(?P<kind>\w+)', 'loc': \((?P<path>[^)]*)\), "
+        r"'msg': (?P<said>\"[^\"]*\"|'[^']*')"
+    ),
+    re.compile(r"\d+ validation errors? for \S+ (?P<path>[\w.]+) (?P<said>[^\[]*) \[type=(?P<kind>\w+), input_value="),
+)
+PART_OF_PATH = re.compile(r"[^'\",.\s]+")
 
 
 @dataclass(frozen=True)
@@ -54,12 +67,15 @@ class Report:
 
     @classmethod
     def of_event(cls, error: Mapping[str, Any]) -> Report:
-        return cls(
-            code=str(error.get("code") or ""),
-            kind=str(error.get("type") or ""),
-            message=one_line(error.get("message") or error.get("msg") or error.get("code") or NO_REASON),
-            param=str(error.get("param") or ""),
-            details=error,
+        error = unwrapped(error)
+        return without_what_was_sent(
+            cls(
+                code=str(error.get("code") or ""),
+                kind=str(error.get("type") or ""),
+                message=one_line(error.get("message") or error.get("msg") or error.get("code") or NO_REASON),
+                param=str(error.get("param") or path_of(error.get("loc")) or ""),
+                details=error,
+            )
         )
 
     @property
@@ -72,7 +88,7 @@ def read_report(status: int, headers: Mapping[str, str], body: bytes) -> Report:
     error, html = parse_error(body)
     report = Report.of_event(error)
     message = report.message if error else phrase(status)
-    return Report(status, report.code, report.kind, message, report.param, error, headers, html)
+    return replace(report, status=status, message=message, headers=headers, html=html)
 
 
 def parse_error(body: bytes) -> tuple[dict[str, Any], bool]:
@@ -86,6 +102,53 @@ def parse_error(body: bytes) -> tuple[dict[str, Any], bool]:
         return ({"message": text} if text else {}), False
     found = first(answer.get("error") or answer.get("detail") or answer) if isinstance(answer, dict) else answer
     return (found if isinstance(found, dict) else {"message": str(found)} if found else {}), False
+
+
+def unwrapped(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The backend's own error, where a gateway has put it as JSON into its own.
+
+    Only where nothing but the gateway's name stands before it: further on in a text it is something that is quoted.
+    """
+    for _ in range(LAYERS):
+        metadata = error.get("metadata")
+        if isinstance(metadata, dict) and metadata.get("raw"):  # OpenRouter
+            error = {**error, "message": metadata["raw"], "metadata": None}
+        inner = json_in(str(error.get("message") or ""))
+        if inner is None:
+            break
+        error = {**error, **{name: value for name, value in inner.items() if value is not None}}
+    return error
+
+
+def without_what_was_sent(report: Report) -> Report:
+    """Of a text of pydantic's: where, and in which words."""
+    for match in filter(None, (pattern.match(own_words(report.message)) for pattern in PYDANTIC)):
+        path, said = path_of(PART_OF_PATH.findall(match["path"])), match["said"].strip("'\"")
+        return replace(report, kind=match["kind"], param=path, message=f"{path}: {said}" if path else said)
+    return report
+
+
+def own_words(text: str) -> str:
+    """Without the names of the gateways that it has passed."""
+    return GATEWAY.sub("", text, count=1)
+
+
+def json_in(text: str) -> dict[str, Any] | None:
+    """The error object that a text consists of."""
+    try:
+        found = json.JSONDecoder().raw_decode(own_words(text))[0]
+    except (ValueError, RecursionError):
+        return None
+    error = found.get("error") if isinstance(found, dict) else None
+    return error if isinstance(error, dict) else None
+
+
+def path_of(loc: object) -> str:
+    """("body", "input", 2, "output") → input[2].output, as `param` has it."""
+    if not isinstance(loc, list):
+        return ""
+    parts = [f"[{part}]" if str(part).isdigit() else f".{part}" for part in loc[loc[:1] == ["body"] :]]
+    return "".join(parts).removeprefix(".")
 
 
 def first(value: Any) -> Any:

@@ -4,7 +4,8 @@ In time: the request is planned (which model, how much effort, which tools), tra
 event nothing has happened for the client, so what may succeed in a moment is tried again, and what the backend was
 seen not to take is left out and sent again at once. After it, a failure is told, never repeated (backends.md §5).
 
-Nothing here outlives the turn but `lessons`, which only save a refused request, and the effort that agents follow.
+Nothing here outlives the turn but `lessons`, which only save a refused request, and the effort that agents follow. What
+a refusal taught becomes one once the request without it is answered.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ..client_versions import TAKES_PART_FOR_WHOLE, of_user_agent
-from ..errors import ClaudegptError, EmptyAnswer, ServerFault, Unfinished, UpstreamFailed
+from ..errors import ClaudegptError, EmptyAnswer, InvalidRequest, ServerFault, Unfinished, UpstreamFailed
 from ..translate.blocks import Reply
 from ..translate.effort import named
 from ..translate.jsontext import encode
@@ -28,7 +29,7 @@ from ..translate.sse import Event
 from ..translate.stream import MessageStream, ResponseFailed
 from ..usage_log import Use
 from .failures import Report, may_retry, ours
-from .lessons import Lessons, lesson
+from .lessons import Lessons, Trial
 from .plan import Ask, Proxy, plan, translated
 from .upstream import Refused, open_stream
 
@@ -60,6 +61,7 @@ class Turn:
         self._proxy = proxy
         self._started = False  # the client was given message_start
         self._asked_again = False  # after an empty answer
+        self._trials: dict[str, Trial] = {}  # by model: what this turn goes without
         self._silent: set[str] = set()  # models that gave no answer while the hosted search was declared
         self._may_break_off = of_user_agent(ask.user_agent) not in TAKES_PART_FOR_WHOLE
         self._folder = Folder()
@@ -135,7 +137,11 @@ class Turn:
         """Plan and translate; anew at each attempt, for what was learnt since the last."""
         assert self._ask is not None
         self._real = False
-        self._plan = plan(self._ask, self._proxy, silent=self._silent)
+        try:
+            self._plan = plan(self._ask, self._tried(), silent=self._silent)
+        except InvalidRequest:  # nothing is left that could be asked
+            self._keep_lessons()
+            raise
         translation, self._sent = translated(self._ask, self._proxy, self._plan)
         self._body = encode(self._sent)
         self._tokens = translation.estimated_tokens(len(self._body))
@@ -196,6 +202,7 @@ class Turn:
         """The first real event: from here on there is no way back."""
         self._real = True
         self._mark("first")
+        self._keep_lessons()
         self._ask, self._sent = None, {}
 
     def _seen(self, events: list[Event]) -> list[Event]:
@@ -206,15 +213,25 @@ class Turn:
 
     def _learn(self, report: Report) -> bool:
         """Whether the refusal taught something, so that the request is worth sending again without it."""
-        learned = lesson(report, self._plan.lessons, self._sent)
-        if learned is None or len(self._learned) >= MOST_LESSONS:
+        trial = self._trials.get(self._plan.choice.model) or Trial()
+        if len(self._learned) >= MOST_LESSONS or not trial.learn(report, self._plan.lessons, self._sent):
             return False
+        self._trials[self._plan.choice.model] = trial
         self._learned.append(report.message)
-        model, lessons = self._plan.choice.model, self._proxy.lessons
-        if model in lessons:  # perhaps another turn has learnt something else meanwhile
-            learned = lesson(report, lessons[model], self._sent) or lessons[model]
-        lessons[model] = learned
         return True
+
+    def _keep_lessons(self) -> None:
+        lessons = self._proxy.lessons
+        for model, trial in self._trials.items():
+            lessons[model] = trial.helped(lessons.get(model) or Lessons())
+
+    def _tried(self) -> Proxy:
+        """The proxy as this turn has it, with what was learnt since it began."""
+        if not self._trials:
+            return self._proxy
+        lessons = self._proxy.lessons
+        tried = {model: trial.applied(lessons.get(model) or Lessons()) for model, trial in self._trials.items()}
+        return replace(self._proxy, lessons={**lessons, **tried})
 
     def _remember_silence(self) -> None:
         """Without the search there is an answer: then it was the search."""

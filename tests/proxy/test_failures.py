@@ -110,6 +110,57 @@ def test_a_server_without_a_responses_api_is_said_to_be_one(status: int, body: A
     assert "chat completions alone cannot be used" in str(http(status, body))
 
 
+def layered(inner: Any) -> list[Any]:
+    """The same error as gateways pass it on."""
+    text = json.dumps(inner)
+    return [
+        {"error": {"message": f"litellm.BadRequestError: OpenAIException - {text}. Received …", "code": "400"}},
+        {"error": {"message": f"{text}\n", "type": "error"}},
+        {"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": text, "provider_name": "x"}}},
+        {"error": {"message": f"Error: {json.dumps({'error': {'message': text}})}"}},
+    ]
+
+
+@pytest.mark.parametrize("layer", range(4))
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("context_length_exceeded", PromptTooLong), ("insufficient_quota", UsageLimitReached), (None, InvalidRequest)],
+)
+def test_what_a_gateway_wraps_is_read_as_if_it_had_not(
+    layer: int, code: str | None, expected: type[ClaudegptError]
+) -> None:
+    error = http(400, layered({"error": {"message": "Theirs.", "type": "x", "param": None, "code": code}})[layer])
+    assert type(error) is expected and "{" not in str(error) and "litellm" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ('You said: {"error": {"message": "x", "code": "insufficient_quota"}}', "You said: {"),
+        ('{"error": "x"}', '{"error": "x"}'),
+        ("[" * 10_000, "[[["),
+        ("error: " * 10_000, "refuses the request: error: error:"),
+    ],
+)
+def test_what_is_no_wrapped_error_is_shown_as_it_is(message: str, shown: str) -> None:
+    error = api(400, None, message)
+    assert type(error) is InvalidRequest and shown in str(error)
+
+
+def test_what_a_gateway_calls_raw_is_what_is_said() -> None:
+    error = http(400, {"error": {"message": "Provider returned error", "metadata": {"raw": "No such thing."}}})
+    assert "No such thing." in str(error) and "Provider" not in str(error)
+
+
+def test_what_was_sent_is_no_part_of_what_is_said_about_it() -> None:
+    fault = (
+        "{'type': 'x', 'loc': ('body', 'input', 2, 'role'), 'msg': 'Should be a string', 'input': 'my context window'}"
+    )
+    error = api(400, None, f"240 validation errors:\n  {fault}")
+    assert type(error) is InvalidRequest
+    assert str(error) == "The upstream refuses the request: input[2].role: Should be a string."
+
+
 def test_a_success_in_one_piece_of_json_is_said_to_be_no_stream() -> None:
     error = http(200, {"object": "chat.completion", "choices": []})
     assert "not with a stream" in str(error) and error.retry is False

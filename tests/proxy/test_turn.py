@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -11,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.proxy.plan import Patience
-from claudegpt_pkg.proxy.turn import ATTEMPTS, MOST_LESSONS
+from claudegpt_pkg.proxy.plan import Ask, Patience
+from claudegpt_pkg.proxy.routes import Nowhere
+from claudegpt_pkg.proxy.turn import ATTEMPTS, MOST_LESSONS, Turn
 from tests import grammar
 from tests.fakes.answers import (
     EOF,
@@ -376,6 +378,31 @@ def test_what_a_model_does_not_take_is_left_out_at_once_and_from_then_on(
     assert grammar.text_of(proxy.events(ask("again", **fields))) == "And now."
     bodies = [request.body for request in backend.requests]
     assert [without(body) for body in bodies] == [False, True, True]
+
+
+UNKNOWN = error(400, "unknown_parameter", "Unknown parameter: 'stream_options'.")
+
+
+@pytest.mark.parametrize("end", [error(500, None, "Oh."), error(400, None, "Strange.")])
+def test_what_was_left_out_in_vain_is_asked_for_again(backend: FakeBackend, proxy: Served, end: HttpError) -> None:
+    """Only an answer shows that a lesson was right."""
+    backend.script(UNKNOWN, *[end] * (ATTEMPTS if end.status == 500 else 1))
+    proxy.error(ask())
+    assert "stream_options" not in backend.requests[-1].body and proxy.proxy.lessons == {}
+    backend.script(answer("There."))
+    assert grammar.text_of(proxy.events(ask())) == "There."
+    assert "stream_options" in backend.requests[-1].body
+
+
+def test_what_the_user_broke_off_has_taught_nothing(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(UNKNOWN, answer("Late.", stall_after=1))
+    assert proxy.loop
+    turn = Turn(Ask(ask(stream=False)), proxy.proxy)
+    running = asyncio.run_coroutine_threadsafe(turn.run(Nowhere()), proxy.loop)
+    backend.wait_request(2)
+    running.cancel()
+    backend.requests[1].wait_left()
+    assert proxy.proxy.lessons == {}
 
 
 def test_a_lesson_about_one_model_is_none_about_another(backend: FakeBackend, proxy: Served) -> None:

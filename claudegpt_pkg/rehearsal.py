@@ -123,18 +123,31 @@ def probe(on_stage: Stage, tier: Tier) -> None:
 
     Refusals teach the proxy; what is concluded here is what no refusal says. Raises like `play`.
     """
-    try:
-        message = play(on_stage, tier, effort=MOST, more=(anthropic.web_search_tool(),))
-    except (InvalidRequest, UpstreamFailed) as problem:
-        message = play(on_stage, tier, effort=MOST)
-        if not isinstance(problem, NoCall):
-            conclude(on_stage, tier, web_search=False)
+    message = play_with_search(on_stage, tier)
     if not carries_reasoning(message):
         conclude(on_stage, tier, encrypted_reasoning=False)
     levels = learnt(on_stage, tier).efforts
     if levels is None or levels[0] == LEAST:
         with suppress(UpstreamFailed, RateLimited):  # it is able, as was seen just now
             say_least(on_stage, tier)
+
+
+def play_with_search(on_stage: Stage, tier: Tier) -> Message:
+    """The turn with the hosted search declared, or without it where that fails. What fails again, after an answer
+    without it, was no outage."""
+    for again in (False, True):
+        try:
+            message = play(on_stage, tier, effort=MOST, more=(anthropic.web_search_tool(),))
+            if not learnt(on_stage, tier).silent_search:
+                return message
+        except NoCall:
+            return play(on_stage, tier, effort=MOST)
+        except (InvalidRequest, UpstreamFailed) as problem:
+            message = play(on_stage, tier, effort=MOST)
+            if again or isinstance(problem, InvalidRequest):
+                conclude(on_stage, tier, web_search=False)
+                return message
+    return message
 
 
 def say_least(on_stage: Stage, tier: Tier) -> None:

@@ -128,10 +128,10 @@ def test_what_was_learnt_is_said_in_a_few_words() -> None:
 
 @pytest.mark.parametrize("lesson", [each.name for each in fields(Lessons)])
 def test_all_that_is_remembered_is_said(lesson: str) -> None:
-    """But for what is of one conversation."""
+    """But for what is of one conversation, and what is not yet known."""
     learnt: dict[str, Any] = {"efforts": ("low",), "parameters": frozenset({"x"}), "includes": frozenset({"x"})}
     said = described(Lessons(**{lesson: learnt.get(lesson, False)}))
-    assert bool(said) is (lesson != "refused_reasoning")
+    assert bool(said) is (lesson not in ("refused_reasoning", "silent_search"))
 
 
 # What a deployment lacks.
@@ -205,6 +205,17 @@ def test_the_users_own_limits_do_not_hide_what_there_is(home: Path, monkeypatch:
     with azure(Deployment(UNKNOWN, efforts=LOW_TO_MAX[:2], tells_levels=False)) as (_, on_stage):
         try_out(on_stage, "haiku")
         assert shortcomings(on_stage, "haiku") == ["efforts low, medium"]
+
+
+@pytest.mark.parametrize("failures", [2, 3, 4, 5, 6])
+def test_an_outage_while_the_search_is_tried_is_not_taken_for_its_absence(home: Path, failures: int) -> None:
+    """It ends when the proxy, or else the probe itself, has just left the search out."""
+    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+        left = [error(500, "server_error", "Oh.")] * failures
+        backend.route(lambda it: is_trial(it) and bool(left), lambda _: left.pop())
+        try_out(on_stage, "opus")
+        assert learnt(on_stage, "opus") == Lessons()
+    assert recall(load().dirs.cache, on_stage.provider) == {}
 
 
 @pytest.mark.parametrize("status", [400, 422])

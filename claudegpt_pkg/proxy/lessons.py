@@ -40,6 +40,7 @@ class Lessons:
     media_in_outputs: bool = True
     phases: bool = True
     includes: frozenset[str] = frozenset()  # values of `include` it refuses
+    silent_search: bool = False  # once no answer came while the hosted search was declared, and one came without it
     encrypted_reasoning: bool = True  # its reasoning comes with what it takes to send it back
     refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob it could not read
 

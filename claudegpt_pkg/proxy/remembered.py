@@ -74,6 +74,7 @@ def encode(known: Lessons) -> dict[str, Any]:
         "phases": known.phases,
         "includes": sorted(known.includes),
         "encrypted_reasoning": known.encrypted_reasoning,
+        "silent_search": known.silent_search,
     }
 
 
@@ -88,4 +89,5 @@ def decode(row: Mapping[str, Any]) -> Lessons:
         phases=row["phases"],
         includes=frozenset(row["includes"]),
         encrypted_reasoning=row["encrypted_reasoning"],
+        silent_search=row["silent_search"],
     )

@@ -5,7 +5,8 @@ event nothing has happened for the client, so what may succeed in a moment is tr
 seen not to take is left out and sent again at once. After it, a failure is told, never repeated (backends.md §5).
 
 Nothing here outlives the turn but `lessons`, which only save a refused request, and the effort that agents follow. What
-a refusal taught becomes one once the request without it is answered.
+a refusal taught becomes one once the request without it is answered. That a model has no search does once it was silent
+with it in two turns, and answered without it in both: in one alone, the upstream may have been out for that moment.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Turn:
         self._asked_again = False  # after an empty answer
         self._trials: dict[str, Trial] = {}  # by model: what this turn goes without
         self._silent: set[str] = set()  # models that gave no answer while the hosted search was declared
+        self._silent_before = {model for model, known in proxy.lessons.items() if known.silent_search}
         self._may_break_off = of_user_agent(ask.user_agent) not in TAKES_PART_FOR_WHOLE
         self._folder = Folder()
         self._record: dict[str, Any] = {
@@ -181,7 +183,7 @@ class Turn:
                 if stream.done:
                     break
             stream.finish()
-            self._remember_silence()
+            self._note_silence()
             self._count(stream.usage)
             self._mark("done")
             if stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
@@ -233,12 +235,15 @@ class Turn:
         tried = {model: trial.applied(lessons.get(model) or Lessons()) for model, trial in self._trials.items()}
         return replace(self._proxy, lessons={**lessons, **tried})
 
-    def _remember_silence(self) -> None:
-        """Without the search there is an answer: then it was the search."""
-        lessons = self._proxy.lessons
-        for model in self._silent:
-            lessons[model] = replace(lessons.get(model) or Lessons(), web_search=False)
-            self._learned.append(f"No answer of {model} while the hosted search was declared.")
+    def _note_silence(self) -> None:
+        """There is an answer: with the search, or without it after silence with it."""
+        lessons, model = self._proxy.lessons, self._plan.choice.model
+        for silent in self._silent:
+            known, again = lessons.get(silent) or Lessons(), silent in self._silent_before
+            lessons[silent] = replace(known, web_search=known.web_search and not again, silent_search=not again)
+            self._learned.append(f"No answer of {silent} while the hosted search was declared.")
+        if self._searching and model in lessons:
+            lessons[model] = replace(lessons[model], silent_search=False)
 
     def _mark(self, name: str) -> None:
         self._marks[name] = round((time.perf_counter() - self._clock) * 1000, 2)

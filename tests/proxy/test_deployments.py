@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,10 +12,13 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.proxy.lessons import Lessons
+from claudegpt_pkg.proxy.plan import Ask
+from claudegpt_pkg.proxy.routes import Nowhere
+from claudegpt_pkg.proxy.turn import Turn
 from claudegpt_pkg.translate.request import NO_SEARCH
 from tests import grammar
 from tests.fakes.answers import Bytes, answer, call, error, reasoning
-from tests.fakes.backend import FakeBackend
+from tests.fakes.backend import DEADLINE, FakeBackend, Request
 from tests.fakes.deployment import Deployment
 from tests.proxy.served import Served, ask, served
 
@@ -42,13 +46,14 @@ def learnt(proxy: Served) -> Lessons:
 # The hosted search.
 
 
-@pytest.mark.parametrize(("search", "asked"), [("refused", 1), ("silent", 2), ("no event", 4), ("breaks", 4)])
+# One that falls silent does so in two turns before that is known of it.
+@pytest.mark.parametrize(("search", "asked"), [("refused", 1), ("silent", 4), ("no event", 8), ("breaks", 8)])
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_deployment_without_the_search_is_asked_without_it_from_then_on(
     tmp_path: Path, search: Any, asked: int, stream: bool
 ) -> None:
     with deployed(Deployment(search=search), tmp_path) as (backend, proxy):
-        for words in ("Not here.", "Still not."):
+        for words in ("Not here.", "Still not.", "Nor now."):
             backend.script(answer(words))
             body = ask("What is new?", tools=[*TOOLS, SEARCH], tool_choice=FORCED, stream=stream)
             said = grammar.text_of(proxy.events(body)) if stream else proxy.message(body)["content"][0]["text"]
@@ -58,19 +63,20 @@ def test_a_deployment_without_the_search_is_asked_without_it_from_then_on(
             assert "web_search" not in str(request.body) and "tool_choice" not in request.body
 
 
-@pytest.mark.parametrize(("search", "asked"), [("refused", 1), ("silent", 2)])
+@pytest.mark.parametrize(("search", "asked"), [("refused", 1), ("silent", 4)])
 def test_nothing_but_a_search_is_not_asked_of_a_deployment_known_to_have_none(
     tmp_path: Path, search: Any, asked: int
 ) -> None:
     with deployed(Deployment(search=search), tmp_path) as (backend, proxy):
         body = ask("Perform a web search", tools=[SEARCH], tool_choice=FORCED)
-        if search == "silent":  # which an answer without it shows
+        for _ in range(2) if search == "silent" else ():  # which an answer without it shows
             backend.script(answer("I cannot."))
             assert grammar.text_of(proxy.events(body)) == "I cannot."
-            assert NO_SEARCH in backend.requests[0].body["instructions"]
-        response, told = proxy.error(body)
-        assert response.status_code == 400
-        assert told["message"] == "Web search cannot be had: mine has none, and no other tier's model does."
+            assert NO_SEARCH in backend.requests[-1].body["instructions"]
+        for _ in range(2):
+            response, told = proxy.error(body)
+            assert response.status_code == 400
+            assert told["message"] == "Web search cannot be had: mine has none, and no other tier's model does."
         assert len(backend.lacked) == asked and learnt(proxy) == Lessons(web_search=False)
 
 
@@ -94,6 +100,50 @@ def test_a_model_that_cannot_search_is_told_so_lest_it_makes_results_up(tmp_path
         assert NO_SEARCH not in backend.lacked[0].body["instructions"]
         assert request.body["instructions"] == f"You search.\n\n{NO_SEARCH}"
         assert "tool_choice" not in request.body and [tool["name"] for tool in request.body["tools"]] == ["Bash"]
+
+
+def out_for_a_moment(backend: FakeBackend, silence: Any) -> None:
+    """While one turn asks with the search; back when it asks without."""
+    out = [True]
+
+    def answer_it(request: Request) -> Any:
+        out[0] = out[0] and "tools" in request.body
+        return silence if out[0] else answer("Back.")
+
+    backend.route(lambda _: True, answer_it)
+
+
+@pytest.mark.parametrize("silence", [answer(), Bytes(()), error(500, "server_error", "Oh.")])
+def test_an_outage_that_ends_when_the_search_is_left_out_costs_nobody_the_search(tmp_path: Path, silence: Any) -> None:
+    with deployed(Deployment(), tmp_path) as (backend, proxy):
+        for _ in range(3):
+            out_for_a_moment(backend, silence)
+            assert grammar.text_of(proxy.events(ask(tools=[SEARCH]))) == "Back."
+            assert learnt(proxy) == Lessons(silent_search=True) and "tools" not in backend.side[-1].body
+            assert grammar.text_of(proxy.events(ask(tools=[SEARCH]))) == "Back."
+            assert learnt(proxy) == Lessons() and "tools" in backend.side[-1].body
+
+
+def test_turns_that_meet_the_same_outage_are_no_two_proofs(tmp_path: Path) -> None:
+    with deployed(Deployment(), tmp_path) as (backend, proxy):
+        body = ask(tools=[SEARCH], stream=False)
+        turns = [Turn(Ask(body), proxy.proxy) for _ in range(2)]  # both have begun before one is over
+        assert proxy.loop
+        for turn in turns:
+            out_for_a_moment(backend, answer())
+            asyncio.run_coroutine_threadsafe(turn.run(Nowhere()), proxy.loop).result(DEADLINE)
+        assert learnt(proxy) == Lessons(silent_search=True)
+
+
+def test_two_sessions_of_one_turn_each_prove_it(tmp_path: Path) -> None:
+    names: dict[str, Any] = dict.fromkeys(TIERS, NAME)
+    with FakeBackend("azure", deployments={NAME: Deployment(search="silent")}) as backend:
+        for known in (Lessons(silent_search=True), Lessons(web_search=False)):
+            with served(backend, tmp_path, **names) as proxy:
+                backend.script(answer("Not here."))
+                proxy.events(ask(tools=[*TOOLS, SEARCH]))
+                assert learnt(proxy) == known
+        backend.check()
 
 
 @pytest.mark.parametrize("silence", [answer(), Bytes(()), error(500, "server_error", "Oh.")])

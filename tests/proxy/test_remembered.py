@@ -35,6 +35,7 @@ LEARNT = Lessons(
     includes=frozenset({"reasoning.encrypted_content"}),
     encrypted_reasoning=False,
     phases=False,
+    silent_search=True,
 )
 
 

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +16,7 @@ from typer.core import TyperGroup
 
 from . import __version__
 from .claude_args import OUR_OPTIONS, CommandLine, checked
-from .console import result, result_table, say, tell
+from .console import from_home, result, result_table, say, tell
 from .errors import BadSetting, ClaudeNotFound
 from .files import POSIX
 from .settings import (
@@ -320,16 +319,14 @@ def set_(ctx: typer.Context, name: str, value: Annotated[str | None, typer.Argum
         option.parse(text)
     except ValueError as problem:
         raise BadSetting(f"{option.name} {problem}, not {'that' if option.secret else repr(text)}.") from None
-    write_config(load(ctx.obj).dirs, {option.name: text, **dict.fromkeys(option.also)})
-    tell_if_hidden(option)
+    write(option, text)
 
 
 @config.command("unset")
 def unset(ctx: typer.Context, name: str) -> None:
     """Take one setting out of config.env."""
     option = declared(name)
-    write_config(load(ctx.obj).dirs, dict.fromkeys((option.name, *option.also)))
-    tell_if_hidden(option)
+    write(option, None)
 
 
 @config.command("path")
@@ -358,7 +355,7 @@ def shown(settings: Settings, option: Option[Any]) -> str:
 
 def source(settings: Settings, option: Option[Any]) -> str:
     """Where the value comes from, and whether it can be used."""
-    where = settings.source(option).replace(f"{Path.home()}/", "~/", 1)
+    where = from_home(settings.source(option))
     try:
         settings[option]
     except BadSetting:
@@ -373,8 +370,8 @@ def read_value(option: Option[Any]) -> str:
     return value
 
 
-def tell_if_hidden(option: Option[Any]) -> None:
-    """Say so when another place decides, whatever config.env says."""
-    where = load().source(option)
-    if where == "environment":
-        say(f"{option.name} is also set in the environment, which wins.")
+def write(option: Option[Any], value: str | None) -> None:
+    """Into config.env, under its own name; and say so when another place decides, whatever config.env says."""
+    write_config(load().dirs, {**dict.fromkeys(option.also), option.name: value})
+    for note in load().overruled({option.name: value}):
+        say(note)

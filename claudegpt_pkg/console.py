@@ -7,12 +7,12 @@ where stderr is no terminal, or NO_COLOR is set.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .secret import without_secrets
@@ -47,12 +47,12 @@ def console() -> Console:
 
 def say(message: str) -> None:
     """One line of ours beside Claude's output."""
-    _print_line(f"[dim]claudegpt:[/dim] {plain(message, sys.stderr)}")
+    _print_line(f"[dim]claudegpt:[/dim] {plain(from_home(message), sys.stderr)}")
 
 
 def complain(message: str) -> None:
     """One line saying what went wrong and what to do. It may quote what no error of ours went through: a bug."""
-    _print_line(f"[bold red]claudegpt:[/bold red] {plain(without_secrets(message), sys.stderr)}")
+    _print_line(f"[bold red]claudegpt:[/bold red] {plain(from_home(without_secrets(message)), sys.stderr)}")
 
 
 def _print_line(markup: str) -> None:
@@ -63,7 +63,7 @@ def _print_line(markup: str) -> None:
 def tell(text: str) -> None:
     """Lines of ours to somebody who is being asked or shown something. On a terminal they are folded between words;
     one word that is a line by itself, an address to be copied, stays whole."""
-    for line in visible(text, sys.stderr).split("\n"):
+    for line in visible(from_home(text), sys.stderr).split("\n"):
         console().print(line, markup=False, soft_wrap=" " not in line or not console().is_terminal)
 
 
@@ -174,8 +174,9 @@ def result_entries(entries: Iterable[tuple[str, str]]) -> None:
 
 
 def from_home(text: str) -> str:
-    """The user's home in it written ~, as in the shell."""
-    return text.replace(f"{Path.home()}/", "~/")
+    """The user's home in it written ~, as in the shell; in quotes it stays, as a shell would not know it there."""
+    home = os.path.expanduser("~")  # noqa: PTH111  Path's raises for a user without one
+    return re.sub(rf"(?<![\w/'\"-]){re.escape(home)}/", "~/", text)
 
 
 def plain(message: str, stream: TextIO | None = None) -> str:

@@ -6,7 +6,7 @@ cloned repo must not be able to redirect a key. An empty value counts as not set
 
     settings = load(flags={"CLAUDEGPT_PROVIDER": "demo"})
     settings[PROVIDER]          # typed, parsed; BadSetting if what the user wrote cannot be
-    settings.source(PROVIDER)   # "flag", "environment", a file's path, or "default"
+    settings.source(PROVIDER)   # "flag", "the environment", a file's path, or "default"
     write_config(settings.dirs, {"CLAUDEGPT_PROVIDER": "openai"})
 """
 
@@ -349,6 +349,14 @@ class Settings:
         found = self._find(option)
         return found[0] if found else None
 
+    def overruled(self, changes: Mapping[str, str | None]) -> list[str]:
+        """What was written to `config.env` in vain, because another place decides."""
+        return [
+            f"{name} is also set in {self.source(OPTIONS[name])}, which wins."
+            for name, value in changes.items()
+            if (self.written(OPTIONS[name]) or None) != (value or None)
+        ]
+
     def check(self) -> None:
         """Raises BadSetting for the first value that cannot be used."""
         for option in OPTIONS.values():
@@ -392,7 +400,7 @@ def load(
         files.append(Path(clone) / ".env")
     config, others = read_env_file(files[0], strict=True), map(read_env_file, files[1:])
     changed = {name: value for name, value in {**config.values, **(pending or {})}.items() if value}
-    layers = [Layer("flag", flags or {}), Layer("environment", environ), replace(config, values=changed), *others]
+    layers = [Layer("flag", flags or {}), Layer("the environment", environ), replace(config, values=changed), *others]
     return Settings(layers, dirs)
 
 

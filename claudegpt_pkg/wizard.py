@@ -46,7 +46,6 @@ from .settings import (
     OPENAI_HAIKU,
     OPENAI_OPUS,
     OPENAI_SONNET,
-    OPTIONS,
     PROVIDER,
     Option,
     Secret,
@@ -109,20 +108,10 @@ def set_up(asker: Asker, given: Given, flags: Mapping[str, str]) -> None:
     answers = wizard.run()
     dirs = load(flags).dirs
     write_config(dirs, {PROVIDER.name: answers[PROVIDER.name], **answers})
-    tell(f"Saved in {from_home(str(dirs.config_file))}; `claudegpt setup` changes it.")
-    for note in overruled(answers, flags):
+    tell(f"Saved in {dirs.config_file}; `claudegpt setup` changes it.")
+    for note in load(flags).overruled(answers):
         say(note)
     wizard.install()
-
-
-def overruled(answers: Answers, flags: Mapping[str, str]) -> list[str]:
-    """What was answered in vain, because another place decides."""
-    settings = load(flags)
-    return [
-        f"{name} is also set in {settings.source(OPTIONS[name])}, which wins."
-        for name, value in answers.items()
-        if (settings.written(OPTIONS[name]) or None) != (value or None)
-    ]
 
 
 def first_run(flags: Mapping[str, str]) -> None:
@@ -324,7 +313,7 @@ class Wizard:
             return
         if self.settings.written(option):
             entered = option.name in self.before
-            kept = "the one just entered" if entered else f"the one from {self.settings.source(option)}"
+            kept = "the one just entered" if entered else f"the one from {from_home(self.settings.source(option))}"
             ways = [Choice("keep", f"Use {kept}"), Choice("new", "Enter another")]
             ways += [Choice("none", "Use none")] * optional
             way = self.asker.choose(question, ways, default="keep", flag="--api-key-stdin")

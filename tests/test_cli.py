@@ -277,6 +277,20 @@ def test_an_older_name_is_replaced_by_the_newer(home: Path) -> None:
     assert file.read_text() == "CLAUDEGPT_EFFORT=high\n"
 
 
+def test_a_change_in_vain_is_said(home: Path, monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    monkeypatch.setenv("PROXY_DEFAULT_EFFORT", "low")
+    assert run(["config", "set", "CLAUDEGPT_EFFORT", "high"]) == 0
+    assert said() == ("", "claudegpt: CLAUDEGPT_EFFORT is also set in the environment, which wins.\n")
+    monkeypatch.delenv("PROXY_DEFAULT_EFFORT")
+    user = home / ".claude" / ".env"
+    user.parent.mkdir()
+    user.write_text("CLAUDEGPT_EFFORT=low\n")
+    assert run(["config", "set", "CLAUDEGPT_EFFORT", "max"]) == 0
+    assert said() == ("", "")
+    assert run(["config", "unset", "CLAUDEGPT_EFFORT"]) == 0
+    assert said() == ("", "claudegpt: CLAUDEGPT_EFFORT is also set in ~/.claude/.env, which wins.\n")
+
+
 def test_a_secret_is_set_from_stdin_and_never_shown(home: Path) -> None:
     assert command("config", "set", "OPENAI_API_KEY").returncode == 0
     assert (home / "claudegpt" / "config" / "config.env").read_text() == "OPENAI_API_KEY=typed\n"
@@ -291,8 +305,8 @@ def test_the_list_has_every_setting_its_value_and_where_it_comes_from(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-hidden")
     assert run(["--effort", "low", "config", "list"]) == 0
     rows = {name: (value, source) for name, value, source in (line.split("\t") for line in said()[0].splitlines())}
-    assert rows["CLAUDEGPT_TRACE"] == ("maybe", "environment (unusable)")
-    assert rows["OPENAI_API_KEY"] == ("***", "environment")
+    assert rows["CLAUDEGPT_TRACE"] == ("maybe", "the environment (unusable)")
+    assert rows["OPENAI_API_KEY"] == ("***", "the environment")
     assert rows["CLAUDEGPT_EFFORT"] == ("low", "flag")
     assert rows["CLAUDEGPT_PORT"] == ("a free one", "default")
     assert rows["CLAUDEGPT_HOST"] == ("127.0.0.1", "default")

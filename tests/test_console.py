@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from claudegpt_pkg import console
-from claudegpt_pkg.console import fitting, plain, result, result_entries, result_json, result_table, say, tell, visible
+from claudegpt_pkg.console import (
+    complain,
+    fitting,
+    from_home,
+    plain,
+    result,
+    result_entries,
+    result_json,
+    result_table,
+    say,
+    tell,
+    visible,
+)
 
 ROWS = [("abc", "1", "long words"), ("日本", "22", "x")]  # 4, 2 and 10 columns wide
 Out = Callable[[], str]
@@ -110,3 +124,36 @@ def test_json_is_whole_and_harmless(out: Out) -> None:
     text = out()
     assert json.loads(text) == value and "日" in text
     assert not {"\x1b", "\x9b", "\x7f", "\u202e", "\ud800"} & set(text)
+
+
+HOME_WRITTEN = [
+    ("There is no login in {}/.local/x.json.", "There is no login in ~/.local/x.json."),
+    ("run `chmod 600 {}/config.env`", "run `chmod 600 ~/config.env`"),
+    ("run `chmod 600 '{}/a b/config.env'`", None),  # a shell would not find it: in quotes ~ is a letter
+    ("/backup{}/config.env", None),  # another folder
+    ("{}-of-another/config.env", None),
+]
+
+
+@pytest.mark.parametrize(("text", "seen"), HOME_WRITTEN)
+def test_a_person_reads_their_home_as_in_the_shell(
+    text: str, seen: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert from_home(text.format(tmp_path)) == (seen or text.format(tmp_path))
+
+
+@pytest.mark.parametrize("say_it", [say, complain, tell])
+def test_also_where_an_error_names_a_file(
+    say_it: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    console.console.cache_clear()
+    say_it(f"Cannot read {tmp_path}/config.env.")
+    assert "Cannot read ~/config.env." in capsys.readouterr().err
+
+
+def test_a_user_without_a_home_can_be_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # as a container may be run
+    assert from_home("/root/x") == "/root/x"

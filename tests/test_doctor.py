@@ -95,7 +95,7 @@ def test_every_link_to_a_server_is_tried(openai: FakeBackend) -> None:
     links = found()
     assert all(finding.right for group in links.values() for finding in group)
     assert "answers unencrypted in" in links["network"][0].text
-    assert links["account"][0].text.endswith("accepted (API key from environment)")
+    assert links["account"][0].text.endswith("accepted (API key from the environment)")
     assert [finding.text.split()[0] for finding in links["round trip"]] == [
         "gpt-6.1-sol",
         "gpt-6.1-terra",
@@ -138,7 +138,7 @@ def test_a_missing_claude_code_comes_with_its_command(machine: Path, monkeypatch
 def test_every_setting_is_shown_with_its_source_and_no_secret(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(load().dirs.config_file, "OPENAI_API_KEY=planted-secret\n")
     text = one("settings").text
-    assert "CLAUDEGPT_PROVIDER=demo (from environment)" in text
+    assert "CLAUDEGPT_PROVIDER=demo (from the environment)" in text
     assert f"OPENAI_API_KEY=*** (from {load().dirs.config_file})" in text
     assert "planted-secret" not in text
 
@@ -147,7 +147,7 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CLAUDEGPT_EFFORT", "lots")
     bad = found()["settings"][0]
     assert not bad.right and bad.text.startswith("CLAUDEGPT_EFFORT is one of")
-    assert bad.advice == "Correct it in environment."
+    assert bad.advice == "Correct it in the environment."
     assert "account" not in found()
 
 

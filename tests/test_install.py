@@ -102,7 +102,7 @@ def test_a_chosen_one_that_cannot_run_is_named_with_its_setting(home: Path, make
     elif make == "folder":
         chosen.mkdir()
 
-    with pytest.raises(ClaudeNotFound, match="CLAUDEGPT_CLAUDE_BIN from environment") as failure:
+    with pytest.raises(ClaudeNotFound, match="CLAUDEGPT_CLAUDE_BIN from the environment") as failure:
         find_claude(choosing(home, str(chosen)))
 
     assert failure.value.exit_status == 4

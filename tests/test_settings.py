@@ -57,7 +57,7 @@ def test_flag_beats_environment_beats_files_beats_default(environ: dict[str, str
 
     assert seen() == ("max", "flag")
     flags.clear()
-    assert seen() == ("xhigh", "environment")
+    assert seen() == ("xhigh", "the environment")
     del environ["CLAUDEGPT_EFFORT"]
     assert seen() == ("high", str(ours))
     ours.unlink()
@@ -82,7 +82,7 @@ def test_an_empty_value_counts_as_not_set(environ: dict[str, str]) -> None:
 
 def test_a_bad_value_names_the_setting_its_source_and_what_it_wants(environ: dict[str, str]) -> None:
     settings = load({}, {**environ, "CLAUDEGPT_TRACE": "maybe"})
-    with pytest.raises(BadSetting, match=r"CLAUDEGPT_TRACE is 1 or 0, not 'maybe' \(from environment\)\."):
+    with pytest.raises(BadSetting, match=r"CLAUDEGPT_TRACE is 1 or 0, not 'maybe' \(from the environment\)\."):
         settings.check()
     assert settings.written(TRACE) == "maybe"
 

@@ -149,7 +149,7 @@ def test_a_plan_whose_usage_is_not_told_is_still_asked(run: Run, plan: FakeBacke
 def test_an_api_key_is_asked_for_its_models(run: Run, openai: FakeBackend) -> None:
     status, out, _ = run("status")
     assert status == 0
-    assert as_rows(out)["credential"] == "API key from environment"
+    assert as_rows(out)["credential"] == "API key from the environment"
     assert {request.path for request in openai.others} == {"/v1/models"} and not trials(openai)
 
 

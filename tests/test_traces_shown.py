@@ -172,10 +172,10 @@ def test_a_dangling_link_is_a_row_too(run: Run, folder: Path) -> None:
     assert run("trace", "--limit", "1")[1].split("\t")[-1] == "unreadable\n"
 
 
-def test_without_traces_it_is_said_where_they_will_be(run: Run, home: Path) -> None:
+def test_without_traces_it_is_said_where_they_will_be(run: Run) -> None:
     status, out, err = run("trace")
     assert (status, out) == (0, "")
-    assert f"no trace in {home}/claudegpt/state/traces yet" in err.replace("\n", " ")
+    assert "no trace in ~/claudegpt/state/traces yet" in err.replace("\n", " ")
     assert run("trace", "--json")[:2] == (0, "[]\n")
 
 
@@ -185,7 +185,7 @@ def test_where_traces_are_turned_off_it_is_said_how_to_turn_them_on(
     monkeypatch.setenv("CLAUDEGPT_TRACE", "0")
     status, out, err = run("trace")
     assert (status, out) == (0, "")
-    assert "turned off (CLAUDEGPT_TRACE from environment)" in err
+    assert "turned off (CLAUDEGPT_TRACE from the environment)" in err
     assert "`claudegpt --trace`" in err and "`claudegpt config set CLAUDEGPT_TRACE 1`" in err
     assert run("trace", "show", "abc")[0] == 2
 

@@ -171,7 +171,7 @@ def test_a_key_that_is_there_stays_where_it_is(
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     person = Person("openai", "keep", None, None, None)
     assert run(person) == {"CLAUDEGPT_PROVIDER": "openai"}
-    assert person.titles["keep"] == "Use the one from environment"
+    assert person.titles["keep"] == "Use the one from the environment"
 
 
 def test_a_server_of_the_users_own_may_need_no_key(backend: FakeBackend) -> None:
@@ -429,7 +429,7 @@ def test_what_the_environment_overrules_is_said(
 ) -> None:
     monkeypatch.setenv("CLAUDEGPT_PROVIDER", "azure")
     run(Person("demo"))
-    assert "CLAUDEGPT_PROVIDER is also set in environment, which wins." in said()
+    assert "CLAUDEGPT_PROVIDER is also set in the environment, which wins." in said()
 
 
 def test_models_of_another_account_are_no_default(backend: FakeBackend, public: None) -> None:

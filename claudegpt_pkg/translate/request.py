@@ -19,9 +19,9 @@ from .conversation import Conversation, added_tools, references, removed_tools, 
 from .jsontext import dumps
 from .prompt import Identity, instructions
 from .tools import REFUSED_AT_TOP, Schema, ToolRules, ToolTable, forces_search, parallel_calls, tool_choice, tool_table
+from .unread import CACHED, UNKNOWN, Note, unread
 
 Request = Mapping[str, Any]
-Note = tuple[str, str]  # a field of the request, and what became of it
 
 INCLUDE_REASONING = "reasoning.encrypted_content"
 INCLUDE_SOURCES = "web_search_call.action.sources"
@@ -52,7 +52,7 @@ READ = frozenset(
 # Fields that have no counterpart upstream: why nothing is lost by leaving them out, or what is.
 DROPPED = {
     "billing_policy": "dropped: Anthropic's own billing",
-    "cache_control": "dropped: the upstream caches by prefix on its own",
+    "cache_control": CACHED,
     "compaction": "dropped: nothing is compacted here; the client does it",
     "container": "dropped: Anthropic's code execution",
     "context_management": "dropped: nothing is cleared, all reasoning is replayed",
@@ -68,7 +68,6 @@ DROPPED = {
     "user_profile_id": "dropped: Anthropic's own accounts",
     "workspace_id": "dropped: Anthropic's own accounts",
 }
-UNKNOWN = "dropped: not known here"
 NOTHING_SAID = "[empty message]"  # an empty input is refused
 # Else a model that is told to search makes results up.
 NO_SEARCH = "You cannot search the web here. If that is what is asked for, say so, and give no search results."
@@ -273,7 +272,7 @@ def wants_thinking(request: Request, *, kept: bool = False) -> bool:
 
 def parameter_notes(request: Request, target: Target) -> list[Note]:
     notes = [(key, DROPPED.get(key, UNKNOWN)) for key, value in request.items() if value and key not in READ]
-    notes += format_notes(request)
+    notes += [*unread(request), *format_notes(request)]
     if target.effort != "none":
         why = "dropped: refused while the model reasons"
         notes += [(key, why) for key in ("temperature", "top_p") if request.get(key) is not None]

@@ -10,6 +10,7 @@ from claudegpt_pkg.translate.conversation import ASSISTANT
 from claudegpt_pkg.translate.lane import LANES
 from claudegpt_pkg.translate.request import DROPPED, READ
 from claudegpt_pkg.translate.stream import HANDLERS
+from claudegpt_pkg.translate.unread import BLOCKS, DROPPED_WITHIN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "translation.md").read_text()
 ROW = re.compile(r"^\| (.+?) \| (.*?) \|(?: (.*?) \|)?$", re.MULTILINE)
@@ -35,13 +36,19 @@ def test_what_is_dropped_is_said_in_the_words_of_the_trace() -> None:
         assert f"{how}: {why}" == note or f"{how} {why}" == note
 
 
+def test_what_is_dropped_within_is_said_so_too() -> None:
+    table = rows("Content blocks") | rows("Tools")
+    for field, note in DROPPED_WITHIN.items():
+        assert f"{table[field][0]}: {table[field][1]}" == note if field != "display" else note.split(": ")[1] in PAGE
+
+
 def test_what_is_read_is_translated_or_emulated() -> None:
     table = rows("Fields")
     assert {table[field][0] for field in READ} == {"translated", "emulated"}
 
 
 def test_every_block_that_means_something_is_on_the_page() -> None:
-    assert {*PARTS, *ASSISTANT} <= rows("Content blocks").keys()
+    assert {*PARTS, *ASSISTANT, *BLOCKS} <= rows("Content blocks").keys()
 
 
 def test_every_event_and_item_is_on_the_page() -> None:

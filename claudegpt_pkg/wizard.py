@@ -191,7 +191,7 @@ class Wizard:
             "codex": f"The Codex CLI's login ({whose(settings, 'codex')})",
             "chatgpt": f"ChatGPT plan ({whose(settings, 'chatgpt')})",
             "openai": "OpenAI API key",
-            SERVER: "Another server with a Responses API: Ollama, vLLM, a gateway",
+            SERVER: "Another server: Ollama, vLLM, a gateway",
             "azure": "Azure OpenAI",
             "demo": "None: a demo with a built-in model, offline",
         }
@@ -251,7 +251,7 @@ class Wizard:
     def server(self) -> None:
         now = self.settings.written(OPENAI_BASE_URL)
         url = self.given.base_url or self.asker.text(
-            "Address of its API", default=now or OLLAMA, judge=judge_url, flag="--base-url"
+            "Address of its Responses API", default=now or OLLAMA, judge=judge_url, flag="--base-url"
         )
         if problem := judge_url(url):
             raise BadSetting(problem)
@@ -447,6 +447,9 @@ def shown_window(tokens: int) -> str:
     return f"{tokens / 1e6:g}M" if tokens >= 1_000_000 else f"{tokens // 1000}k"
 
 
+# What is wrong with a text stands in one line below it, which the terminal cuts off: a sentence of few words.
+
+
 def judge_url(text: str) -> str | None:
     try:
         web_url(text)
@@ -458,8 +461,8 @@ def judge_url(text: str) -> str | None:
 def judge_endpoint(text: str) -> str | None:
     try:
         read_endpoint(text)
-    except BadSetting as problem:
-        return str(problem)
+    except BadSetting:
+        return "Give the address as the portal shows it: https://…"
     return None
 
 

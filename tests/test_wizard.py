@@ -17,9 +17,17 @@ from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, Upstre
 from claudegpt_pkg.models import LOW_TO_MAX
 from claudegpt_pkg.proxy.lessons import Lessons
 from claudegpt_pkg.proxy.remembered import recall
-from claudegpt_pkg.questions import Choice, Judge, Nobody, anything
+from claudegpt_pkg.questions import Choice, Judge, Nobody, anything, needed
 from claudegpt_pkg.settings import Secret, Settings, load, read_env_file
-from claudegpt_pkg.wizard import Given, first_run, set_up
+from claudegpt_pkg.wizard import (
+    Given,
+    first_run,
+    judge_endpoint,
+    judge_key,
+    judge_optional_key,
+    judge_url,
+    set_up,
+)
 from tests.auth.files import write
 from tests.fakes.answers import answer, error
 from tests.fakes.backend import FakeBackend, Request
@@ -149,6 +157,21 @@ def run(person: Person, given: Given | None = None, flags: Mapping[str, str] | N
     set_up(person, given or Given(), flags or {})
     assert not person.answers, f"never asked for: {person.answers}"
     return saved()
+
+
+NARROW = 60  # columns, in which a line of a menu or about a text is cut off, not folded
+
+
+def test_a_narrow_terminal_shows_every_account_whole() -> None:
+    person = Person("demo")
+    run(person)
+    assert max(map(len, person.titles.values())) <= NARROW - len(" » ")
+
+
+@pytest.mark.parametrize("judge", [judge_url, judge_endpoint, judge_key, judge_optional_key, needed])
+@pytest.mark.parametrize("text", ["", "no", "ftp://here", "https://me:pw@here", "https://a..b/", "a b", "0" * 32])
+def test_and_what_is_wrong_with_a_text(judge: Judge, text: str) -> None:
+    assert len(judge(text) or "") <= NARROW
 
 
 # Each account.
@@ -346,7 +369,7 @@ def test_a_wrong_key_is_one_sentence_and_can_be_corrected(backend: FakeBackend, 
     person = Person("server", backend.url, "wrong", "again", None, "new", KEY, None, None, None)
     assert run(person)["OPENAI_API_KEY"] == KEY
     assert "the credential was refused" in said()
-    assert person.defaults["Address of its API"] == backend.url
+    assert person.defaults["Address of its Responses API"] == backend.url
     assert "wrong" not in said()
     assert backend.faults.pop().startswith("GET /v1/models was refused with 401") and not backend.faults
 

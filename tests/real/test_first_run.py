@@ -104,11 +104,11 @@ def saved(session: Session) -> list[str]:
     return (session.home / "claudegpt" / "config" / "config.env").read_text().splitlines()
 
 
-@pytest.mark.parametrize("columns", [80, 140])
+@pytest.mark.parametrize("columns", [60, 140])
 def test_a_server_of_the_users_own(session: Session, backend: FakeBackend, columns: int) -> None:
     with session.terminal(columns=columns) as screen:
         begin(screen, "Another server")
-        screen.wait_for("? Address of its API http://localhost:11434/v1")
+        screen.wait_for("? Address of its Responses API http://localhost:11434/v1")
         screen.send(CLEAR)
         screen.type(backend.url)
         screen.wait_for("? Its API key")
@@ -258,9 +258,9 @@ def test_the_demo(session: Session, backend: FakeBackend) -> None:
 
 # What is typed before ^C, each time after what is waited for.
 Steps = list[tuple[str, str]]
-TO_THE_KEY: Steps = [("? Address of its API", ""), ("? Its API key", f"test-key{ENTER}")]
+TO_THE_KEY: Steps = [("? Address of its Responses API", ""), ("? Its API key", f"test-key{ENTER}")]
 LEFT_AT: dict[str, tuple[str, Steps, str]] = {
-    "the address": ("Another server", [], "? Address of its API"),
+    "the address": ("Another server", [], "? Address of its Responses API"),
     "the key": ("Another server", TO_THE_KEY[:1], "? Its API key"),
     "the first model": ("Another server", TO_THE_KEY, "? Model for opus"),
     "the last model": (

@@ -45,7 +45,7 @@ def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path, de
     with run_folder(runs) as (folder, guardian), ExitStack() as stack:
         settings_file = private_file(folder / SECRETS, json.dumps(session.settings))
         private_file(folder / NOTE, note(default, runs))
-        stack.callback(lambda: settle(folder, shown=ledger.shown))
+        stack.callback(lambda: settle(folder, went_over=ledger.went_over))
         held = hold_signals()
         child = spawn(claude, ["--settings", str(settings_file), *session.args], session.env, held)
         try:

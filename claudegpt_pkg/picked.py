@@ -1,9 +1,12 @@
 """The model picked with /model, kept for our next session and out of plain Claude Code's.
 
-Claude Code saves what is picked as the user's default, in their settings.json. A tier's name means something to plain
-`claude` too and stays there; the name of one of our models would keep it from working. So after the session that name
-is taken out again, the file is otherwise as Claude Code left it (byte for byte as it was, if nothing else changed), and
-the next session starts with the model all the same, until the user's default is another.
+Claude Code saves what is picked as the user's default, in their settings.json. After the session that is taken out
+again, the file is otherwise as Claude Code left it (byte for byte as it was, if nothing else changed), and the next
+session starts with the model all the same, until the user's default is another.
+
+What a plain `claude` beside the session has saved meanwhile stays. It is told apart by what it can start with, which
+the name of one of our models is not, and by whether the session was seen to go over to another model; where nobody
+looked (a status line of the user's own, we were killed), a name that plain `claude` knows is its own.
 
 What stood there is noted in the run's folder before the session, so that whoever ends the run can settle it: we; the
 guardian, which runs this module, when we were killed; the next start, when both were.
@@ -25,7 +28,7 @@ from typing import Any
 
 from . import files
 from .models import FAMILY_TIER, claude_tier, plain
-from .session import MODEL_ALIASES
+from .session import DEFAULT, MODEL_ALIASES
 from .user_setup import read_if_usable
 
 MEMORY = "picked-model.json"
@@ -68,33 +71,32 @@ def standing(settings_file: Path, runs: Path) -> bytes | None:
     """The user's settings, without what another session of ours has put there and will take out again."""
     now = read(settings_file)
     for other in map(read_if_usable, runs.glob(f"*/{NOTE}")):
-        if other.get("file") == str(settings_file) and is_pick(parsed(now), parsed(before_of(other))):
+        if other.get("file") == str(settings_file) and differs(parsed(now), parsed(before_of(other))):
             return before_of(other)
     return now
 
 
-def settle(run: Path, *, shown: str = "") -> None:
+def settle(run: Path, *, went_over: bool = False) -> None:
     """Put the default back as the run's note has it; where the file cannot be written, it stays as it is.
 
-    `shown` is the model that Claude Code showed last. A default picked again, over a model of ours that was only
-    remembered, is seen by it: the file says then what it said before.
+    `went_over`: the session was seen to go over to another model. A default picked again, over a model that was only
+    remembered, is seen by nothing else: the file says then what it said before.
     """
     noted = read_if_usable(run / NOTE)
     if not noted:
         return
     file, memory = Path(noted["file"]), Path(noted["memory"])
     with suppress(OSError, UnicodeError):
-        if read_if_usable(file).get("model") != parsed(before_of(noted)).get("model"):
-            put_back(file, before_of(noted), memory)
-        elif shown and plain(shown) != noted["model"] == picked(file, memory) and written(file) != noted["written"]:
+        new, old = parsed(read(file)), parsed(before_of(noted))
+        if differs(new, old):
+            if went_over or not known_to_claude(model_of(new)):
+                put_back(file, before_of(noted), memory)
+        elif went_over and noted["model"] == picked(file, memory) and written(file) != noted["written"]:
             forget(memory)
 
 
 def put_back(settings_file: Path, before: bytes | None, memory: Path) -> None:
-    old, new = parsed(before), parsed(read(settings_file))
-    forget(memory)
-    if not is_pick(new, old):
-        return
+    old, new = parsed(before) or {}, parsed(read(settings_file)) or {}
     kept = {name: value for name, value in new.items() if name != "model"}
     if "model" in old:
         kept["model"] = old["model"]
@@ -105,19 +107,24 @@ def put_back(settings_file: Path, before: bytes | None, memory: Path) -> None:
             before.decode(**TEXT) if before and kept == old else json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
         )
         replace(settings_file, text)
-    files.write(memory / MEMORY, json.dumps({"model": plain(new["model"]), "instead_of": old.get("model")}))
+    files.write(memory / MEMORY, json.dumps({"model": model_of(new), "instead_of": old.get("model")}))
 
 
-def is_pick(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether the model there is one that keeps plain Claude Code from working, and was not there before."""
+def differs(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> bool:
+    """Whether the file has another model than before; one that cannot be read has none to speak of."""
+    if now is None:
+        return False
     model = now.get("model")
-    return isinstance(model, str) and model != before.get("model") and not known_to_claude(model)
+    return isinstance(model, str | None) and model != (before or {}).get("model")
+
+
+def model_of(settings: Mapping[str, Any] | None) -> str:
+    return plain((settings or {}).get("model") or DEFAULT)
 
 
 def known_to_claude(model: str) -> bool:
     """Whether plain Claude Code can start with this."""
-    name = plain(model)
-    return name in MODEL_ALIASES or name in FAMILY_TIER or claude_tier(name) is not None
+    return model in MODEL_ALIASES or model in FAMILY_TIER or claude_tier(model) is not None
 
 
 def forget(memory: Path) -> None:
@@ -151,12 +158,13 @@ def read(file: Path) -> bytes | None:
         return None
 
 
-def parsed(text: bytes | None) -> dict[str, Any]:
+def parsed(text: bytes | None) -> dict[str, Any] | None:
+    """None for what is no settings file."""
     try:
         found = json.loads(text or b"")
     except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if isinstance(found, dict) else None
 
 
 if __name__ == "__main__":

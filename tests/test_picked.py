@@ -35,15 +35,15 @@ class Home:
         self.file.write_text(text)
         os.utime(self.file, ns=(0, self.file.stat().st_mtime_ns + 1))
 
-    def session(self, text: str | None, *, model: str = "opus", shown: str = "") -> None:
+    def session(self, text: str | None, *, model: str = "opus", went_over: bool = False) -> None:
         """A session in which Claude Code writes this as the user's settings; None leaves them alone."""
         run = self.begin(model=model)
         if text is not None:
             self.write(text)
-        self.end(run, shown=shown)
+        self.end(run, went_over=went_over)
 
-    def end(self, run: Path, *, shown: str = "") -> None:
-        settle(run, shown=shown)
+    def end(self, run: Path, *, went_over: bool = False) -> None:
+        settle(run, went_over=went_over)
         shutil.rmtree(run)
 
     def save(self, **settings: Any) -> None:
@@ -84,11 +84,26 @@ def test_what_else_changed_stays(home: Home) -> None:
     assert home.next == "gpt-6-astra"
 
 
-@pytest.mark.parametrize("model", ["haiku", "claude-opus-4-8", "opusplan", "sonnet[1m]", "default"])
-def test_what_plain_claude_knows_stays_where_claude_wrote_it(home: Home, model: str) -> None:
-    home.save(model="gpt-6-astra")
-    home.save(model=model)
-    assert json.loads(home.file.read_text()) == {"model": model}
+KNOWN_TO_CLAUDE = ("haiku", "claude-opus-4-8", "opusplan", "sonnet[1m]", "default", None)
+
+
+@pytest.mark.parametrize("model", KNOWN_TO_CLAUDE)
+@pytest.mark.parametrize("before", ['{"model":  "fable"}', '{"model": "claude-sonnet-4-5",\n"theme":"dark"}'])
+def test_a_tier_or_the_default_picked_in_a_session_is_ours_too(home: Home, before: str, model: str | None) -> None:
+    home.file.write_text(before)
+    after = {"model": model, **{name: value for name, value in json.loads(before).items() if name != "model"}}
+    home.session(json.dumps({name: value for name, value in after.items() if value}), went_over=True)
+    assert home.file.read_text() == before
+    assert home.next == (model or "default").removesuffix("[1m]")
+
+
+@pytest.mark.parametrize("model", KNOWN_TO_CLAUDE)
+def test_what_plain_claude_saved_meanwhile_stays(home: Home, model: str | None) -> None:
+    home.file.write_text('{"model": "fable"}')
+    home.session('{"model": "gpt-6-astra"}')
+    after = json.dumps({"model": model} if model else {})
+    home.session(after, model="gpt-6-astra")
+    assert home.file.read_text() == after
     assert home.next is None
 
 
@@ -117,7 +132,8 @@ def test_a_pick_holds_until_the_users_default_is_another(home: Home) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"model": 3}'])
 def test_a_file_of_another_shape_is_left_alone(home: Home, text: str) -> None:
-    home.session(text)
+    home.file.write_text('{"model": "opus"}')
+    home.session(text, went_over=True)
     assert home.file.read_text() == text
     assert home.next is None
 
@@ -130,26 +146,33 @@ def test_a_linked_file_stays_linked(home: Home) -> None:
     assert home.file.is_symlink() and real.read_text() == '{"model": "sonnet"}'
 
 
+def test_a_file_that_is_gone_stays_gone(home: Home) -> None:
+    home.file.write_text('{"model": "opus"}')
+    run = home.begin()
+    home.file.unlink()
+    home.end(run, went_over=True)
+    assert not home.file.exists()
+
+
 def test_the_default_picked_again_over_a_remembered_pick_is_known_by_what_was_shown(home: Home) -> None:
     home.file.write_text('{"model": "opus"}')
     home.session('{"model": "gpt-6-astra"}')
-    home.session('{"model": "opus"}', model="gpt-6-astra", shown="gpt-6.1-sol")
+    home.session('{"model": "opus"}', model="gpt-6-astra", went_over=True)
     assert home.next is None
 
 
 @pytest.mark.parametrize(
-    ("text", "model", "shown"),
+    ("text", "model", "went_over"),
     [
-        ('{"model": "opus", "theme": "light"}', "gpt-6-astra", "gpt-6-astra"),  # another setting was changed
-        ('{"model": "opus"}', "gpt-6-astra", ""),  # nobody saw
-        (None, "gpt-6-astra", "gpt-6.1-sol"),  # picked for the session only
-        ('{"model": "opus", "theme": "light"}', "haiku", "gpt-6-luna"),  # started with --model
+        ('{"model": "opus", "theme": "light"}', "gpt-6-astra", False),  # another setting was changed
+        (None, "gpt-6-astra", True),  # picked for the session only
+        ('{"model": "opus", "theme": "light"}', "haiku", True),  # started with --model, went over for the session only
     ],
 )
-def test_else_the_remembered_pick_stays(home: Home, text: str | None, model: str, shown: str) -> None:
+def test_else_the_remembered_pick_stays(home: Home, text: str | None, model: str, went_over: bool) -> None:
     home.file.write_text('{"model": "opus"}')
     home.session('{"model": "gpt-6-astra"}')
-    home.session(text, model=model, shown=shown)
+    home.session(text, model=model, went_over=went_over)
     assert home.next == "gpt-6-astra"
 
 
@@ -168,25 +191,29 @@ def test_of_two_sessions_at_once_the_last_pick_is_remembered(home: Home, first: 
     runs = [home.begin("one"), home.begin("two")]
     home.write('{"model": "gpt-6-astra"}')
     home.write('{"model": "gpt-5.5"}')
-    home.end(runs[first], shown="gpt-5.5")
-    home.end(runs[1 - first], shown="gpt-6-astra")
+    home.end(runs[first], went_over=True)
+    home.end(runs[1 - first], went_over=True)
     assert home.file.read_text() == '{"model":  "opus"}'
     assert home.next == "gpt-5.5"
 
 
 @pytest.mark.parametrize("first", [0, 1])
-@pytest.mark.parametrize("again", ["gpt-5.5", None])
-def test_what_another_session_has_picked_is_not_what_stood_there(home: Home, first: int, again: str | None) -> None:
+@pytest.mark.parametrize("again", ["gpt-5.5", "haiku", None])
+@pytest.mark.parametrize("model", ["gpt-6-astra", "sonnet"])
+def test_what_another_session_has_picked_is_not_what_stood_there(
+    home: Home, first: int, again: str | None, model: str
+) -> None:
     home.file.write_text('{"model":  "opus"}')
     runs = [home.begin("one")]
-    home.write('{"model": "gpt-6-astra"}')
+    home.write(json.dumps({"model": model}))
     runs.append(home.begin("two"))
     if again:
         home.write(json.dumps({"model": again}))
-    home.end(runs[first])
-    home.end(runs[1 - first])
+    picks = (True, bool(again))
+    home.end(runs[first], went_over=picks[first])
+    home.end(runs[1 - first], went_over=picks[1 - first])
     assert home.file.read_text() == '{"model":  "opus"}'
-    assert home.next == (again or "gpt-6-astra")
+    assert home.next == (again or model)
 
 
 def test_picked_after_the_other_session_has_put_it_back_it_is_put_back_too(home: Home) -> None:

@@ -50,11 +50,20 @@ class Ledger:
     models: dict[str, Spent] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()  # as the last answer told them
     broken_off: int = 0  # turns
-    shown: str = ""  # the model that Claude Code's interface showed last
+    shown: tuple[str, ...] = ()  # the models that Claude Code's interface showed: the first, and the last
 
     @property
     def total(self) -> Spent:
         return sum(self.models.values(), Spent())
+
+    @property
+    def went_over(self) -> bool:
+        """Whether the interface was seen to go over to another model than the one it began with."""
+        return len(set(self.shown)) > 1
+
+    def show(self, model: str) -> None:
+        if model:
+            self.shown = (*self.shown[:1], model)
 
     def add(self, model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> Spent:
         """What this answer alone has used."""

@@ -223,7 +223,7 @@ class Usage:
             raise InvalidRequest(f"The request body is not JSON: {problem}.") from None
         if not isinstance(told, dict):
             raise InvalidRequest("The request body is not a JSON object.")
-        self._proxy.ledger.shown = shown_model(told)
+        self._proxy.ledger.show(shown_model(told))
         window, columns = (number(request.query_params.get(name, "")) for name in ("window", "columns"))
         return PlainTextResponse(status_line(told, self._proxy, window, columns=columns) + "\n")
 

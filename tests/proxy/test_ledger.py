@@ -26,6 +26,23 @@ def test_models_are_counted_apart_and_together() -> None:
     assert ledger.total.turns == 3
 
 
+@pytest.mark.parametrize(
+    ("shown", "went_over"),
+    [
+        ((), False),
+        (("sol",), False),
+        (("sol", "luna"), True),
+        (("", "sol", "", "sol"), False),
+        (("a", "b", "a"), False),
+    ],
+)
+def test_it_is_known_whether_the_interface_went_over_to_another_model(shown: tuple[str, ...], went_over: bool) -> None:
+    ledger = Ledger()
+    for model in shown:
+        ledger.show(model)
+    assert ledger.went_over == went_over
+
+
 def test_a_side_request_costs_and_is_no_turn() -> None:
     ledger = Ledger()
     ledger.add(SOL, anthropic.usage(input_tokens=10, output_tokens=1), turn=False)

@@ -355,6 +355,30 @@ def test_a_model_typed_in_the_session_holds_in_it_and_afterwards(session: Sessio
     assert [request.body["model"] for request in backend.requests] == ["gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-terra"]
 
 
+PICKED = {"Default": "gpt-6.1-sol", "GPT-6.1 Terra": "gpt-6.1-terra"}
+
+
+@pytest.mark.parametrize("row", PICKED)
+def test_a_tier_or_the_default_is_picked_for_our_next_session_and_not_for_plain_claude(
+    session: Session, backend: FakeBackend, row: str
+) -> None:
+    before = '{"model":  "claude-haiku-4-5"}'
+    settings_of(session).write_text(before)
+    with session.terminal() as screen:
+        start(screen)
+        screen.wait_for("GPT-6 Luna · low")  # the status line
+        screen.type("/model")
+        screen.wait_for(re.compile(rf"\d\. {row}"))
+        screen.send(re.findall(rf"(\d)\. {row}", screen.text)[0])
+        screen.wait_for("Set model to")
+        screen.wait_for(re.compile(r"GPT-6.1 (Sol|Terra) · high"))
+        assert leave(screen) == 0
+    assert settings_of(session).read_text() == before
+    backend.script(answer("Fine."))
+    session.run("And now?")
+    assert [request.body["model"] for request in backend.requests] == [PICKED[row]]
+
+
 TYPED = {"fable": "gpt-6.1-sol", "claude-opus-4-8": "gpt-6.1-sol", "gpt-5.5": "gpt-5.5", "opusplan": "gpt-6.1-terra"}
 
 

@@ -78,8 +78,9 @@ def create_app(
         if traces:
             traces.flush()
         usage_log.flush()
-        if proxy.lessons != learnt:
-            remember(cache, provider, proxy.lessons)
+        news = {model: known for model, known in proxy.lessons.items() if known != learnt.get(model)}
+        if news:  # and no more: setup may have forgotten the rest meanwhile
+            remember(cache, provider, news)
 
     app = Starlette(
         routes=[

@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,14 @@ def recall(folder: Path, provider: Provider) -> dict[str, Lessons]:
 
 
 def remember(folder: Path, provider: Provider, lessons: Mapping[str, Lessons]) -> None:
-    """Keep these for the next session, with what other sessions kept; the week is counted from the first of them."""
+    """Keep these for the next session, with what other sessions kept of other models; the week is counted from the
+    first of them."""
     file = file_of(folder, provider)
     saved = read(file) or {"since": time.time(), "models": {}}
-    learnt = {model: encode(known) for model, known in lessons.items() if general(known) != Lessons()}
+    rows = {**saved["models"], **{model: encode(known) for model, known in lessons.items()}}
+    models = {model: row for model, row in rows.items() if row != NOTHING}
     with suppress(OSError):
-        files.write(file, json.dumps({**saved, "models": {**saved["models"], **learnt}}, indent=1))
+        files.write(file, json.dumps({**saved, "models": models}, indent=1))
 
 
 def forget(folder: Path, provider: Provider) -> None:
@@ -58,15 +59,11 @@ def file_of(folder: Path, provider: Provider) -> Path:
     return folder / f"lessons-{digest}.json"
 
 
-def general(known: Lessons) -> Lessons:
-    """Without what is about one conversation."""
-    return replace(known, refused_reasoning=frozenset())
-
-
 def encode(known: Lessons) -> dict[str, Any]:
+    """Without what is about one conversation."""
     return {
         "parameters": sorted(known.parameters),
-        "efforts": known.efforts,
+        "efforts": list(known.efforts or ()),
         "summary": known.summary,
         "tool_search": known.tool_search,
         "web_search": known.web_search,
@@ -91,3 +88,6 @@ def decode(row: Mapping[str, Any]) -> Lessons:
         encrypted_reasoning=row["encrypted_reasoning"],
         silent_search=row["silent_search"],
     )
+
+
+NOTHING = encode(Lessons())

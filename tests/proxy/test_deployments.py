@@ -147,6 +147,18 @@ def test_two_sessions_of_one_turn_each_prove_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("silence", [answer(), Bytes(()), error(500, "server_error", "Oh.")])
+def test_a_search_that_works_in_the_next_session_clears_the_suspicion(tmp_path: Path, silence: Any) -> None:
+    names: dict[str, Any] = dict.fromkeys(TIERS, NAME)
+    with FakeBackend("azure", deployments={NAME: Deployment()}) as backend:
+        for known in (Lessons(silent_search=True), Lessons()) * 2:
+            with served(backend, tmp_path, **names) as proxy:
+                if known != Lessons():
+                    out_for_a_moment(backend, silence)
+                proxy.events(ask(tools=[SEARCH]))
+                assert learnt(proxy) == known
+
+
+@pytest.mark.parametrize("silence", [answer(), Bytes(()), error(500, "server_error", "Oh.")])
 def test_silence_without_the_search_too_is_no_lesson(tmp_path: Path, silence: Any) -> None:
     with deployed(Deployment(), tmp_path) as (backend, proxy):
         backend.route(lambda _: True, silence)

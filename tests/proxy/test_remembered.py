@@ -50,6 +50,26 @@ def test_what_another_session_kept_stays(tmp_path: Path) -> None:
     assert recall(tmp_path, PROVIDER) == {"big": LEARNT, "small": Lessons(summary=False)}
 
 
+def test_what_is_not_so_any_more_goes(tmp_path: Path) -> None:
+    remember(tmp_path, PROVIDER, {"big": Lessons(silent_search=True), "small": LEARNT})
+    remember(tmp_path, PROVIDER, {"big": Lessons()})
+    assert recall(tmp_path, PROVIDER) == {"small": LEARNT}
+
+
+def test_what_setup_forgot_a_session_that_was_under_way_does_not_bring_back(
+    backend: FakeBackend, tmp_path: Path
+) -> None:
+    settings = settings_for(backend.url, tmp_path)
+    provider, cache = replace(openai(settings), models_url=None), settings.dirs.cache
+    remember(cache, provider, {"gpt-6-luna": LEARNT})
+    backend.script(error(400, "unknown_parameter", "Unknown parameter: 'stream_options'."), answer("Yes."))
+    with served(backend, tmp_path) as proxy:
+        assert set(proxy.proxy.lessons) == {"gpt-6-luna"}
+        forget(cache, provider)
+        proxy.events(ask())
+    assert recall(cache, provider) == {"gpt-6.1-sol": Lessons(parameters=frozenset({"stream_options"}))}
+
+
 def test_each_account_at_each_address_has_its_own(tmp_path: Path) -> None:
     remember(tmp_path, PROVIDER, {"big": LEARNT})
     assert recall(tmp_path, replace(PROVIDER, account="other")) == {}

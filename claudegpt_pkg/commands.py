@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +22,7 @@ from .settings import (
     AZURE_API_VERSION,
     AZURE_ENDPOINT,
     HOST,
+    NAMES,
     OPTIONS,
     PORT,
     PROVIDER,
@@ -31,6 +31,7 @@ from .settings import (
     Secret,
     Settings,
     load,
+    nearest,
     write_config,
 )
 
@@ -299,6 +300,8 @@ def list_(ctx: typer.Context) -> None:
         default = option.shown_default if settings.written(option) is None else ""
         rows.append((option.name, default or shown(settings, option), source(settings, option)))
     result_table(("setting", "value", "from"), rows)
+    for name, where, near in settings.misspelt():
+        say(f"{name} (from {where}) is no setting. Did you mean {near}?")
 
 
 @config.command("get")
@@ -337,11 +340,10 @@ def path() -> None:
 
 def declared(name: str) -> Option[Any]:
     """The setting of this name. Raises BadSetting with the nearest one."""
-    names = {other: option for option in OPTIONS.values() for other in (option.name, *option.also)}
-    if option := names.get(name.upper()):
+    if option := NAMES.get(name.upper()):
         return option
-    near = get_close_matches(name.upper(), names, 1)
-    raise BadSetting(f"There is no setting {name}.", f"Did you mean {near[0]}?" if near else "See `claudegpt config`.")
+    near = nearest(name)
+    raise BadSetting(f"There is no setting {name}.", f"Did you mean {near}?" if near else "See `claudegpt config`.")
 
 
 def shown(settings: Settings, option: Option[Any]) -> str:

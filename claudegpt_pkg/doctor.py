@@ -77,6 +77,7 @@ def findings(flags: Mapping[str, str]) -> Iterator[Finding]:
     yield claude(settings)
     told = list(values(settings))
     yield from told
+    yield from misspelt(settings)
     yield from secrets(settings)
     yield from leftovers(os.environ)
     if not all(finding.right for finding in told):
@@ -141,6 +142,11 @@ def values(settings: Settings) -> Iterator[Finding]:
         else:
             good.append(f"{option.name}={'***' if option.secret else written} (from {settings.source(option)})")
     yield Finding("settings", True, "\n".join(good) or "all at their defaults")
+
+
+def misspelt(settings: Settings) -> Iterator[Finding]:
+    for name, where, near in settings.misspelt():
+        yield Finding("settings", False, f"{name} (from {where}) is no setting.", f"Did you mean {near}?")
 
 
 def secrets(settings: Settings) -> Iterator[Finding]:

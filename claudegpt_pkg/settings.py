@@ -289,6 +289,18 @@ ISOLATE = Option(
 )
 
 OPTIONS: dict[str, Option[Any]] = {value.name: value for value in list(globals().values()) if isinstance(value, Option)}
+NAMES: dict[str, Option[Any]] = {name: option for option in OPTIONS.values() for name in (option.name, *option.also)}
+OURS = "CLAUDEGPT_"
+NO_SETTINGS = {f"{OURS}HOME", f"{OURS}CLONE", f"{OURS}DEBUG"}  # read from the environment only, before there are any
+
+
+def nearest(name: str) -> str | None:
+    """The setting that may be meant by a name that is none; None where nothing is like it."""
+    from difflib import get_close_matches
+
+    by_word = {known.removeprefix(OURS): known for known in NAMES}  # what all have in common makes none alike
+    found = get_close_matches(name.upper().removeprefix(OURS), by_word, 1)
+    return by_word[found[0]] if found else None
 
 
 @dataclass(frozen=True)
@@ -361,6 +373,15 @@ class Settings:
         """Raises BadSetting for the first value that cannot be used."""
         for option in OPTIONS.values():
             self[option]
+
+    def misspelt(self) -> list[tuple[str, str, str]]:
+        """Names like ours that are none: each with its source, and what may be meant. Nothing goes by them."""
+        return [
+            (name, layer.source, near)
+            for layer in self._layers
+            for name in layer.values
+            if name.startswith(OURS) and name not in NAMES.keys() | NO_SETTINGS and (near := nearest(name))
+        ]
 
     def exposed(self) -> list[Path]:
         """The files that a secret comes from though others may read them."""

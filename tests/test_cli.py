@@ -277,6 +277,17 @@ def test_an_older_name_is_replaced_by_the_newer(home: Path) -> None:
     assert file.read_text() == "CLAUDEGPT_EFFORT=high\n"
 
 
+def test_a_misspelt_name_is_said_and_stays(home: Path, said: Said) -> None:
+    file = home / "claudegpt" / "config" / "config.env"
+    file.parent.mkdir(parents=True)
+    file.write_text("CLAUDEGPT_PROVIDR=demo\n")
+    assert run(["config"]) == 0
+    words = "claudegpt: CLAUDEGPT_PROVIDR (from ~/claudegpt/config/config.env) is no setting. Did you mean "
+    assert said()[1] == f"{words}CLAUDEGPT_PROVIDER?\n"
+    assert run(["config", "set", "CLAUDEGPT_PROVIDER", "demo"]) == 0
+    assert file.read_text() == "CLAUDEGPT_PROVIDR=demo\nCLAUDEGPT_PROVIDER=demo\n"
+
+
 def test_a_change_in_vain_is_said(home: Path, monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
     monkeypatch.setenv("PROXY_DEFAULT_EFFORT", "low")
     assert run(["config", "set", "CLAUDEGPT_EFFORT", "high"]) == 0

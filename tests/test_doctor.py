@@ -151,6 +151,14 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -
     assert "account" not in found()
 
 
+def test_a_misspelt_name_is_found_and_keeps_nothing_from_being_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDEGPT_EFORT", "low")
+    bad = found()["settings"][-1]
+    assert not bad.right and bad.text == "CLAUDEGPT_EFORT (from the environment) is no setting."
+    assert bad.advice == "Did you mean CLAUDEGPT_EFFORT?"
+    assert "round trip" in found()
+
+
 def test_a_file_that_cannot_be_read_is_named(machine: Path) -> None:
     load().dirs.config_file.mkdir(parents=True)
     assert not one("settings").right and "Cannot read" in one("settings").text

@@ -94,6 +94,36 @@ def test_a_password_in_an_address_is_refused_and_not_shown(environ: dict[str, st
     assert "s3cr3t" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CLAUDEGPT_PROVIDR", "CLAUDEGPT_PROVIDER"),
+        ("claudegpt_effort", "CLAUDEGPT_EFFORT"),
+        ("CLAUDEGPT_TRACES", "CLAUDEGPT_TRACE"),
+        ("CLAUDEGPT_ISOLATE", "CLAUDEGPT_GLOBAL_ISOLATE"),
+        ("CLAUDEGPT_OPENAI_API_KEY", "OPENAI_API_KEY"),
+        ("OPENAI_KEY", "OPENAI_API_KEY"),
+        ("CLAUDEGPT_MY_OWN", None),
+        ("CLAUDEGPT_TESTS_CLAUDE", None),
+    ],
+)
+def test_a_name_that_is_none_may_mean_the_one_most_like_it(name: str, meant: str | None) -> None:
+    assert module.nearest(name) == meant
+
+
+def test_misspelt_names_are_found_wherever_they_stand_and_others_are_nobodys_affair(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    ours = put(
+        tmp_path / "ours" / "config" / "config.env", "CLAUDEGPT_PROVIDR=demo\nOPENAI_KEY=1\nCLAUDEGPT_EFFORT=low\n"
+    )
+    environ |= {"CLAUDEGPT_TRACES": "0", "CLAUDEGPT_DEBUG": "1", "CLAUDEGPT_MY_OWN": "1", "PORT": "81"}
+    assert load({}, environ).misspelt() == [
+        ("CLAUDEGPT_TRACES", "the environment", "CLAUDEGPT_TRACE"),
+        ("CLAUDEGPT_PROVIDR", str(ours), "CLAUDEGPT_PROVIDER"),
+    ]
+
+
 @pytest.mark.parametrize("host", ["a" * 64 + ".test", "api..test", ".test"])
 def test_an_address_that_no_server_can_have_is_refused(host: str, environ: dict[str, str]) -> None:
     environ["OPENAI_BASE_URL"] = f"https://{host}/v1"

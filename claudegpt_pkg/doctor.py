@@ -242,7 +242,8 @@ def network(provider: Provider) -> Iterator[Finding]:
         yield of_error("account", problem)
         return
     encrypted = "over TLS" if url.startswith("https:") else "unencrypted"
-    yield Finding("network", True, f"{host} answers {encrypted} in {(time.monotonic() - began) * 1000:.0f} ms")
+    taken = f"{(time.monotonic() - began) * 1000:.0f} ms"
+    yield Finding("network", True, f"{host} answers {encrypted} in {taken}", provider.caution)
     yield clock(answer.headers.get("date", ""), time.time())
 
 

@@ -337,6 +337,8 @@ class Wizard:
         """A model for each tier, from the account's own list where it has one."""
         provider = make(self.settings)
         self.answers[PROVIDER.name] = provider.name
+        if provider.caution:
+            say(provider.caution)
         listed = self.fetch_list(provider)
         provider = make(self.settings)
         for tier, option in options.items():

@@ -104,6 +104,16 @@ def test_every_link_to_a_server_is_tried(openai: FakeBackend) -> None:
     assert len(trials(openai)) == 3
 
 
+def test_a_key_that_goes_out_unencrypted_is_said_and_no_fault(
+    openai: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not found()["network"][0].advice
+    monkeypatch.setenv("OPENAI_BASE_URL", openai.url.replace("127.0.0.1", "0.0.0.0"))
+    monkeypatch.setenv("NO_PROXY", "0.0.0.0")
+    network = found()["network"][0]
+    assert network.right and "The key goes to 0.0.0.0:" in network.advice
+
+
 # Claude Code.
 
 

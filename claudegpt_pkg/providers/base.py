@@ -10,11 +10,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from ..models import Model, Tiers, claude_tier, known
-from ..settings import DEFAULT_HAIKU, DEFAULT_OPUS, DEFAULT_SONNET, Option, Settings
+from ..settings import DEFAULT_HAIKU, DEFAULT_OPUS, DEFAULT_SONNET, Option, Settings, is_loopback
 
 if TYPE_CHECKING:
     from ..auth.tokens import TokenFile
@@ -52,6 +53,14 @@ class Provider:
     account: str = ""  # whose list that is, where one address serves several accounts
     usage_url: str | None = None  # of GET …/usage, where the backend says what is left of the plan (status.py)
     login: TokenFile | None = None  # the file that holds the login, where it is one
+
+    @property
+    def caution(self) -> str:
+        """What a user should hear before a credential goes there; empty where there is nothing to say."""
+        parts = urlsplit(self.url)
+        if self.auth is None or parts.scheme == "https" or is_loopback(parts.hostname or ""):
+            return ""
+        return f"The key goes to {parts.netloc} unencrypted: on the way it can be read. Use https:// if the server can."
 
     def headers(self, cache_key: str) -> dict[str, str]:
         """Headers of one request of the conversation that `cache_key` (≤ 64 characters) names."""

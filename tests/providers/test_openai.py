@@ -36,6 +36,24 @@ def test_a_server_of_ones_own_needs_no_key(tmp_path: Path) -> None:
     assert provider.auth is None and "127.0.0.1:11434" in provider.label
 
 
+@pytest.mark.parametrize(
+    ("address", "key", "cautious"),
+    [
+        ("http://10.0.0.5:8000/v1", "k", True),
+        ("http://10.0.0.5:8000/v1", "", False),
+        ("https://10.0.0.5:8000/v1", "k", False),
+        ("http://localhost:11434/v1", "k", False),
+        ("http://[::1]:11434/v1", "k", False),
+    ],
+)
+def test_a_key_that_leaves_this_machine_unencrypted_is_worth_a_word(
+    address: str, key: str, cautious: bool, tmp_path: Path
+) -> None:
+    caution = openai(settings(tmp_path, OPENAI_BASE_URL=address, OPENAI_API_KEY=key)).caution
+    assert bool(caution) is cautious
+    assert not cautious or caution.startswith("The key goes to 10.0.0.5:8000 unencrypted")
+
+
 def test_the_newest_known_models_serve_until_the_accounts_list_is_seen(tmp_path: Path) -> None:
     assert openai(settings(tmp_path, OPENAI_API_KEY="k")).tiers == NEWEST
 

@@ -177,7 +177,7 @@ def maker(report: Report) -> Maker:
     for code in report.codes:
         if make := BY_CODE.get(code):
             return make
-    if TOO_LONG.search(report.message):
+    if says_too_long(report.message):
         return too_long
     if report.status in (None, 400, 422):
         for pattern, make in BY_KIND_OF_CODE:
@@ -219,10 +219,12 @@ Maker = Callable[[Report, Request], ClaudegptError]
 # The words of OpenAI, Azure, vLLM, SGLang, llama.cpp, xAI, Gemini and LiteLLM, in this order.
 TOO_LONG = re.compile(
     r"(?i)context window|context_length_exceeded|maximum context length|tokens? exceeds? the configured limit"
-    r"|string too long. expected a string with maximum length \d{7}"
+    r"|^invalid ?: string too long. expected a string with maximum length \d{7}"  # QUOTED is not in it any more
     r"|longer than the (?:maximum )?model(?:'s context)? length|available context size|maximum prompt length"
     r"|exceeds the maximum number of tokens|(?:prompt|input) is too long"
 )
+# Somebody's words, whole or cut off by TEXT_LIMIT; not "the model's".
+QUOTED = re.compile(r"(?<!\w)(['\"`]).*?(?:\1(?!\w)|$)")
 NUMBERS = re.compile(r"\d[\d,]{3,}")
 LIMIT = re.compile(
     r"(?i)(?:configured limit of|(?:context|prompt) length (?:is|of)|context length \(|model length of"
@@ -236,6 +238,12 @@ WAIT = re.compile(r"(?i)(?:try again in|retry after)((?:\s*[\d.]+\s*[a-z]+)+)")
 DURATION = re.compile(r"([\d.]+)\s*(ms|milli|[smh])")
 UNITS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
 FAR = 1e10  # seconds of the epoch: a moment beyond is no moment
+
+
+def says_too_long(message: str) -> bool:
+    """In its own words, not in those it quotes; or LiteLLM, which knows many a vendor's, has recognized it."""
+    words = own_words(message)
+    return "ContextWindowExceeded" in message.removesuffix(words) or bool(TOO_LONG.search(QUOTED.sub("", words)))
 
 
 def too_long(report: Report, request: Request) -> ClaudegptError:
@@ -445,6 +453,7 @@ BY_STATUS: dict[int, Maker] = {
     413: too_large,
     425: broken,
     429: rate_limited,
+    501: invalid,
     503: overloaded,
     529: overloaded,
 }

@@ -295,6 +295,10 @@ WORDINGS = {
         (1_196_265, 1_048_576),
     ),
     "litellm": ("prompt is too long: 210,000 tokens > 200,000 maximum", (210_000, 200_000)),
+    "litellm-name": (
+        "litellm.ContextWindowExceededError: litellm.BadRequestError: XException - Too many tokens.",
+        None,
+    ),
 }
 
 
@@ -315,6 +319,26 @@ def test_inside_a_stream_too() -> None:
 def test_the_estimate_is_told_where_the_upstream_gives_no_numbers() -> None:
     error = ours(Report.of_event({"code": "context_length_exceeded"}), tokens=300_000, window=WINDOW)
     assert str(error) == f"prompt is too long: 300000 tokens > {WINDOW} maximum"
+
+
+@pytest.mark.parametrize("wording", WORDINGS.values(), ids=WORDINGS.keys())
+@pytest.mark.parametrize(
+    "quoting",
+    [
+        "Invalid schema for function 'Bash': '{}' is no type.",
+        'Invalid value: "{}".',
+        "Your prompt was flagged: `{}`",
+        "Unexpected text at 'input[0].content': 'He said: {}",  # and so on, until it was cut off
+    ],
+)
+@pytest.mark.parametrize("status", [400, 500])
+def test_what_is_only_quoted_compacts_no_conversation(wording: tuple[str, Any], quoting: str, status: int) -> None:
+    assert type(api(status, None, quoting.format(wording[0]))) in (InvalidRequest, ServerFault)
+
+
+def test_what_a_server_has_not_is_not_asked_for_again() -> None:
+    error = api(501, "501", "Background mode is not implemented.")
+    assert type(error) is InvalidRequest and "Background mode" in str(error) and not may_retry(error)
 
 
 def test_a_request_over_what_a_minute_allows_is_too_long_not_too_early() -> None:

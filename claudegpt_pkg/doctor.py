@@ -24,7 +24,7 @@ from .auth.server import cause
 from .auth.tokens import codex_file, own_file
 from .console import from_home, marks, plain, result_rows
 from .errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
-from .files import exposed, make_private
+from .files import ELSEWHERE, exposed, make_private, refusal
 from .isolation import config_folder, state_file
 from .providers.base import Provider
 from .providers.chatgpt import codex_path
@@ -78,6 +78,7 @@ def findings(flags: Mapping[str, str]) -> Iterator[Finding]:
     told = list(values(settings))
     yield from told
     yield from misspelt(settings)
+    yield from folders(settings)
     yield from secrets(settings)
     yield from leftovers(os.environ)
     if not all(finding.right for finding in told):
@@ -147,6 +148,17 @@ def values(settings: Settings) -> Iterator[Finding]:
 def misspelt(settings: Settings) -> Iterator[Finding]:
     for name, where, near in settings.misspelt():
         yield Finding("settings", False, f"{name} (from {where}) is no setting.", f"Did you mean {near}?")
+
+
+def folders(settings: Settings) -> Iterator[Finding]:
+    """Ours: a session writes in them before Claude Code starts, a login when it is renewed."""
+    dirs = settings.dirs
+    refused = {folder: refusal(folder) for folder in (dirs.config, dirs.data, dirs.state, dirs.cache)}
+    for folder, problem in refused.items():
+        if problem:
+            yield Finding("folders", False, f"{folder} cannot be written: {problem.strerror}.", ELSEWHERE)
+    if not any(refused.values()):
+        yield Finding("folders", True, "all of ours can be written")
 
 
 def secrets(settings: Settings) -> Iterator[Finding]:

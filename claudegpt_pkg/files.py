@@ -22,6 +22,7 @@ from pathlib import Path
 POSIX = os.name == "posix"  # elsewhere permissions are not in the mode
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+PROBE = 4096  # bytes: a block of most disks
 ELSEWHERE = "Make room on the disk, or set CLAUDEGPT_HOME to a folder that can be written."
 
 
@@ -72,6 +73,20 @@ def write(path: Path, text: str) -> None:
 def private_folder(folder: Path) -> None:
     """Make `folder`, readable by its owner only, unless it is there."""
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+
+
+def refusal(folder: Path) -> OSError | None:
+    """Why nothing can be written in `folder`, which may have to be made first; None where it can. Leaves nothing."""
+    from tempfile import TemporaryFile
+
+    try:
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        with TemporaryFile(dir=there, buffering=0) as file:
+            file.write(bytes(PROBE))
+            os.fsync(file.fileno())
+    except OSError as problem:
+        return problem
+    return None
 
 
 def exposed(path: Path) -> bool:

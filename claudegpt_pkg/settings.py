@@ -453,6 +453,12 @@ def read_env_file(file: Path, *, strict: bool = False) -> Layer:
     return Layer(str(file), {each.key: each.value for each in bindings if each.key and each.value is not None})
 
 
+def make_sure(dirs: Dirs) -> None:
+    """Raises BadSetting where `config.env` could not be written: before somebody goes to the trouble of answering."""
+    if problem := files.refusal(Path(os.path.realpath(dirs.config_file)).parent):
+        raise _unwritable(dirs.config_file, problem)
+
+
 def write_config(dirs: Dirs, changes: Mapping[str, str | None]) -> None:
     """Change `config.env`: give each name its value, or take it out for None. Everything else stays as it stands.
 
@@ -468,7 +474,11 @@ def write_config(dirs: Dirs, changes: Mapping[str, str | None]) -> None:
             read_env_file(file)  # raises its own for one that is no text
             files.write(file, _changed(file, changes))
     except OSError as problem:
-        raise BadSetting(f"Cannot write {file}: {problem.strerror}.", files.ELSEWHERE) from None
+        raise _unwritable(file, problem) from None
+
+
+def _unwritable(file: Path, problem: OSError) -> BadSetting:
+    return BadSetting(f"Cannot write {file}: {problem.strerror}.", files.ELSEWHERE)
 
 
 @contextmanager

@@ -51,6 +51,7 @@ from .settings import (
     Secret,
     Settings,
     load,
+    make_sure,
     web_url,
     write_config,
 )
@@ -104,9 +105,10 @@ class Given:
 
 def set_up(asker: Asker, given: Given, flags: Mapping[str, str]) -> None:
     """Ask, try, save. Raises what keeps it from working where nobody can be asked, and then nothing is saved."""
+    dirs = load(flags).dirs
+    make_sure(dirs)
     wizard = Wizard(asker, given, flags)
     answers = wizard.run()
-    dirs = load(flags).dirs
     write_config(dirs, {PROVIDER.name: answers[PROVIDER.name], **answers})
     tell(f"Saved in {dirs.config_file}; `claudegpt setup` changes it.")
     for note in load(flags).overruled(answers):

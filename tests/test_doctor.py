@@ -78,7 +78,7 @@ def test_on_a_machine_where_all_is_right_it_says_so(capsys: pytest.CaptureFixtur
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith("✓\t") for line in lines)
     names = [line.split("\t")[1].strip() for line in lines]
-    expected = ["python", "claude", "settings", "secrets", "leftovers", "port", "proxy", "account"]
+    expected = ["python", "claude", "settings", "folders", "secrets", "leftovers", "port", "proxy", "account"]
     assert names == [*expected, "round trip", "round trip", "round trip"]
 
 
@@ -172,6 +172,17 @@ def test_a_misspelt_name_is_found_and_keeps_nothing_from_being_tried(monkeypatch
 def test_a_file_that_cannot_be_read_is_named(machine: Path) -> None:
     load().dirs.config_file.mkdir(parents=True)
     assert not one("settings").right and "Cannot read" in one("settings").text
+
+
+def test_a_folder_that_cannot_be_written_is_found(machine: Path) -> None:
+    state = machine / "claudegpt" / "state"
+    state.parent.mkdir()
+    state.write_text("a file in its place")
+    assert not one("folders").right and one("folders").text == f"{state} cannot be written: Not a directory."
+    assert "set CLAUDEGPT_HOME to a folder that can be written" in one("folders").advice
+    state.unlink()
+    assert one("folders").right
+    assert not list(state.parent.iterdir())  # the looking leaves nothing
 
 
 def test_a_secret_that_others_can_read_is_found(machine: Path) -> None:

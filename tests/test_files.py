@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import stat
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from claudegpt_pkg import files
 from tests import killed
+from tests.auth.files import disk_with
 
 
 def test_a_file_is_private_from_its_creation_and_its_folder_too(tmp_path: Path) -> None:
@@ -65,13 +65,8 @@ def test_a_draft_never_follows_a_link_set_as_a_trap(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            files.write(path, "x" * 1000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with disk_with(100), pytest.raises(OSError, match="too large"):
+        files.write(path, "x" * 1000)
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -80,6 +75,7 @@ PUBLISHING = """
 from pathlib import Path
 from claudegpt_pkg import files
 from tests import killed
+from tests.auth.files import disk_with
 
 arm()
 with files.beside(Path(sys.argv[1]) / "file", room=1000) as draft:
@@ -98,3 +94,17 @@ def test_killed_at_any_write_the_file_is_whole(tmp_path: Path) -> None:
         return found
 
     assert killed.walk(PUBLISHING, tmp_path, check, least=8) == {old, new}
+
+
+def test_a_folder_that_can_be_made_and_written_is_told_from_one_that_cannot(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert files.refusal(tmp_path / "new" / "newer") is None
+    assert isinstance(files.refusal(tmp_path / "file" / "below"), NotADirectoryError)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_refuses_too(tmp_path: Path) -> None:
+    with disk_with(0):
+        problem = files.refusal(tmp_path)
+    assert problem and problem.strerror == "File too large"
+    assert not list(tmp_path.iterdir())

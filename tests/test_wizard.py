@@ -445,10 +445,12 @@ def test_what_is_not_ours_in_the_file_stays(backend: FakeBackend) -> None:
     assert lines[:4] == ["# mine", "OTHER=1", "CLAUDEGPT_PROVIDER=openai", "AZURE_OPENAI_API_KEY=kept"]
 
 
-def test_a_folder_that_cannot_be_written_is_named(machine: Path, backend: FakeBackend) -> None:
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(machine: Path) -> None:
     (machine / "claudegpt").write_text("a file in its place")
+    person = Person()
     with pytest.raises(BadSetting, match=r"Cannot write .*config\.env"):
-        run(Person("server", backend.url, KEY, None, None, None))
+        run(person)
+    assert not person.asked
 
 
 def test_a_setting_that_cannot_be_used_does_not_keep_the_wizard_from_repairing_it() -> None:

@@ -9,7 +9,7 @@ from .conversation import Result
 
 DEMO = "This is claudegpt's built-in demo: **there is no GPT behind it.**"
 REAL = f"{DEMO} A small script chose the steps; the tools are real, and this is what they returned."
-NEXT = "To put a real model here, connect an account: `claudegpt --help` tells how."
+NEXT = "To put a real model here, run `claudegpt setup`."
 ABILITIES = """\
 - ask **what is in this folder?**: I list it, read a file or two, write a note and run a command
 - **read README.md**, or any other file

@@ -243,8 +243,7 @@ class Conversation:
             tools = [self._table.found[name] for name in names if name in self._table.found]
             self.items.append(openai.tool_search_output(call_id, tools))
             return parts
-        if names:
-            parts.append(openai.input_text("These tools can be called now: " + ", ".join(map(short, names))))
+        parts += [openai.input_text(sentence) for sentence in self._found(names)]
         if block.get("is_error"):
             parts = mark_error(parts)
         followers = []
@@ -255,6 +254,12 @@ class Conversation:
                 parts.append(openai.input_text("[what this tool returned is shown in the next message]"))
         self.items.append(openai.function_call_output(call_id, content.plain_output(parts) or NO_OUTPUT))
         return followers
+
+    def _found(self, names: list[str]) -> Iterator[str]:
+        """What a search has found; of what the settings leave out, the client knows nothing."""
+        for left_out, sentence in ((False, "These tools can be called now"), (True, "These tools are turned off")):
+            if those := [short(name) for name in names if (name in self._table.left_out) == left_out]:
+                yield f"{sentence}: {', '.join(those)}"
 
     # Repairs, each over all items.
 

@@ -53,6 +53,9 @@ class ToolRules:
     web_search: bool = True
     parallel: str = "on"  # on, off, or auto: off where a tool could change things
 
+    def leave_out(self, name: str) -> bool:
+        return name in self.drop or (self.block_mcp and name.startswith("mcp__"))
+
 
 @dataclass(frozen=True)
 class ToolTable:
@@ -60,6 +63,7 @@ class ToolTable:
 
     declared: list[openai.Tool] = field(default_factory=list)
     found: Mapping[str, openai.Tool] = field(default_factory=dict)  # by the client's name, for tool_search_output
+    left_out: Collection[str] = ()  # found, and not to be had: the settings leave them out
     originals: Mapping[str, str] = field(default_factory=dict)  # upstream's name → the client's, where they differ
     schemas: Mapping[str, Schema] = field(default_factory=dict)  # by the client's name
     searching: bool = False  # ToolSearch is declared as the backend's own tool_search
@@ -69,7 +73,7 @@ class ToolTable:
 
     def for_answer(self) -> ToolTable:
         """Without what only the request needs: the descriptions weigh much, and an answer may take long."""
-        return replace(self, declared=[], found={})
+        return replace(self, declared=[], found={}, left_out=())
 
     def original(self, name: str) -> str:
         return self.originals.get(name, name)
@@ -95,7 +99,7 @@ def tool_table(
             notes.append((f"tools.{name}", "dropped: a second tool of that name"))
             continue
         seen.add(name)
-        if name in rules.drop or (rules.block_mcp and name.startswith("mcp__")):
+        if rules.leave_out(name):
             notes.append((f"tools.{name}", "dropped: the settings leave it out"))
         elif is_web_search(tool):
             web_search = tool
@@ -117,6 +121,7 @@ def tool_table(
     return ToolTable(
         declared=declared,
         found=told,
+        left_out=frozenset(filter(rules.leave_out, order)),
         originals={short(tool["name"]): tool["name"] for tool in known if short(tool["name"]) != tool["name"]},
         schemas={tool["name"]: tool.get("input_schema") or {} for tool in known},
         searching=searching,

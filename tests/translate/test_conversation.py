@@ -69,9 +69,9 @@ def late(item_id: str, blob: str) -> dict[str, Any]:
 
 
 def conversation(*messages: dict[str, Any], identity: Identity | None = None, **more: Any) -> Conversation:
-    searching = more.pop("searching", False)
+    rules = ToolRules(tool_search=more.pop("searching", False), block_mcp=more.pop("block_mcp", False))
     tools: list[dict[str, Any]] = [{"name": "Bash"}, {"name": "ToolSearch"}, FOUND]
-    table = tool_table(tools, references(messages), ToolRules(tool_search=searching), revealed=revealed(messages))
+    table = tool_table(tools, references(messages), rules, revealed=revealed(messages))
     read = Conversation(table, identity, **more)
     read.read(messages)
     return read
@@ -450,6 +450,12 @@ def test_where_it_does_not_a_search_is_a_call_like_any_other() -> None:
         ("call", "s", "ToolSearch", '{"query":"b"}'),
         ("output", "s", "two more\nThese tools can be called now: mcp__a__b, unknown"),
     ]
+
+
+def test_what_the_settings_leave_out_cannot_be_called_though_a_search_has_found_it() -> None:
+    said = "two more\nThese tools can be called now: unknown\nThese tools are turned off: mcp__a__b"
+    assert items(*SEARCH, block_mcp=True)[1] == ("output", "s", said)
+    assert items(*SEARCH, block_mcp=True, searching=True)[1] == ("found", "s", [])
 
 
 def test_a_search_without_a_result_found_nothing() -> None:

@@ -52,19 +52,17 @@ class Finding:
 def examine(flags: Mapping[str, str]) -> int:
     """Print every finding; the exit status."""
     signs = marks(sys.stdout)
+    between = "\n" if sys.stdout.isatty() else "; "
     wrong = 0
     for finding in findings(flags):
         wrong += not finding.right
         mark = f"[green]{signs.right}[/green]" if finding.right else f"[bold red]{signs.wrong}[/bold red]"
-        text = plain_lines(from_home(finding.text))
-        advice = f"\n[bold]{plain(finding.advice)}[/bold]" if finding.advice else ""  # whole: to be copied
+        text = between.join(map(plain, from_home(finding.text).splitlines()))
+        if finding.advice:  # whole: to be copied
+            text = f"{text.removesuffix('.')}.\n[bold]{plain(finding.advice)}[/bold]"
         name = finding.name.ljust(NAME_WIDTH) if sys.stdout.isatty() else finding.name
-        result_rows([(mark, name, text + advice)])
+        result_rows([(mark, name, text)])
     return 1 if wrong else 0
-
-
-def plain_lines(text: str) -> str:
-    return "\n".join(plain(line) for line in text.splitlines())
 
 
 def findings(flags: Mapping[str, str]) -> Iterator[Finding]:
@@ -139,7 +137,7 @@ def values(settings: Settings) -> Iterator[Finding]:
         try:
             settings[option]
         except BadSetting as problem:
-            yield Finding("settings", False, problem.message, f"Correct it in {settings.source(option)}.")
+            yield of_error("settings", problem)
         else:
             good.append(f"{option.name}={'***' if option.secret else written} (from {settings.source(option)})")
     yield Finding("settings", True, "\n".join(good) or "all at their defaults")

@@ -23,7 +23,7 @@ POSIX = os.name == "posix"  # elsewhere permissions are not in the mode
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 PROBE = 4096  # bytes: a block of most disks
-ELSEWHERE = "Make room on the disk, or set CLAUDEGPT_HOME to a folder that can be written."
+ELSEWHERE = "Make room on the disk, correct the permissions, or set CLAUDEGPT_HOME to a folder that can be written."
 
 
 @dataclass(frozen=True)

@@ -350,7 +350,7 @@ class Settings:
             return option.parse(raw)
         except ValueError as problem:
             shown = "its value" if option.secret or "@" in raw else repr(raw)
-            raise BadSetting(f"{option.name} {problem}, not {shown} (from {source}).") from None
+            raise BadSetting(f"{option.name} {problem}, not {shown} (from {source}).", "Correct it there.") from None
 
     def source(self, option: Option[Any]) -> str:
         found = self._find(option)

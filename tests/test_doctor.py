@@ -82,6 +82,17 @@ def test_on_a_machine_where_all_is_right_it_says_so(capsys: pytest.CaptureFixtur
     assert names == [*expected, "round trip", "round trip", "round trip"]
 
 
+def test_a_line_for_a_program_keeps_its_parts_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "planted-key")
+    cli.run(["doctor"])
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    text = {name: text for _, name, text in rows}
+    assert "CLAUDEGPT_PROVIDER=demo (from the environment); CLAUDEGPT_CLAUDE_BIN=" in text["settings"]
+    assert "set aside in sessions of ours. Plain `claude` goes by that" in text["leftovers"]
+
+
 def test_without_an_account_it_says_so_and_the_next_step(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,7 +168,7 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CLAUDEGPT_EFFORT", "lots")
     bad = found()["settings"][0]
     assert not bad.right and bad.text.startswith("CLAUDEGPT_EFFORT is one of")
-    assert bad.advice == "Correct it in the environment."
+    assert bad.text.endswith("(from the environment).") and bad.advice == "Correct it there."
     assert "account" not in found()
 
 

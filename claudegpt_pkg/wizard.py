@@ -348,16 +348,19 @@ class Wizard:
             self.answers[option.name] = given or self.choose_model(tier, option, listed, provider)
 
     def fetch_list(self, provider: Provider) -> Catalog:
-        """Raises NotLoggedIn when the account is refused, UpstreamFailed when its server cannot be reached; an empty
-        list is from a server that has none, or was not to be asked."""
+        """The list as it is now, as it was last seen where there is none to be had, or an empty one.
+
+        Raises NotLoggedIn when the account is refused, UpstreamFailed when its server cannot be reached.
+        """
+        folder = self.settings.dirs.cache
         try:
             with self.asker.working("Asking for the account's models"), catalog.new_client() as client:
-                return catalog.refresh_now(client, provider, self.settings.dirs.cache)
+                return catalog.refresh_now(client, provider, folder)
         except (NotLoggedIn, UpstreamFailed) as problem:
             if self.given.check and not isinstance(problem, NoList):
                 raise
             say(problem.message)
-            return Catalog(())
+            return catalog.cached(folder, str(provider.models_url), provider.account) or Catalog(())
 
     def choose_model(self, tier: Tier, option: Option[str | None], listed: Catalog, provider: Provider) -> str | None:
         """Its name, or None for whichever is the newest: a new one is used when it comes out."""

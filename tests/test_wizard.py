@@ -232,6 +232,14 @@ def test_a_server_without_a_list_is_told_the_names(backend: FakeBackend) -> None
     assert [request.body["model"] for request in trials(backend)][-1:] == ["qwen3:8b"]
 
 
+def test_a_list_that_was_seen_serves_where_there_is_none_to_be_had(backend: FakeBackend) -> None:
+    run(Person("server", backend.url, KEY, None, None, None))
+    backend.page("GET", "/v1/models", 503, {"error": {"message": "busy"}})
+    person = Person("server", backend.url, "keep", None, None, None)
+    run(person)
+    assert "gpt-5.5" in person.choices["Model for sonnet, the middle one"]
+
+
 def test_azure_takes_the_address_as_pasted_and_a_deployment_in_it(azure: FakeBackend) -> None:
     pasted = f"{azure.origin}/openai/deployments/big/chat/completions?api-version=2024-10-21"
     person = Person("azure", pasted, "key", KEY, None, None, "small")

@@ -66,7 +66,7 @@ class Fault:
     def items(self) -> Sequence[Mapping[str, Any]]:
         """The items of the input that it may be about."""
         items: list[Mapping[str, Any]] = self.body["input"]
-        if match := re.match(r"input\[(\d+)\]", self.place):
+        if match := re.match(r"input\[(\d{1,9})\]", self.place):
             return items[int(match[1]) :][:1]
         return items if OF_NO_SHAPE.match(self.words) else ()
 
@@ -261,7 +261,7 @@ def tool_search(fault: Fault, known: Lessons) -> Lessons | None:
 
 def tools(fault: Fault, known: Lessons) -> Lessons | None:
     """`tools[3].type`: whichever that is."""
-    match = re.match(r"tools\[(\d+)\]", fault.place)
+    match = re.match(r"tools\[(\d{1,9})\]", fault.place)
     declared = fault.body.get("tools") or []
     kind = kind_of(declared[int(match[1])]) if match and int(match[1]) < len(declared) else ""
     learn = {"web_search": web_search, "tool_search": tool_search}.get(kind)

@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from claudegpt_pkg.models import EFFORTS
-from claudegpt_pkg.proxy.failures import Report, read_report
+from claudegpt_pkg.proxy.failures import Report, ours, read_report
 from claudegpt_pkg.proxy.lessons import OPTIONAL, Lessons, Trial, lesson
 from claudegpt_pkg.translate.request import INCLUDE_REASONING as ENCRYPTED
 from claudegpt_pkg.translate.request import INCLUDE_SOURCES as SOURCES
@@ -414,6 +416,32 @@ def test_what_says_no_more_than_that_the_input_is_wrong_teaches_one_thing_after_
 )
 def test_a_fault_that_is_elsewhere_teaches_nothing_about_outputs(param: str) -> None:
     assert lesson(Report(400, message=f"Invalid '{param}'.", param=param), Lessons(), WHOLE) is None
+
+
+WORDS = st.sampled_from(
+    [*SENTENCES, "input[" + "9" * 5000 + "]", "tools[²]", "{", "tools[1]", "", "''", "1 validation error"]
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "message", "code", "param", "loc", "metadata", "raw"]), inner, max_size=5
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(error=st.dictionaries(st.sampled_from(["message", "msg", "code", "param", "loc", "metadata", "type"]), ANYTHING))
+@example(error={"message": "x", "param": f"input[{'9' * 5000}]"})
+@example(error={"message": "x", "param": f"tools[{'9' * 5000}]"})
+@example(error={"message": f"(99 in the messages, {'9' * 390} in the completion)"})
+def test_a_refusal_of_any_shape_teaches_something_or_nothing(error: dict[str, Any]) -> None:
+    """But never ends as a bug of ours."""
+    for report in (Report.of_event(error), read_report(400, {}, json.dumps({"error": error}).encode())):
+        lesson(report, Lessons(), WHOLE)
+        ours(report)
 
 
 # What of it is kept.

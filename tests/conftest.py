@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from claudegpt_pkg import launcher
+from claudegpt_pkg import cli, launcher
 from claudegpt_pkg.session import Session
 from tests.fakes.backend import FakeBackend
 from tests.planted import (  # noqa: F401
@@ -24,6 +24,7 @@ from tests.real import clients
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+Run = Callable[..., tuple[int, str, str]]
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SYSTEMROOT", clients.CACHE_VARIABLE)
 
 
@@ -50,6 +51,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(where))
     monkeypatch.setenv("CLAUDEGPT_HOME", str(where / "claudegpt"))
     return where
+
+
+@pytest.fixture
+def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:  # noqa: F811  the fixture imported above
+    """A command: its exit status, what it wrote to stdout, and to stderr."""
+
+    def ran(*words: str) -> tuple[int, str, str]:
+        return (cli.run(words), *capsys.readouterr())
+
+    return ran
 
 
 @pytest.fixture

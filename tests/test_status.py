@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from claudegpt_pkg import cli
 from claudegpt_pkg.auth.tokens import own_file
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.providers.base import Provider
@@ -19,21 +18,10 @@ from claudegpt_pkg.proxy.remembered import remember
 from claudegpt_pkg.settings import load
 from claudegpt_pkg.status import Limit, Usage, bar, read_usage
 from tests.auth.files import disk_with, write
+from tests.conftest import Run
 from tests.fakes.backend import USAGE, FakeBackend
 from tests.fakes.login import FakeLogin
 from tests.fakes.trial import takes_trials, trials, trusts
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command: its exit status, what it wrote to stdout, and to stderr."""
-
-    def ran(*words: str) -> tuple[int, str, str]:
-        return (cli.run(words), *capsys.readouterr())
-
-    return ran
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from claudegpt_pkg import cli
 from claudegpt_pkg.traces_shown import recent, telling_length
+from tests.conftest import Run
 from tests.fakes.answers import answer, call, error, reasoning
 from tests.fakes.backend import FakeBackend, wait_until
 from tests.proxy.served import Served, ask, served
@@ -23,17 +23,6 @@ from tests.real.screen import Screen
 ROOT = Path(cli.__file__).parent.parent
 TOOLS = [{"name": "Bash", "input_schema": {"type": "object"}}]
 SESSION = {"metadata": {"user_id": json.dumps({"session_id": "0a1b2c3d-4e5f"})}}
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command: its exit status, what it wrote to stdout, and to stderr."""
-
-    def ran(*words: str) -> tuple[int, str, str]:
-        return (cli.run(words), *capsys.readouterr())
-
-    return ran
 
 
 @pytest.fixture

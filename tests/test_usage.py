@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,25 +19,15 @@ from claudegpt_pkg.settings import load
 from claudegpt_pkg.spent import Spent
 from claudegpt_pkg.usage_log import Use, append, line, newest
 from tests.auth.files import write
+from tests.conftest import Run
 from tests.fakes.backend import USAGE, FakeBackend
 from tests.fakes.login import FakeLogin
 from tests.fakes.trial import takes_trials, trials
 from tests.real.screen import Screen
 
 ROOT = Path(cli.__file__).parent.parent
-Run = Callable[..., tuple[int, str, str]]
 SOL = Spent(1, 10_000, 9_000, 500, 0.008)
 LUNA = Spent(0, 1_000, 0, 20, 0.0001)
-
-
-@pytest.fixture
-def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command: its exit status, what it wrote to stdout, and to stderr."""
-
-    def ran(*words: str) -> tuple[int, str, str]:
-        return (cli.run(words), *capsys.readouterr())
-
-    return ran
 
 
 def use(

@@ -22,7 +22,8 @@ from tests.real import clients
 
 # Whoever runs the suite in the background has it ignore these, and what it starts would never end by them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for number in (signal.SIGQUIT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 
 Run = Callable[..., tuple[int, str, str]]
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SYSTEMROOT", clients.CACHE_VARIABLE)

@@ -93,6 +93,18 @@ def test_a_refusal_of_the_upstream_is_followed_by_compaction(long: Long) -> None
     assert long.sizes[-1] < 272_000
 
 
+def test_a_compaction_that_is_refused_itself_is_made_of_less(long: Long) -> None:
+    """A conversation far over the upstream's window, as after a change to a smaller model."""
+    long.know(272_000, 272_000, 272_000)
+    for _ in range(5):
+        long.say(40_000)
+    long.plan.window = 150_000
+    long.say(10_000)
+    refused = [size for size in long.compacted if size > 150_000]
+    assert refused and long.compacted[-1] < 150_000 and refused == long.compacted[:-1]
+    assert long.sizes[-1] < 150_000
+
+
 def test_in_the_interface_the_window_holds_whatever_model_and_effort_are_chosen_meanwhile(
     long: Long, session: Session
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from . import __version__
+from . import __version__, env_file
 from .claude_args import OUR_OPTIONS, CommandLine, checked
 from .console import from_home, result, result_table, say, tell
 from .errors import BadSetting, ClaudeNotFound
@@ -32,7 +32,6 @@ from .settings import (
     Settings,
     load,
     nearest,
-    write_config,
 )
 
 ABOUT = """Run Claude Code on GPT.
@@ -374,6 +373,6 @@ def read_value(option: Option[Any]) -> str:
 
 def write(option: Option[Any], value: str | None) -> None:
     """Into config.env, under its own name; and say so when another place decides, whatever config.env says."""
-    write_config(load().dirs, {**dict.fromkeys(option.also), option.name: value})
+    env_file.change(load().dirs.config_file, {**dict.fromkeys(option.also), option.name: value})
     for note in load().overruled({option.name: value}):
         say(note)

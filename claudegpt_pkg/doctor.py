@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from . import __version__, catalog, chain, install, status
+from . import __version__, catalog, chain, env_file, install, status
 from .auth.server import cause
 from .auth.tokens import codex_file, own_file
 from .console import from_home, marks, plain, result_rows
@@ -31,7 +31,7 @@ from .providers.chatgpt import codex_path
 from .proxy.server import bind
 from .rehearsal import Stage, distinct, play, stage
 from .session import PROXIES
-from .settings import HOST, OPTIONS, PORT, PROVIDER, Settings, load, read_env_file
+from .settings import HOST, OPTIONS, PORT, PROVIDER, Settings, load
 from .user_setup import HIJACKS, SETTINGS, managed_files, redirects
 
 CLOCK_OFF = 300.0  # seconds: logins and certificates suffer from more
@@ -175,7 +175,7 @@ def secret_files(settings: Settings) -> Iterator[Path]:
     config = settings.dirs.config_file
     clone = os.environ.get("CLAUDEGPT_CLONE")
     for file in (config, Path.home() / ".claude" / ".env", *([Path(clone) / ".env"] if clone else [])):
-        names = read_env_file(file).values
+        names = env_file.read(file)
         if any(option.secret and names.get(option.name) for option in OPTIONS.values()):
             yield file
     logins = [own_file(settings.dirs.data).path]

@@ -7,28 +7,24 @@ cloned repo must not be able to redirect a key. An empty value counts as not set
     settings = load(flags={"CLAUDEGPT_PROVIDER": "demo"})
     settings[PROVIDER]          # typed, parsed; BadSetting if what the user wrote cannot be
     settings.source(PROVIDER)   # "flag", "the environment", a file's path, or "default"
-    write_config(settings.dirs, {"CLAUDEGPT_PROVIDER": "openai"})
 """
 
 from __future__ import annotations
 
 import base64
-import fcntl
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import platformdirs
-from dotenv.parser import Binding, parse_stream
 
-from . import files
+from . import env_file, files
 from .errors import BadSetting
 from .secret import Secret as Secret  # settings are where most of them come from
 from .secret import hold
@@ -416,12 +412,16 @@ def load(
     hold_proxy_logins(environ)
     dirs = Dirs.find(environ)
     home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-    files = [dirs.config_file, home / ".claude" / ".env"]
+    others = [home / ".claude" / ".env"]
     if clone := environ.get("CLAUDEGPT_CLONE"):  # set by the clone's `claudegpt` script
-        files.append(Path(clone) / ".env")
-    config, others = read_env_file(files[0], strict=True), map(read_env_file, files[1:])
-    changed = {name: value for name, value in {**config.values, **(pending or {})}.items() if value}
-    layers = [Layer("flag", flags or {}), Layer("the environment", environ), replace(config, values=changed), *others]
+        others.append(Path(clone) / ".env")
+    config = {**env_file.read(dirs.config_file, strict=True), **(pending or {})}
+    layers = [
+        Layer("flag", flags or {}),
+        Layer("the environment", environ),
+        Layer(str(dirs.config_file), {name: value for name, value in config.items() if value}),
+        *(Layer(str(file), env_file.read(file)) for file in others),
+    ]
     return Settings(layers, dirs)
 
 
@@ -434,90 +434,3 @@ def hold_proxy_logins(environ: Mapping[str, str]) -> None:
                 hold(written)
                 hold(written.partition(":")[2])
             hold(base64.b64encode(unquote(login).encode()).decode())
-
-
-def read_env_file(file: Path, *, strict: bool = False) -> Layer:
-    """The NAME=value lines of `file`; an absent file is an empty layer. Raises BadSetting if it cannot be read, and if
-    `strict`, for a line that is none, such as one cut off: in other files they may be somebody else's."""
-    try:
-        bindings = _bindings(file)
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "not UTF-8 text"
-        raise BadSetting(f"Cannot read {file}: {reason}.", "Correct its permissions or move it away.") from None
-    for binding in bindings:
-        if strict and binding.error:
-            raise BadSetting(
-                f"{file}, line {binding.original.line}, is not NAME=value.",
-                "Correct it, or move the file away and run `claudegpt setup`.",
-            )
-    return Layer(str(file), {each.key: each.value for each in bindings if each.key and each.value is not None})
-
-
-def make_sure(dirs: Dirs) -> None:
-    """Raises BadSetting where `config.env` could not be written: before somebody goes to the trouble of answering."""
-    if problem := files.refusal(Path(os.path.realpath(dirs.config_file)).parent):
-        raise _unwritable(dirs.config_file, problem)
-
-
-def write_config(dirs: Dirs, changes: Mapping[str, str | None]) -> None:
-    """Change `config.env`: give each name its value, or take it out for None. Everything else stays as it stands.
-
-    Raises BadSetting when the file cannot be read or written, or a value cannot stand in it; it is then as it was.
-    """
-    for name, value in changes.items():
-        if value and not value.isprintable():
-            raise BadSetting(f"{name} cannot hold a line break or another control character.")
-    file = dirs.config_file
-    try:
-        file.parent.mkdir(parents=True, mode=files.PRIVATE_FOLDER, exist_ok=True)
-        with _turn(file.parent):
-            read_env_file(file)  # raises its own for one that is no text
-            files.write(file, _changed(file, changes))
-    except OSError as problem:
-        raise _unwritable(file, problem) from None
-
-
-def _unwritable(file: Path, problem: OSError) -> BadSetting:
-    return BadSetting(f"Cannot write {file}: {problem.strerror}.", files.ELSEWHERE)
-
-
-@contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """One writer at a time, across processes."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _changed(file: Path, changes: Mapping[str, str | None]) -> str:
-    left = dict(changes)
-    pieces = []
-    for binding in _bindings(file):
-        piece = binding.original.string
-        if binding.key and binding.key in changes:
-            value = left.pop(binding.key, None)
-            blank = piece[: len(piece) - len(piece.lstrip())]
-            piece = blank + (_assignment(binding.key, value) if value else "")
-        pieces.append(piece)
-    if pieces and pieces[-1] and not pieces[-1].endswith("\n"):
-        pieces.append("\n")
-    return "".join([*pieces, *(_assignment(name, value) for name, value in left.items() if value)])
-
-
-def _bindings(file: Path) -> list[Binding]:
-    """The file in pieces that put together are the file again: assignments, comments, blanks."""
-    try:
-        with file.open(encoding="utf-8") as lines:
-            return list(parse_stream(lines))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _assignment(name: str, value: str) -> str:
-    if re.fullmatch(r"[\w@%+=:,./~-]*", value, re.ASCII):
-        return f"{name}={value}\n"
-    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"{name}='{quoted}'\n"

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from . import catalog, chain, install
+from . import catalog, chain, env_file, install
 from .auth import entra
 from .auth.login import login
 from .auth.tokens import codex_file, codex_store, own_file
@@ -51,9 +51,7 @@ from .settings import (
     Secret,
     Settings,
     load,
-    make_sure,
     web_url,
-    write_config,
 )
 
 Answers = dict[str, str | None]  # settings by name; None: taken out of config.env
@@ -105,12 +103,12 @@ class Given:
 
 def set_up(asker: Asker, given: Given, flags: Mapping[str, str]) -> None:
     """Ask, try, save. Raises what keeps it from working where nobody can be asked, and then nothing is saved."""
-    dirs = load(flags).dirs
-    make_sure(dirs)
+    file = load(flags).dirs.config_file
+    env_file.make_sure(file)
     wizard = Wizard(asker, given, flags)
     answers = wizard.run()
-    write_config(dirs, {PROVIDER.name: answers[PROVIDER.name], **answers})
-    tell(f"Saved in {dirs.config_file}; `claudegpt setup` changes it.")
+    env_file.change(file, {PROVIDER.name: answers[PROVIDER.name], **answers})
+    tell(f"Saved in {file}; `claudegpt setup` changes it.")
     for note in load(flags).overruled(answers):
         say(note)
     wizard.install()

@@ -1,15 +1,10 @@
-"""Where a value comes from, what it may be, and a config.env that is changed without being hurt."""
+"""Where a value comes from, and what it may be."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from dotenv import dotenv_values
-from hypothesis import given
-from hypothesis import strategies as st
 
 from claudegpt_pkg import settings as module
 from claudegpt_pkg.errors import BadSetting
@@ -24,7 +19,6 @@ from claudegpt_pkg.settings import (
     Dirs,
     Secret,
     load,
-    write_config,
 )
 
 
@@ -182,85 +176,3 @@ def test_such_a_line_in_another_file_is_passed_over_in_silence(
     put(Path(environ["HOME"]) / ".claude" / ".env", "what is this\nCLAUDEGPT_PORT=4000\n")
     assert load({}, environ)[PORT] == 4000
     assert "".join(capsys.readouterr()) == ""
-
-
-# Writing.
-
-KEPT = """# my notes
-export OTHER=1
-
-QUOTED="two
-lines"
- broken line
-"""
-
-
-def test_what_we_do_not_own_stays_as_it_stands(dirs: Dirs) -> None:
-    put(dirs.config_file, f"{KEPT}CLAUDEGPT_PORT=1\n# end")
-    write_config(dirs, {"CLAUDEGPT_PORT": "2", "CLAUDEGPT_EFFORT": "low"})
-    assert dirs.config_file.read_text() == f"{KEPT}CLAUDEGPT_PORT=2\n# end\nCLAUDEGPT_EFFORT=low\n"
-
-
-def test_a_name_is_taken_out_wherever_it_stands(dirs: Dirs) -> None:
-    put(dirs.config_file, "A=1\nCLAUDEGPT_PORT=1\nB=2\n\nexport CLAUDEGPT_PORT=3\n# end\n")
-    write_config(dirs, {"CLAUDEGPT_PORT": None})
-    assert dirs.config_file.read_text() == "A=1\nB=2\n\n# end\n"
-
-
-def test_a_name_set_twice_is_set_once(dirs: Dirs) -> None:
-    put(dirs.config_file, "A=1\nB=1\nA=2\n")
-    write_config(dirs, {"A": "3"})
-    assert dirs.config_file.read_text() == "A=3\nB=1\n"
-
-
-def test_the_file_is_private_from_the_first_and_after_a_change(dirs: Dirs) -> None:
-    write_config(dirs, {"A": "1"})
-    assert dirs.config_file.stat().st_mode & 0o777 == 0o600
-    dirs.config_file.chmod(0o644)
-    write_config(dirs, {"A": "2"})
-    assert dirs.config_file.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in dirs.config.iterdir()] == ["config.env"]
-
-
-@given(value=st.text(st.characters(categories=("L", "M", "N", "P", "S", "Zs"))).filter(str.isprintable))
-def test_any_printable_value_reads_as_it_was_written(value: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    dirs = Dirs.find({"CLAUDEGPT_HOME": str(tmp_path_factory.mktemp("config"))})
-    write_config(dirs, {"A": value, "B": "after"})
-    expected = {"A": value, "B": "after"} if value else {"B": "after"}
-    assert dict(dotenv_values(dirs.config_file, interpolate=False)) == expected
-
-
-def test_a_value_with_a_line_break_is_refused(dirs: Dirs) -> None:
-    with pytest.raises(BadSetting, match="line break"):
-        write_config(dirs, {"A": "1\nB=2"})
-    assert not dirs.config_file.exists()
-
-
-def test_a_file_that_is_no_text_is_left_alone(dirs: Dirs) -> None:
-    dirs.config.mkdir(parents=True)
-    dirs.config_file.write_bytes(b"\xff")
-    with pytest.raises(BadSetting, match="Cannot read"):
-        write_config(dirs, {"A": "1"})
-    assert dirs.config_file.read_bytes() == b"\xff"
-
-
-def test_a_place_that_cannot_be_written_is_said(dirs: Dirs) -> None:
-    put(dirs.config.parent, "a file where the folder should be")
-    with pytest.raises(BadSetting, match="Cannot write"):
-        write_config(dirs, {"A": "1"})
-
-
-def test_two_writers_lose_nothing(dirs: Dirs) -> None:
-    script = """
-import sys
-from pathlib import Path
-from claudegpt_pkg.settings import Dirs, write_config
-dirs = Dirs.find({"CLAUDEGPT_HOME": sys.argv[1]})
-for number in range(20):
-    write_config(dirs, {f"{sys.argv[2]}{number}": "1"})
-"""
-    root = Path(__file__).parent.parent
-    home = str(dirs.config.parent)
-    writers = [subprocess.Popen([sys.executable, "-c", script, home, name], cwd=root) for name in "AB"]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
-    assert len(dotenv_values(dirs.config_file)) == 40

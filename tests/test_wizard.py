@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg import chain, install, wizard
+from claudegpt_pkg import chain, env_file, install, wizard
 from claudegpt_pkg.auth import entra
 from claudegpt_pkg.auth.tokens import own_file
 from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
@@ -18,7 +18,7 @@ from claudegpt_pkg.models import LOW_TO_MAX
 from claudegpt_pkg.proxy.lessons import Lessons
 from claudegpt_pkg.proxy.remembered import recall
 from claudegpt_pkg.questions import Choice, Judge, Nobody, anything, needed
-from claudegpt_pkg.settings import Secret, Settings, load, read_env_file
+from claudegpt_pkg.settings import Secret, Settings, load
 from claudegpt_pkg.wizard import (
     Given,
     first_run,
@@ -145,7 +145,7 @@ def plan_login(server: FakeLogin, plan: FakeBackend) -> dict[str, Any]:
 
 
 def saved() -> dict[str, str]:
-    return dict(read_env_file(config_file()).values)
+    return env_file.read(config_file())
 
 
 def config_file() -> Path:

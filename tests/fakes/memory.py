@@ -82,10 +82,12 @@ class Memory:
                 "Reason: Encrypted content could not be decrypted or parsed.",
                 code="invalid_encrypted_content",
             )
-        if issued.item["id"] != item["id"] or issued.item["summary"] != item["summary"]:
+        if issued.item["id"] != item["id"]:
             raise Refused(
                 "Encrypted content item_id did not match the target item id.", code="invalid_encrypted_content"
             )
+        if issued.item != item:
+            raise Refused(f"Item '{item['id']}' is not what its encrypted content says.", "input")
         if not any(_same(following, follower) for follower in _next(issued.followers)):
             raise Refused(
                 f"Item '{item['id']}' of type 'reasoning' was provided without its required following item.", "input"

@@ -450,7 +450,8 @@ def test_reasoning_that_comes_back_whole_and_in_place_is_accepted(backend: FakeB
     ("change", "words"),
     [
         ({"encrypted_content": "gAAAAAother"}, "could not be verified"),
-        ({"summary": []}, "did not match"),
+        ({"summary": []}, "not what its encrypted content says"),
+        ({"status": "completed"}, "not what its encrypted content says"),
         ({"id": "rs_other"}, "did not match"),
     ],
 )

@@ -20,8 +20,8 @@ from typing import Any
 import httpx
 
 from claudegpt_pkg.models import Tiers
-from claudegpt_pkg.providers import chatgpt
-from claudegpt_pkg.providers.base import Backend, Provider
+from claudegpt_pkg.providers import azure, chatgpt
+from claudegpt_pkg.providers.base import Provider
 from claudegpt_pkg.providers.openai import ApiKey, openai
 from claudegpt_pkg.proxy.app import create_app
 from claudegpt_pkg.proxy.plan import Patience, Proxy
@@ -174,7 +174,9 @@ def chatgpt_plan(url: str, settings: Settings) -> Provider:
 
 
 def azure_resource(url: str, settings: Settings) -> Provider:
-    return replace(openai(settings), name="azure", url=f"{url}/responses", backend=Backend())
+    """An Azure resource, its key in Azure's own header; the deployments are named as the models that they are."""
+    key = azure.AzureKey(Secret(KEY))
+    return replace(openai(settings), name="azure", url=f"{url}/responses", backend=azure.BACKEND, auth=key)
 
 
 PROVIDERS = {"openai": lambda url, settings: openai(settings), "chatgpt": chatgpt_plan, "azure": azure_resource}

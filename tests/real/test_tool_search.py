@@ -3,10 +3,16 @@ and on one that does not."""
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
 from tests.fakes.answers import answer, call, tool_search
 from tests.fakes.backend import FakeBackend
 from tests.real.plan import codex_login
-from tests.real.session import Session
+from tests.real.session import ROOT, Session
 
 SEARCH = {"query": "select:NotebookEdit", "max_results": 5}
 USE = {"notebook_path": "/nowhere.ipynb", "new_source": "x"}
@@ -62,3 +68,25 @@ def test_on_the_plan_a_tool_the_settings_drop_is_not_found(session: Session, pla
     session.run("Edit the notebook", env={"CLAUDEGPT_DROP_TOOLS": "NotebookEdit"})
     [found] = plan.requests[1].of_type("tool_search_output")
     assert found["tools"] == []
+
+
+@pytest.mark.parametrize("found_by", ["the client", "the backend"])
+def test_250_tools_of_a_server_cost_a_request_their_names_only(
+    session: Session, backend: FakeBackend, plan: FakeBackend, tmp_path: Path, found_by: str
+) -> None:
+    words = [sys.executable, "-m", "tests.real.mcp_server", "250"]
+    server = {"command": words[0], "args": words[1:], "env": {"PYTHONPATH": str(ROOT)}}
+    file = tmp_path / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"registers": server}}))
+    query = {"query": "select:mcp__registers__look_up_217", "max_results": 5}
+    asked, search = backend, call("ToolSearch", **query)
+    if found_by == "the backend":
+        codex_login(session, plan)
+        asked, search = plan, tool_search(**query)
+    asked.script(answer(search), answer(call("mcp__registers__look_up_217", key="k7")), answer("Found."))
+    ran = session.run("Look it up", "--mcp-config", str(file), "--allowedTools", "mcp__registers")
+    assert ran.stdout == "Found.\n"
+    assert "register 217 has k7" in str(asked.requests[2].of_type("function_call_output")[-1]["output"])
+    assert not any(name.startswith("mcp__") for name in names(asked)[0])
+    assert b"look_up_249" in asked.requests[0].raw and b"Looks a key up" not in asked.requests[0].raw
+    assert max(len(request.raw) for request in asked.requests) < 80_000

@@ -45,7 +45,8 @@ def test_a_key_in_a_file_that_others_may_read_is_said(
     file.write_text("OPENAI_API_KEY=sk-0123456789\n")
     file.chmod(0o644)
     assert start(home, "-p", "hi") == 0 and launched
-    assert f"claudegpt: others can read {file}: run `chmod 600 {file}`" in capfd.readouterr().err
+    shown = "~/claudegpt/config/config.env"
+    assert f"claudegpt: others can read {shown}: run `chmod 600 {shown}`" in capfd.readouterr().err
     file.chmod(0o600)
     assert start(home, "-p", "hi") == 0
     assert capfd.readouterr() == ("", "")

@@ -86,7 +86,7 @@ def test_a_login_that_is_cut_off_or_that_others_may_read(session: Session, plan:
     plan.script(answer("It is Codex's to keep."))
     assert session.run("hello").stdout == "It is Codex's to keep.\n"
     ran = session.run("hello", env={"CLAUDEGPT_PROVIDER": "chatgpt"})
-    assert (ran.status, ran.stdout) == (2, "") and f"Run `chmod 600 {own}`" in ran.stderr
+    assert (ran.status, ran.stdout) == (2, "") and "Run `chmod 600 ~/claudegpt/data/chatgpt.json`" in ran.stderr
     own.chmod(0o600)
     codex.chmod(0o600)
     codex.write_text(codex.read_text()[:100])

@@ -253,9 +253,10 @@ class Wizard:
         url = self.given.base_url or self.asker.text(
             "Address of its Responses API", default=now or OLLAMA, judge=judge_url, flag="--base-url"
         )
-        if problem := judge_url(url):
-            raise BadSetting(problem)
-        self.answers[OPENAI_BASE_URL.name] = web_url(url)
+        try:
+            self.answers[OPENAI_BASE_URL.name] = web_url(url)
+        except ValueError as problem:  # what is typed was judged
+            raise BadSetting(f"--base-url {problem}.") from None
         self.key(OPENAI_API_KEY, "Its API key", optional=True)
         self.choose_models(openai, OPENAI_TIERS)
 

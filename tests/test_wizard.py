@@ -572,7 +572,10 @@ def test_a_deployment_that_is_set_already_serves_all_tiers_without_one(
         (Given(provider="azure", endpoint="r"), "Key of the resource: there is no terminal to ask on."),
         (Given(provider="azure", endpoint="r", key=Secret("k")), "Deployment for opus, the large model: there is no"),
         (Given(provider="azure", endpoint="http://r.com"), "is not an address a key may be sent to"),
-        (Given(provider="openai", base_url="nowhere"), "An address that begins with https:// or http://."),
+        (
+            Given(provider="openai", base_url="nowhere"),
+            "--base-url is an address that begins with https:// or http://.",
+        ),
         (Given(provider="openai", key=Secret("")), "On stdin: A key is needed."),
         (Given(provider="openai", key=Secret("a b")), "On stdin: That is not a key"),
         (Given(provider="openai", key=Secret("''")), "On stdin: A key is needed."),

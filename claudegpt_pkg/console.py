@@ -176,7 +176,7 @@ def result_entries(entries: Iterable[tuple[str, str]]) -> None:
 def from_home(text: str) -> str:
     """The user's home in it written ~, as in the shell; in quotes it stays, as a shell would not know it there."""
     home = os.path.expanduser("~")  # noqa: PTH111  Path's raises for a user without one
-    return re.sub(rf"(?<![\w/'\"-]){re.escape(home)}/", "~/", text)
+    return re.sub(rf"(?<![\w/'\"-]){re.escape(home)}/", "~/", text) if home != "/" else text
 
 
 def plain(message: str, stream: TextIO | None = None) -> str:

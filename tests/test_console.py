@@ -153,6 +153,12 @@ def test_also_where_an_error_names_a_file(
     assert "Cannot read ~/config.env." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("home", ["/", ""])  # as in containers
+def test_a_home_that_is_everything_is_written_as_it_is(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", home)
+    assert from_home("http://x/v1 and //y in /.config/z") == "http://x/v1 and //y in /.config/z"
+
+
 def test_a_user_without_a_home_can_be_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # as a container may be run

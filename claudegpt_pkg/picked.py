@@ -2,7 +2,7 @@
 
 Claude Code saves what is picked as the user's default, in their settings.json. After the session that is taken out
 again, the file is otherwise as Claude Code left it (byte for byte as it was, if nothing else changed), and the next
-session starts with the model all the same, until the user's default is another.
+session on the same account starts with the model all the same, until the user's default is another.
 
 What a plain `claude` beside the session has saved meanwhile stays. It is told apart by what it can start with, which
 the name of one of our models is not, and by whether the session was seen to go over to another model; where nobody
@@ -11,7 +11,7 @@ looked (a status line of the user's own, we were killed), a name that plain `cla
 What stood there is noted in the run's folder before the session, so that whoever ends the run can settle it: we; the
 guardian, which runs this module, when we were killed; the next start, when both were.
 
-    picked(settings_file, memory)                       # "gpt-6-astra" or None, at the start
+    picked(settings_file, memory_of(state, provider))   # "gpt-6-astra" or None, at the start
     (run / NOTE).write_text(note(default, run.parent))  # before Claude Code is there
     settle(run)                                         # when it is gone
 """
@@ -28,28 +28,41 @@ from typing import Any
 
 from . import files
 from .models import FAMILY_TIER, claude_tier, plain
+from .providers.base import Provider
 from .session import DEFAULT, MODEL_ALIASES
 from .user_setup import read_if_usable
 
-MEMORY = "picked-model.json"
 NOTE = "default.json"
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # whatever bytes the user's file has
 
 
 @dataclass(frozen=True)
-class Default:
-    """Where the user's default stands, the folder of ours that remembers picks, the model this session starts with."""
+class Memory:
+    """Our file for what was picked on an account, and the address of its server: another has other models."""
 
     file: Path
-    memory: Path
+    server: str
+
+
+@dataclass(frozen=True)
+class Default:
+    """Where the user's default stands, where picks are remembered, the model this session starts with."""
+
+    file: Path
+    memory: Memory
     model: str
 
 
-def picked(settings_file: Path, memory: Path) -> str | None:
-    """What was picked in an earlier session, if the user's default is still what it was then."""
-    saved = read_if_usable(memory / MEMORY)
+def memory_of(folder: Path, provider: Provider) -> Memory:
+    return Memory(folder / f"picked-model-{provider.name}.json", provider.url)
+
+
+def picked(settings_file: Path, memory: Memory) -> str | None:
+    """What was picked in an earlier session, if the account's server and the user's default are what they were."""
+    saved = read_if_usable(memory.file)
     model = saved.get("model")
-    same = saved.get("instead_of") == read_if_usable(settings_file).get("model")
+    then = (saved.get("server"), saved.get("instead_of"))
+    same = then == (memory.server, read_if_usable(settings_file).get("model"))
     return model if isinstance(model, str) and same else None
 
 
@@ -59,7 +72,8 @@ def note(default: Default, runs: Path) -> str:
     return json.dumps(
         {
             "file": str(default.file),
-            "memory": str(default.memory),
+            "memory": str(default.memory.file),
+            "server": default.memory.server,
             "model": default.model,
             "before": None if before is None else before.decode(**TEXT),
             "written": written(default.file),
@@ -85,17 +99,17 @@ def settle(run: Path, *, went_over: bool = False) -> None:
     noted = read_if_usable(run / NOTE)
     if not noted:
         return
-    file, memory = Path(noted["file"]), Path(noted["memory"])
+    file, memory = Path(noted["file"]), Memory(Path(noted["memory"]), noted["server"])
     with suppress(OSError, UnicodeError):
         new, old = parsed(read(file)), parsed(before_of(noted))
         if differs(new, old):
             if went_over or not known_to_claude(model_of(new)):
                 put_back(file, before_of(noted), memory)
         elif went_over and noted["model"] == picked(file, memory) and written(file) != noted["written"]:
-            forget(memory)
+            forget(memory.file)
 
 
-def put_back(settings_file: Path, before: bytes | None, memory: Path) -> None:
+def put_back(settings_file: Path, before: bytes | None, memory: Memory) -> None:
     old, new = parsed(before) or {}, parsed(read(settings_file)) or {}
     kept = {name: value for name, value in new.items() if name != "model"}
     if "model" in old:
@@ -107,7 +121,8 @@ def put_back(settings_file: Path, before: bytes | None, memory: Path) -> None:
             before.decode(**TEXT) if before and kept == old else json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
         )
         replace(settings_file, text)
-    files.write(memory / MEMORY, json.dumps({"model": model_of(new), "instead_of": old.get("model")}))
+    remembered = {"model": model_of(new), "instead_of": old.get("model"), "server": memory.server}
+    files.write(memory.file, json.dumps(remembered))
 
 
 def differs(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> bool:
@@ -129,7 +144,7 @@ def known_to_claude(model: str) -> bool:
 
 def forget(memory: Path) -> None:
     with suppress(FileNotFoundError):
-        (memory / MEMORY).unlink()
+        memory.unlink()
 
 
 def replace(file: Path, text: str) -> None:

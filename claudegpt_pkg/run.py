@@ -18,7 +18,7 @@ from .files import make_private
 from .isolation import config_folder
 from .models import Tier
 from .notices import announced, notices
-from .picked import Default, picked
+from .picked import Default, memory_of, picked
 from .proxy.ledger import last_line
 from .session import Wishes, plan, prints
 from .settings import EFFORT, MCP_SERVERS, REASONING_OPUS, REASONING_SONNET, STATUS_LINE, TOOL_SEARCH, Settings
@@ -32,7 +32,8 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
     interface = terminal and not prints(args)
     chain = connect(settings, later.append if interface else console.say)
     memory, config = settings.dirs.state, config_folder(environ)
-    user = read_user_setup(args, config, Path(), picked=picked(config / SETTINGS, memory))
+    picks = memory_of(memory, chain.provider)
+    user = read_user_setup(args, config, Path(), picked=picked(config / SETTINGS, picks))
     session = plan(
         args,
         provider=chain.provider,
@@ -49,7 +50,7 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
         session = announcing
     else:
         say_each(said)
-    default = Default(config / SETTINGS, memory, session.settings["model"])
+    default = Default(config / SETTINGS, picks, session.settings["model"])
     status = launcher.run(program, session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger)
     say_each(later)
     if sys.stderr.isatty() and (line := last_line(chain.ledger, metered=chain.provider.metered)):

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from claudegpt_pkg import launcher
 from claudegpt_pkg.errors import BadSetting, ClaudegptError
-from claudegpt_pkg.picked import Default
+from claudegpt_pkg.picked import Default, Memory
 from claudegpt_pkg.proxy.ledger import Ledger
 from claudegpt_pkg.proxy.server import bind, url_of
 from claudegpt_pkg.session import Session
@@ -74,7 +74,7 @@ def main(folder: str, *words: str) -> int:
     env = {**os.environ, "ANTHROPIC_BASE_URL": url_of(listener)}
     session = Session(list(words), env, {"env": {"TOKEN": "s3cr3t"}}, [])
     sites = [launcher.Site(APPS[os.environ["APP"]], listener)]
-    default = Default(Path(folder) / "user.json", Path(folder) / "state", "opus")
+    default = Default(Path(folder) / "user.json", Memory(Path(folder) / "state" / "picked.json", "here"), "opus")
     try:
         return launcher.run(program, session, sites, runs=Path(folder) / "run", default=default, ledger=Ledger())
     except ClaudegptError as problem:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.guardian import sweep
-from claudegpt_pkg.picked import NOTE, Default, note, picked, settle
+from claudegpt_pkg.models import Tiers
+from claudegpt_pkg.picked import NOTE, Default, Memory, memory_of, note, picked, settle
+from claudegpt_pkg.providers.base import Provider
 from tests.test_guardian import aged
 
 
@@ -20,7 +22,7 @@ class Home:
 
     def __init__(self, folder: Path):
         self.file = folder / "settings.json"
-        self.memory = folder / "state"
+        self.memory = Memory(folder / "state" / "picked.json", "https://here")
         self.runs = folder / "runs"
 
     def begin(self, name: str = "one", model: str = "opus") -> Path:
@@ -128,6 +130,20 @@ def test_a_pick_holds_until_the_users_default_is_another(home: Home) -> None:
     assert home.next == "gpt-6-astra"
     home.file.write_text('{"model": "haiku"}')
     assert home.next is None
+
+
+def test_another_server_does_not_get_the_name_of_a_model_it_may_not_have(home: Home) -> None:
+    home.save(model="qwen3:32b")
+    assert picked(home.file, Memory(home.memory.file, "https://elsewhere")) is None
+    assert home.next == "qwen3:32b"
+
+
+def test_each_account_remembers_its_own_pick(tmp_path: Path) -> None:
+    files = set()
+    for name in ("openai", "demo"):
+        provider = Provider(name=name, label=name, url="https://here", tiers=Tiers("a", "b", "c"))
+        files.add(memory_of(tmp_path, provider).file)
+    assert len(files) == 2
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"model": 3}'])

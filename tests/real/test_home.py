@@ -423,6 +423,7 @@ def test_the_accounts_other_models_can_be_picked_and_plain_claudes_default_stays
         screen.wait_for("By Astra.")
         assert leave(screen) == 0
     assert settings_of(session).read_text() == '{"model":  "haiku"}'
+    assert session.run("And there?", "--provider", "demo").status == 0  # an account that has no such model
     session.run("And now?")
     assert [request.body["model"] for request in backend.requests] == ["gpt-6-astra"] * 2
 

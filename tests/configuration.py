@@ -20,8 +20,9 @@ read: a cloned repo must not be able to redirect a key. An empty value counts as
     claudegpt config set NAME VALUE       keep it in config.env
     claudegpt config get NAME · unset NAME · path
 
-A misspelt `CLAUDEGPT_…` name is said by `claudegpt config` and `claudegpt doctor`. `CLAUDEGPT_HOME` moves configuration,
-data, state and cache under one folder. This page is printed from the declarations in `claudegpt_pkg/settings.py`.
+A misspelt `CLAUDEGPT_…` name is said by `claudegpt config` and `claudegpt doctor`. `CLAUDEGPT_HOME` moves
+configuration, data, state and cache under one folder. This page is printed from the declarations in
+`claudegpt_pkg/settings.py`.
 
 | setting | default | meaning |
 |---|---|---|

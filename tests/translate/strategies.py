@@ -342,7 +342,7 @@ class Builder:
         named = [tool["name"] for tool in tools if "hidden" not in tool["name"]]
         if named and self.draw(st.booleans()):
             choices = [{"type": kind} for kind in ("auto", "any", "none")]
-            choices += [{"type": "tool", "name": self.draw(st.sampled_from(named))}]
+            choices += [{"type": "tool", "name": self.draw(st.sampled_from([*named, named[-1]]))}]  # a search is last
             request["tool_choice"] = {**self.draw(st.sampled_from(choices)), "disable_parallel_tool_use": True}
         return request
 

@@ -57,7 +57,7 @@ def answer(asked: asyncio.Task[list[dict[str, Any]]]) -> dict[str, Any]:
     problem = asked.exception()
     if problem is None:
         return {"tools": asked.result()}
-    return {"problem": " ".join(str(reason(problem)).split()) or type(problem).__name__}
+    return {"problem": " ".join(words(reason(problem)).split()) or type(problem).__name__}
 
 
 def reason(problem: BaseException) -> BaseException:
@@ -65,6 +65,13 @@ def reason(problem: BaseException) -> BaseException:
     while isinstance(problem, BaseExceptionGroup):
         problem = problem.exceptions[0]
     return problem
+
+
+def words(problem: BaseException) -> str:
+    """Its own, without the number that an error of the system's begins with."""
+    if isinstance(problem, OSError) and problem.strerror and problem.filename:
+        return f"{problem.strerror}: {problem.filename}"
+    return str(problem)
 
 
 async def tools_of(server: Server) -> list[dict[str, Any]]:

@@ -81,6 +81,7 @@ def test_servers_that_fail_cost_a_line_each_and_the_others_stay_in_order() -> No
     assert [line.partition(": ")[0].removeprefix("MCP server ") for line in said] == sorted(servers)
     assert "MCP server empty: its entry has no command" in said
     assert "MCP server first: 1 tool" in said
+    assert "MCP server missing: No such file or directory: no-such-program" in said
     assert all("\n" not in line for line in said)
 
 

@@ -54,6 +54,8 @@ DEFAULT = "default"  # for `--model`; saved as a model, it would be taken for a 
 MODEL_ALIASES = {DEFAULT, "best", "opusplan"}  # names of no model, beside the tiers'
 # A `modelPicker` row (2.1.287+) names a known model whose client-side handling applies; this one has every feature.
 BEHAVES_AS = "claude-opus-4-8"
+# Else WebFetch asks claude.ai about each domain first, and fails for whoever cannot reach that.
+FETCH_AT_ONCE = "skipWebFetchPreflight"
 # Bare, Claude Code takes an API key only; in the environment it would ask whether to use it, and advise against it.
 KEY_HELPER = "printenv ANTHROPIC_AUTH_TOKEN"
 
@@ -129,6 +131,7 @@ def plan(
                 **({"apiKeyHelper": KEY_HELPER} if is_bare(args, theirs) else {}),
                 **({"modelOverrides": overrides(provider, chosen)} if mark else {}),
                 **status_line(wishes, user),
+                **({} if FETCH_AT_ONCE in user.settings else {FETCH_AT_ONCE: True}),
             },
         ),
         set_aside=redirecting(user.settings),

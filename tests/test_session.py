@@ -272,6 +272,12 @@ def test_without_a_status_line_of_the_users_ours_is_there() -> None:
     assert planned(status_line="ours", argument={"statusLine": theirs}).settings["statusLine"] == theirs
 
 
+def test_web_fetch_asks_nobody_first_unless_the_user_wants_it_to() -> None:
+    assert planned().settings["skipWebFetchPreflight"] is True
+    assert "skipWebFetchPreflight" not in planned(settings={"skipWebFetchPreflight": False}).settings
+    assert planned(argument={"skipWebFetchPreflight": False}).settings["skipWebFetchPreflight"] is False
+
+
 @pytest.mark.parametrize(
     ("args", "environ", "settings"),
     [

@@ -1,11 +1,14 @@
-"""Claude Code's WebSearch: a side request of its own, answered by the upstream's hosted search."""
+"""Claude Code's WebSearch: a side request of its own, answered by the upstream's hosted search. And its WebFetch, which
+reads a page by itself and has a small model tell what it says."""
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from tests.fakes.answers import answer, call, text, web_search
 from tests.fakes.backend import FakeBackend, Request
+from tests.proxy.wire import AUTHORITY, listening, read_request
 from tests.real.plan import codex_login
 from tests.real.session import Session
 
@@ -58,3 +61,25 @@ def test_where_nothing_can_search_the_model_is_told_and_goes_on(session: Session
     assert ran.stdout == "No idea.\n"
     assert "Web search is turned off (CLAUDEGPT_MAP_WEB_SEARCH)." in search_output(backend)
     assert not backend.side
+
+
+PLUMS = b"<html><title>Plums</title><body><p>Plums are stone fruit of 1753.</p></body></html>"
+
+
+def page(connection: socket.socket) -> None:
+    read_request(connection)
+    connection.sendall(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
+        % (len(PLUMS), PLUMS)
+    )
+
+
+def test_a_page_is_fetched_without_asking_claude_ai(session: Session, backend: FakeBackend) -> None:
+    with listening(page, tls=True) as site:
+        backend.route(lambda request: "stone fruit" in request.raw.decode(), answer("Of 1753."))
+        backend.script(answer(call("WebFetch", url=f"{site.url}/plum", prompt="Of which year?")), answer("1753."))
+        ran = session.run("Since when?", "--allowedTools", "WebFetch", env={"NODE_EXTRA_CA_CERTS": str(AUTHORITY)})
+        assert site.connections == 1
+    assert ran.stdout == "1753.\n"
+    assert "Of 1753." in search_output(backend)
+    assert [request.body["model"] for request in backend.side] == ["gpt-6-luna"]

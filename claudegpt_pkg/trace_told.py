@@ -1,7 +1,7 @@
 """One trace in words: what was asked, what was sent and what became of it on the way, how it went, what came back.
 
     entries(trace) → (name, text) pairs, in this order:
-        turn, time, session · asked, sent, became, learned · took, tokens, ended · the newest messages · the answer
+        turn, time, session, client · asked, sent, became, learned · took, tokens, ended · the newest messages · the answer
 
 Of the conversation only what is new in this turn is told, and of a long text its beginning: the trace has all of it.
 """
@@ -31,6 +31,8 @@ def entries(trace: Mapping[str, Any]) -> Iterator[Entry]:
     yield "time", time.strftime("%a %d %b %Y %H:%M:%S", time.localtime(trace["began"]))
     if session := trace.get("session"):
         yield "session", session
+    if client := trace.get("client"):
+        yield "client", client
     yield "asked", asked(request)
     if trace.get("sent"):
         yield "sent", sent(trace)

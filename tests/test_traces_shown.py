@@ -218,6 +218,7 @@ def test_one_trace_is_told_in_words(run: Run, folder: Path) -> None:
     facts = told(out)
     assert (status, err) == (0, "")
     assert (facts["turn"], facts["session"]) == (ids(folder)[0], "0a1b2c3d-4e5f")
+    assert facts["client"].startswith("python-httpx/")
     assert facts["asked"] == "claude-opus-4-8, effort high, 1 message, 1 tool, streamed"
     assert facts["sent"].startswith("gpt-6.1-sol, tier opus, provider openai, effort high, 1 item, 1 tool, ")
     assert facts["became"] == "top_k: dropped: the upstream has no such parameter"

@@ -114,7 +114,9 @@ class Proxy:
     ledger: Ledger = field(default_factory=Ledger)
     usage_log: UsageLog | None = None
     mcp: McpTools | None = None
-    typed_effort: str | None = None  # the main loop's, where it is another than `--effort` gave: by `/effort`
+    typed_efforts: dict[str | None, str] = field(
+        default_factory=dict
+    )  # by session: instead of `--effort`, by `/effort`
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,9 @@ def effort_rules(ask: Ask, proxy: Proxy, tier: Tier | None) -> EffortRules:
     rules = proxy.rules.effort[tier]
     if rules.forced is None or not ask.agent_id:
         return rules
-    return replace(rules, forced=proxy.typed_effort or rules.forced, meant_by=rules.meant_by | {AGENT_DEFAULT})
+    return replace(
+        rules, forced=proxy.typed_efforts.get(ask.session_id, rules.forced), meant_by=rules.meant_by | {AGENT_DEFAULT}
+    )
 
 
 def chosen(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> Choice:

@@ -70,7 +70,9 @@ class Turn:
         self._record: dict[str, Any] = {
             "id": self.id,
             "began": self.began,
+            "client": ask.user_agent,
             "session": ask.session_id,
+            "agent": ask.agent_id,
             "provider": proxy.provider.name,
         }
         self._learned: list[str] = []  # refusals that made the request another
@@ -96,7 +98,11 @@ class Turn:
         """What the main loop is set to, for its agents to follow."""
         ask, meant = self._ask, self._proxy.rules.effort[None].meant_by
         if ask and not ask.agent_id and self._with_tools and (level := named(ask.request)):
-            self._proxy.typed_effort = None if level in meant else level
+            typed = self._proxy.typed_efforts
+            if level in meant:
+                typed.pop(ask.session_id, None)
+            else:
+                typed[ask.session_id] = level
 
     async def _until_answered(self, sink: Sink) -> None:
         attempt, delay = 1, self._proxy.patience.retry

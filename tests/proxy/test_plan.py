@@ -71,6 +71,14 @@ def test_agents_follow_what_the_main_loop_was_set_to(backend: FakeBackend, proxy
     ]
 
 
+def test_agents_of_another_session_do_not(backend: FakeBackend, proxy: Served) -> None:
+    proxy.proxy.rules = Rules.of(load({EFFORT.name: "xhigh"}))
+    backend.script(answer("x"), answer("y"))
+    proxy.events(thinks("low"), headers={"x-claude-code-session-id": "one"})
+    proxy.events(thinks("high"), headers={**AGENT["headers"], "x-claude-code-session-id": "two"})
+    assert [request.body["reasoning"]["effort"] for request in backend.requests] == ["low", "xhigh"]
+
+
 def test_counting_tokens_sets_nothing(backend: FakeBackend, proxy: Served) -> None:
     proxy.proxy.rules = Rules.of(load({EFFORT.name: "xhigh"}))
     backend.script(answer("x"))

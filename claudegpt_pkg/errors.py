@@ -74,10 +74,15 @@ class InvalidRequest(ClaudegptError):
 
 
 class PromptTooLong(InvalidRequest):
-    """The conversation does not fit the model's window. The client compacts when it reads these words."""
+    """The conversation does not fit the model's window. The client compacts when it reads these words, and tells the
+    numbers, where they are known."""
 
-    def __init__(self, tokens: int, maximum: int):
-        super().__init__(f"prompt is too long: {tokens} tokens > {maximum} maximum")
+    def __init__(self, tokens: int | None = None, maximum: int | None = None):
+        super().__init__(
+            f"prompt is too long: {tokens} tokens > {maximum} maximum"
+            if tokens and maximum
+            else "prompt is too long for this model"
+        )
 
 
 class ThreadNotHeld(InvalidRequest):

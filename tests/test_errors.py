@@ -63,3 +63,4 @@ def test_how_long_to_wait_is_kept() -> None:
 
 def test_a_prompt_too_long_is_said_in_the_words_the_client_looks_for() -> None:
     assert str(PromptTooLong(300_000, 272_000)) == "prompt is too long: 300000 tokens > 272000 maximum"
+    assert str(PromptTooLong()) == "prompt is too long for this model"

@@ -247,11 +247,12 @@ def says_too_long(message: str) -> bool:
 
 
 def too_long(report: Report, request: Request) -> ClaudegptError:
-    """The client compacts on these words, whatever the numbers; the upstream's own are used where it gives them."""
+    """With the upstream's own numbers where it gives them, else with ours where they explain the refusal."""
     said = LIMIT.search(report.message)
     limit = whole(said[1]) if said else request.window
     over = [tokens for tokens in map(whole, NUMBERS.findall(report.message)) if said and tokens > limit]
-    return PromptTooLong(max(over, default=max(request.tokens, limit + 1)), limit)
+    tokens = max(over, default=request.tokens)
+    return PromptTooLong(tokens, limit) if tokens > limit else PromptTooLong()
 
 
 def whole(number: str) -> int:

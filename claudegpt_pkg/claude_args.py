@@ -11,8 +11,10 @@ anything of Claude's is ours and is taken out; a later one is Claude's and stays
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from .errors import BadSetting
 from .settings import EFFORT, ISOLATE, OPTIONS, PORT, PROVIDER, TRACE
@@ -42,6 +44,7 @@ _TAKE_A_VALUE = (
     "--system-prompt --system-prompt-file --system-prompt-snapshot --task-budget --teammate-mode --thinking "
     "--thinking-display --tools"
 )
+CONVERSATION = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 TAKE_A_VALUE = frozenset(_TAKE_A_VALUE.split())
 
 
@@ -152,6 +155,14 @@ def value_of(name: str, words: Sequence[str]) -> str | None:
     """The value of an option that takes one; the last, as Claude reads it."""
     values = [value for group in grouped(words) if (value := _value(name, group)) is not None]
     return values[-1] if values else None
+
+
+def resumed(words: Sequence[str]) -> str | None:
+    """The id of the conversation that is to be gone on with, where `--resume` has one; its value may be left out."""
+    line = [word for group in grouped(words) for word in (group if len(group) == 1 else [group[0], ""])]
+    named = [value for word, value in pairwise([*line, ""]) if word in ("--resume", "-r")]
+    named += [word.removeprefix("--resume=") for word in line if word.startswith("--resume=")]
+    return next((value for value in named if CONVERSATION.fullmatch(value)), None)
 
 
 def without(name: str, words: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from . import console
-from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, grouped, has, separate
+from .claude_args import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, grouped, has, resumed, separate
 from .errors import BadSetting, ClaudegptError
 from .secret import without_secrets
 from .settings import EFFORT, ISOLATE, PROVIDER, Settings, load
@@ -121,7 +121,7 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
         first_run(flags)
         settings, words = told(flags, args)
     program = install.find_claude(settings)
-    environ = {**environment(settings), **install.own_copy_environment(program, settings)}
+    environ = {**environment(settings, words), **install.own_copy_environment(program, settings)}
     if needs_no_model:
         os.execve(program, [str(program), *words], environ)
     if has("--bg", words) or has("--background", words):
@@ -144,10 +144,20 @@ def told(flags: Mapping[str, str], args: list[str]) -> tuple[Settings, list[str]
     return settings, ["--effort", told_as(level), *args] if level else args
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings, words: Sequence[str]) -> dict[str, str]:
     """Claude Code's environment before we add to it: ours, with its configuration folder where isolation wants it."""
-    if not settings[ISOLATE]:
+    if not settings[ISOLATE] and not was_isolated(settings, resumed(words)):
         return dict(os.environ)
     from .isolation import private_config, private_folder
 
     return {**os.environ, "CLAUDE_CONFIG_DIR": str(private_config(private_folder(settings.dirs), os.environ))}
+
+
+def was_isolated(settings: Settings, conversation: str | None) -> bool:
+    """Whether a conversation is one of the private configuration's: what Claude Code says at a session's end, to go on
+    with it, cannot name an option of ours."""
+    if conversation is None or settings.source(ISOLATE) == "flag":
+        return False
+    from .isolation import config_folder, holds, private_folder
+
+    return holds(private_folder(settings.dirs), conversation) and not holds(config_folder(os.environ), conversation)

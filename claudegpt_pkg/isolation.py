@@ -43,6 +43,11 @@ def private_config(folder: Path, environ: Mapping[str, str]) -> Path:
     return folder
 
 
+def holds(folder: Path, conversation: str) -> bool:
+    """Whether a configuration has this conversation."""
+    return any((folder / "projects").glob(f"*/{conversation}.jsonl"))
+
+
 def _link(link: Path, target: Path) -> None:
     if link.is_symlink() and link.readlink() != target.absolute():
         link.unlink()

@@ -30,6 +30,8 @@ FIXED = {
     # would then use for its own.
     "CLAUDE_CODE_DISABLE_AGENT_VIEW": "1",
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",  # else tools can run twice after a partial stream
+    # Newer versions tell a model after every result of a tool how many of 15,000,000 tokens are left: nobody's limit.
+    "CLAUDE_CODE_TOTAL_TOKENS_REMINDER": "off",
     "CLAUDE_CODE_RESUME_HINT_COMMAND": "claudegpt",  # else newer versions name our settings file, gone by then
     "DISABLE_TELEMETRY": "1",
     "DISABLE_ERROR_REPORTING": "1",
@@ -54,8 +56,6 @@ DEFAULT = "default"  # for `--model`; saved as a model, it would be taken for a 
 MODEL_ALIASES = {DEFAULT, "best", "opusplan"}  # names of no model, beside the tiers'
 # A `modelPicker` row (2.1.287+) names a known model whose client-side handling applies; this one has every feature.
 BEHAVES_AS = "claude-opus-4-8"
-# Else WebFetch asks claude.ai about each domain first, and fails for whoever cannot reach that.
-FETCH_AT_ONCE = "skipWebFetchPreflight"
 # Bare, Claude Code takes an API key only; in the environment it would ask whether to use it, and advise against it.
 KEY_HELPER = "printenv ANTHROPIC_AUTH_TOKEN"
 
@@ -131,7 +131,7 @@ def plan(
                 **({"apiKeyHelper": KEY_HELPER} if is_bare(args, theirs) else {}),
                 **({"modelOverrides": overrides(provider, chosen)} if mark else {}),
                 **status_line(wishes, user),
-                **({} if FETCH_AT_ONCE in user.settings else {FETCH_AT_ONCE: True}),
+                **unless_chosen(user, mode),
             },
         ),
         set_aside=redirecting(user.settings),
@@ -259,6 +259,14 @@ def settings_file(
         "modelPicker": {"options": picker_rows(provider, chosen, known), "replaceBuiltInOptions": True},
         **({} if mode else {"permissions": {"defaultMode": "default"}}),
     }
+
+
+def unless_chosen(user: UserSetup, mode: str | None) -> dict[str, bool]:
+    """Settings of ours where the user has none. WebFetch would ask claude.ai about each domain first, and fail for
+    whoever cannot reach that; plan mode would have newer versions' actions judged, as auto mode does, not asked about.
+    """
+    ours = {"skipWebFetchPreflight": True, **({} if mode == "auto" else {"useAutoModeDuringPlan": False})}
+    return {name: value for name, value in ours.items() if name not in user.settings}
 
 
 def status_line(wishes: Wishes, user: UserSetup) -> dict[str, Any]:

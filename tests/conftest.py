@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from claudegpt_pkg import cli, launcher
 from claudegpt_pkg.session import Session
@@ -19,6 +20,12 @@ from tests.planted import (  # noqa: F401
     pytest_terminal_summary,
 )
 from tests.real import clients
+
+# How long property tests search: the same examples everywhere and each time, or with `--hypothesis-profile=deep` many.
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
+settings.register_profile("quick", max_examples=120, deadline=None, derandomize=True, suppress_health_check=SLOW)
+settings.register_profile("deep", max_examples=5_000, deadline=None, database=None, suppress_health_check=SLOW)
+settings.load_profile("quick")
 
 # Whoever runs the suite in the background has it ignore these, and what it starts would never end by them.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claudegpt_pkg.claude_args import has, separate, value_of, without
+from claudegpt_pkg.claude_args import has, resumed, separate, value_of, without
 from claudegpt_pkg.errors import BadSetting
 
 
@@ -100,3 +100,24 @@ def test_an_option_is_taken_out_with_its_values() -> None:
 def test_a_flag_is_seen_only_where_it_is_one() -> None:
     assert has("--bg", ["-p", "--bg"])
     assert not has("--bg", ["--name", "--bg", "--", "--bg"])
+
+
+ID = "0a1b2c3d-0000-4000-8000-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--resume", ID], ID),
+        (["-p", "hi", "-r", ID, "--model", "opus"], ID),
+        ([f"--resume={ID}"], ID),
+        (["--resume"], None),
+        (["--resume", "the plums"], None),
+        (["--resume", "*"], None),
+        (["--name", "--resume", ID], None),
+        (["--", "--resume", ID], None),
+        (["--continue"], None),
+    ],
+)
+def test_the_conversation_to_go_on_with_is_known_by_its_id(words: list[str], found: str | None) -> None:
+    assert resumed(words) == found

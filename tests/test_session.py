@@ -324,6 +324,13 @@ def test_without_one_the_session_asks_before_it_acts() -> None:
     assert planned(settings={"permissions": {"allow": ["Bash"]}}).settings["permissions"] == {"defaultMode": "default"}
 
 
+def test_plan_mode_asks_too_unless_the_user_wants_to_have_it_judged() -> None:
+    name = "useAutoModeDuringPlan"
+    assert planned("--permission-mode", "plan").settings[name] is False
+    assert name not in planned("--permission-mode", "auto").settings
+    assert name not in planned(settings={name: True}).settings
+
+
 def test_the_users_own_settings_argument_is_merged_under_ours() -> None:
     argument = {"env": {"FOO": "1", "ANTHROPIC_BASE_URL": "http://else"}, "permissions": {"allow": ["Bash"]}, "x": [1]}
     session = planned("-p", "hi", "--settings", "…", argument=argument)

@@ -47,6 +47,14 @@ def test_the_newest_says_beforehand_whose_judgement_it_is(session: Session, back
     )
 
 
+def test_plan_mode_asks_where_nobody_chose_to_have_it_judged(session: Session, backend: FakeBackend) -> None:
+    backend.route(is_classifier, answer("<block>no</block><reason>fine</reason>"))
+    backend.script(answer(call("Bash", command="curl -s http://127.0.0.1:9/ ; touch done", description="Try")))
+    backend.script(answer("I could not."))
+    assert session.run("Try it", "--permission-mode", "plan").stdout == "I could not.\n"
+    assert not backend.side and not (session.work / "done").exists()
+
+
 def test_auto_mode_of_the_users_own_settings_is_asked_for_too(session: Session, backend: FakeBackend) -> None:
     settings = session.home / ".claude" / "settings.json"
     settings.parent.mkdir(exist_ok=True)

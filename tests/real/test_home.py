@@ -211,6 +211,15 @@ def test_isolation_leaves_the_users_folder_untouched_and_keeps_their_claude_md(
     assert (session.work / "seen").exists(), "the user's settings were in force"
 
 
+def test_an_isolated_conversation_is_gone_on_with_by_its_id_alone(session: Session, backend: FakeBackend) -> None:
+    backend.script(answer("Plum."), answer("Still plum."))
+    session.run("Remember: plum.", "--isolate")
+    (kept,) = (session.home / "claudegpt" / "data" / "claude" / "projects").glob("*/*.jsonl")
+    assert session.run("What was it?", "--no-isolate", "--resume", kept.stem).stdout != "Still plum.\n"
+    assert session.run("What was it?", "--resume", kept.stem).stdout == "Still plum.\n"
+    assert "Remember: plum." in json.dumps(backend.requests[-1].body["input"])
+
+
 def test_isolation_never_asks_the_questions_of_a_first_run(session: Session, backend: FakeBackend) -> None:
     """The folder it is started in is trusted here by the test; that question is about the folder, not about us."""
     (session.home / ".claude.json").unlink()

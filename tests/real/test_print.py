@@ -54,6 +54,7 @@ def test_every_request_is_as_the_design_wants_it(session: Session) -> None:
         assert b"x-anthropic-billing-header" not in request.raw
         assert b"cache_control" not in request.raw
         assert b'"role":"system"' not in request.raw
+        assert b"total_tokens" not in request.raw  # how much is left of a budget that nobody has
 
 
 def test_reasoning_comes_back_whole_and_in_place(session: Session) -> None:

@@ -1,7 +1,8 @@
 """One trace in words: what was asked, what was sent and what became of it on the way, how it went, what came back.
 
     entries(trace) → (name, text) pairs, in this order:
-        turn, time, session, client · asked, sent, became, learned · took, tokens, ended · the newest messages · the answer
+        turn, time, session, client · asked, sent, became, learned · took, tokens, ended
+        · the newest messages · the answer
 
 Of the conversation only what is new in this turn is told, and of a long text its beginning: the trace has all of it.
 """

@@ -24,9 +24,10 @@ from .console import from_home, marks, plain, result_json, result_rows, result_t
 from .errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
 from .models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
 from .providers.base import Provider
-from .proxy.failures import local_time, ours, read_report
+from .proxy.failures import local_time, ours
 from .proxy.lessons import Lessons
 from .proxy.remembered import recall
+from .proxy.report import read_report
 from .rehearsal import described, play, stage
 from .settings import AZURE_API_KEY, OPENAI_API_KEY, Option, Secret, Settings, load
 

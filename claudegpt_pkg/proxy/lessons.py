@@ -25,7 +25,8 @@ from typing import Any
 
 from ..models import EFFORTS
 from ..translate.request import INCLUDE_REASONING
-from .failures import LIMIT, OVER_A_MINUTE, Report, own_words, whole
+from .failures import LIMIT, OVER_A_MINUTE, whole
+from .report import Report, own_words
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ VALUE = re.compile(r"(?i)(?:invalid|unsupported) value: ['\"`](?P<value>[\w.]+)[
 NO_SEARCH = r"(?:not (?:supported|enabled|available)|disabled|unavailable)"
 WEB_SEARCH = r"['\"`]?web[ _-]?search['\"`]?"
 LENGTH = r"['\"`]?max_(?:output_|completion_)?tokens['\"`]?"
-# LM Studio, Command Code, and vLLM as read in failures.py say no more of whatever item they do not know.
+# LM Studio, Command Code, and vLLM as read in report.py say no more of whatever item they do not know.
 OF_NO_SHAPE = re.compile(r"(?i)invalid type for 'input'|invalid input\W*$|(?:input\.\w+: )?input should be")
 LEVEL = re.compile(rf"\b({'|'.join(EFFORTS)})\b")
 OFFERED = re.compile(r"(?i)(?:supported values|valid levels|supported levels|must be|should be|one of)\b(.*)")

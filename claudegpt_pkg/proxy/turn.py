@@ -29,9 +29,10 @@ from ..translate.message import Folder, Message
 from ..translate.sse import Event
 from ..translate.stream import MessageStream, ResponseFailed
 from ..usage_log import Use
-from .failures import Report, may_retry, ours
+from .failures import may_retry, ours
 from .lessons import Lessons, Trial
 from .plan import Ask, Proxy, plan, translated
+from .report import Report
 from .upstream import Refused, open_stream
 
 ATTEMPTS = 4

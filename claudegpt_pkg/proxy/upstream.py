@@ -25,7 +25,7 @@ from ..catalog import DIRECT, refuse_socks
 from ..errors import BadSetting, UpstreamFailed
 from ..providers.base import Provider
 from ..translate.sse import Decoder, Event
-from .failures import Report, one_line, read_report
+from .report import Report, one_line, read_report
 
 CONNECT_SECONDS = 20.0
 GZIP_LEVEL = 1  # 9 ms a megabyte; higher ones take twice as long for a tenth less

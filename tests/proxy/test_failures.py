@@ -23,7 +23,8 @@ from claudegpt_pkg.errors import (
     UpstreamFailed,
     UsageLimitReached,
 )
-from claudegpt_pkg.proxy.failures import LONGEST_WAIT, Report, may_retry, ours, read_report
+from claudegpt_pkg.proxy.failures import LONGEST_WAIT, may_retry, ours
+from claudegpt_pkg.proxy.report import Report, read_report
 
 NOON = 1_795_262_400.0  # Saturday 21 November 2026, 12:00 UTC
 WINDOW = 272_000
@@ -481,18 +482,3 @@ def test_any_body_becomes_one_readable_sentence(status: int, body: Any) -> None:
     assert text.rstrip().endswith((".", "!", "?", "…")) and ".." not in text
     assert "\n" not in text and len(text) < 700
     text.encode()
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ({"detail": "Unsupported parameter: user"}, "Unsupported parameter: user."),
-        ({"detail": [{"loc": ["body"], "msg": "Field required"}]}, "Field required."),
-        ([{"error": {"message": "in a list"}}], "in a list."),
-        ({"error": "model 'x' not found"}, "model 'x' not found."),
-        ("plain text", "plain text."),
-        (None, "Bad Request."),
-    ],
-)
-def test_the_upstreams_own_words_are_found(body: Any, words: str) -> None:
-    assert str(http(400, body)) == f"The upstream refuses the request: {words}"

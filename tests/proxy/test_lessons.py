@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claudegpt_pkg.models import EFFORTS
-from claudegpt_pkg.proxy.failures import Report, ours, read_report
+from claudegpt_pkg.proxy.failures import ours
 from claudegpt_pkg.proxy.lessons import OPTIONAL, Lessons, Trial, lesson
+from claudegpt_pkg.proxy.report import Report, read_report
 from claudegpt_pkg.translate.request import INCLUDE_REASONING as ENCRYPTED
 from claudegpt_pkg.translate.request import INCLUDE_SOURCES as SOURCES
 

@@ -5,8 +5,9 @@ again, the file is otherwise as Claude Code left it (byte for byte as it was, if
 session on the same account starts with the model all the same, until the user's default is another.
 
 What a plain `claude` beside the session has saved meanwhile stays. It is told apart by what it can start with, which
-the name of one of our models is not, and by whether the session was seen to go over to another model; where nobody
-looked (a status line of the user's own, we were killed), a name that plain `claude` knows is its own.
+the name of one of our models is not, and by whether the session was seen to go over to another model: by our status
+line, or by what its main loop asks. Where nobody saw anything (we were killed), a name that plain `claude` knows is its
+own.
 
 What stood there is noted in the run's folder before the session, so that whoever ends the run can settle it: we; the
 guardian, which runs this module, when we were killed; the next start, when both were.

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..models import Model
+from ..models import Model, plain
 from ..spent import Spent, dollars, spent_on, tokens_told, turns
 
 MINUTES_A_DAY = 24 * 60
@@ -50,7 +50,7 @@ class Ledger:
     models: dict[str, Spent] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()  # as the last answer told them
     broken_off: int = 0  # turns
-    shown: tuple[str, ...] = ()  # the models that Claude Code's interface showed: the first, and the last
+    shown: tuple[str, ...] = ()  # the models that the session was seen on: the first, and the last
 
     @property
     def total(self) -> Spent:
@@ -58,12 +58,13 @@ class Ledger:
 
     @property
     def went_over(self) -> bool:
-        """Whether the interface was seen to go over to another model than the one it began with."""
+        """Whether the session was seen to go over to another model than the one it began with."""
         return len(set(self.shown)) > 1
 
     def show(self, model: str) -> None:
+        """By its interface or by a request of its main loop."""
         if model:
-            self.shown = (*self.shown[:1], model)
+            self.shown = (*self.shown[:1], plain(model))
 
     def add(self, model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> Spent:
         """What this answer alone has used."""

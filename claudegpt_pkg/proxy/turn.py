@@ -28,6 +28,7 @@ from ..translate.jsontext import encode
 from ..translate.message import Folder, Message
 from ..translate.sse import Event
 from ..translate.stream import MessageStream, ResponseFailed
+from ..translate.tools import only_searches
 from ..usage_log import Use
 from .failures import may_retry, ours
 from .lessons import Lessons, Trial
@@ -86,7 +87,7 @@ class Turn:
 
     async def run(self, sink: Sink) -> None:
         """Answer into `sink`. Raises ClaudegptError when there is no answer, or only a part of one."""
-        self._note_effort()
+        self._note_main_loop()
         try:
             await self._until_answered(sink)
         except asyncio.CancelledError:
@@ -95,15 +96,16 @@ class Turn:
         finally:
             self._keep_trace(sys.exception())
 
-    def _note_effort(self) -> None:
-        """What the main loop is set to, for its agents to follow."""
-        ask, meant = self._ask, self._proxy.rules.effort[None].meant_by
-        if ask and not ask.agent_id and self._with_tools and (level := named(ask.request)):
-            typed = self._proxy.typed_efforts
-            if level in meant:
-                typed.pop(ask.session_id, None)
-            else:
-                typed[ask.session_id] = level
+    def _note_main_loop(self) -> None:
+        """What it is set to: its model, and the effort that its agents are to follow."""
+        ask, proxy = self._ask, self._proxy
+        if not ask or ask.agent_id or not self._with_tools or only_searches(ask.request["tools"]):
+            return
+        proxy.ledger.show(ask.request["model"])
+        if (level := named(ask.request)) in proxy.rules.effort[None].meant_by:
+            proxy.typed_efforts.pop(ask.session_id, None)
+        elif level:
+            proxy.typed_efforts[ask.session_id] = level
 
     async def _until_answered(self, sink: Sink) -> None:
         attempt, delay = 1, self._proxy.patience.retry

@@ -34,9 +34,10 @@ def test_models_are_counted_apart_and_together() -> None:
         (("sol", "luna"), True),
         (("", "sol", "", "sol"), False),
         (("a", "b", "a"), False),
+        (("sol[1m]", "sol"), False),
     ],
 )
-def test_it_is_known_whether_the_interface_went_over_to_another_model(shown: tuple[str, ...], went_over: bool) -> None:
+def test_it_is_known_whether_the_session_went_over_to_another_model(shown: tuple[str, ...], went_over: bool) -> None:
     ledger = Ledger()
     for model in shown:
         ledger.show(model)
@@ -85,6 +86,20 @@ def test_a_session_without_a_turn_has_no_last_line_one_that_was_broken_off_has()
     one = {"m": Spent(1, 400, 0, 10, 0.0012)}
     said = "1 turn · 400 tokens in (0% cached), 10 out · on your plan · 2 more broken off, not counted"
     assert last_line(Ledger(one, broken_off=2), metered=False) == said
+
+
+def test_a_request_of_the_main_loop_shows_its_model_too(backend: FakeBackend, tmp_path: Path) -> None:
+    backend.route(lambda _: True, answer("one"))
+    agent = {"x-claude-code-agent-id": "a1"}
+    with served(backend, tmp_path) as proxy:
+        ledger = proxy.proxy.ledger
+        proxy.events(ask(model="sol", tools=TOOLS))
+        proxy.events(ask(model="luna"))  # a title
+        proxy.events(ask(model="luna", tools=TOOLS), headers=agent)
+        proxy.events(ask(model="luna", tools=[{"type": "web_search_20250305", "name": "web_search"}]))
+        assert not ledger.went_over
+        proxy.events(ask(model="terra", tools=TOOLS))
+        assert ledger.went_over
 
 
 def test_an_answer_that_the_client_breaks_off_is_counted_apart(backend: FakeBackend, tmp_path: Path) -> None:

@@ -367,6 +367,24 @@ def test_a_model_typed_in_the_session_holds_in_it_and_afterwards(session: Sessio
 PICKED = {"Default": "gpt-6.1-sol", "GPT-6.1 Terra": "gpt-6.1-terra"}
 
 
+def test_a_pick_is_known_by_what_is_asked_where_the_status_line_is_the_users(
+    session: Session, backend: FakeBackend
+) -> None:
+    before = '{"model":  "claude-haiku-4-5", "statusLine": {"type": "command", "command": "echo mine"}}'
+    settings_of(session).write_text(before)
+    backend.script(answer("By Luna."), answer("By Terra."))
+    with session.terminal() as screen:
+        start(screen)
+        screen.type("Who is it?")
+        screen.wait_for("By Luna.")
+        screen.type("/model sonnet")
+        screen.press(ENTER, lambda: "Set model to" in screen.text)
+        screen.type("And now?")
+        screen.wait_for("By Terra.")
+        assert leave(screen) == 0
+    assert settings_of(session).read_text() == before
+
+
 @pytest.mark.parametrize("row", PICKED)
 def test_a_tier_or_the_default_is_picked_for_our_next_session_and_not_for_plain_claude(
     session: Session, backend: FakeBackend, row: str

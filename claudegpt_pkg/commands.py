@@ -100,6 +100,14 @@ def version(flags: dict[str, str]) -> int:
     return subprocess.run([claude, "--version"], check=False).returncode
 
 
+Whose = Annotated[str | None, typer.Option("--provider", metavar="NAME", help=PROVIDER.help)]
+
+
+def flags(ctx: typer.Context, provider: str | None) -> dict[str, str]:
+    """Those before the command, and `--provider` behind it, where people put it too."""
+    return {**ctx.obj, **({PROVIDER.name: checked("--provider", provider)} if provider else {})}
+
+
 @app.command(options_metavar="[--yes] [CLAUDE ARGS]...")
 def demo() -> None:
     """Try it with a built-in model: no account, no network.
@@ -177,31 +185,33 @@ def logout(ctx: typer.Context) -> None:
 
 @app.command()
 def status(
-    ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="one JSON object, on stdout")] = False
+    ctx: typer.Context,
+    provider: Whose = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object, on stdout")] = False,
 ) -> None:
     """The account, its plan and what is left of it, its models: asked of its server now."""
     from .status import show_status
 
-    raise typer.Exit(show_status(ctx.obj, as_json=as_json))
+    raise typer.Exit(show_status(flags(ctx, provider), as_json=as_json))
 
 
 @app.command()
-def models(ctx: typer.Context) -> None:
+def models(ctx: typer.Context, provider: Whose = None) -> None:
     """What the account can use, and which tier uses which."""
     from .status import show_models
 
-    show_models(ctx.obj)
+    show_models(flags(ctx, provider))
 
 
 @app.command()
-def doctor(ctx: typer.Context) -> None:
+def doctor(ctx: typer.Context, provider: Whose = None) -> None:
     """Check every link between Claude Code and the model.
 
     Says what to do about each that fails; status 1 if one does.
     """
     from .doctor import examine
 
-    raise typer.Exit(examine(ctx.obj))
+    raise typer.Exit(examine(flags(ctx, provider)))
 
 
 @app.command()
@@ -209,7 +219,7 @@ def serve(
     ctx: typer.Context,
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help=HOST.help)] = None,
     port: Annotated[str | None, typer.Option(metavar="N", help=PORT.help)] = None,
-    provider: Annotated[str | None, typer.Option(metavar="NAME", help=PROVIDER.help)] = None,
+    provider: Whose = None,
 ) -> None:
     """The proxy alone, for editors and other clients.
 
@@ -218,9 +228,8 @@ def serve(
     from .chain import connect
     from .launcher import serve
 
-    given = {name: checked(name, value) for name, value in (("--port", port), ("--provider", provider)) if value}
-    ours = {OUR_OPTIONS[name].setting: value for name, value in given.items()}
-    settings = load({**ctx.obj, **ours, **({HOST.name: host} if host else {})})
+    where = {PORT.name: checked("--port", port) if port else None, HOST.name: host}
+    settings = load({**flags(ctx, provider), **{name: value for name, value in where.items() if value}})
     settings.check()
     chain = connect(settings)
 

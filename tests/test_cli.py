@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -378,3 +379,21 @@ def test_serve_takes_a_token_of_the_users() -> None:
     assert served.variables["ANTHROPIC_AUTH_TOKEN"] == "chosen"
     assert served.variables["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
     assert served.end(signal.SIGTERM) == 0
+
+
+# Commands about an account.
+
+
+@pytest.mark.parametrize("command", ["status", "models", "doctor"])
+def test_the_account_can_be_named_before_and_behind_them(command: str, said: Said) -> None:
+    shown = []
+    for words in ([command, "--provider", "demo"], ["--provider", "demo", command]):
+        assert run(words) in (0, 1)  # doctor: the stand-in is no Claude Code
+        shown.append(re.sub(r":\d+/", ":PORT/", said()[0].partition("round trip")[0]))
+    assert "demo" in shown[0] and shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("command", ["status", "models", "doctor", "serve"])
+def test_an_account_that_there_is_not_is_refused_behind_them(command: str, said: Said) -> None:
+    assert run([command, "--provider", "gpt"]) == 2
+    assert "--provider is one of" in said()[1]

@@ -18,8 +18,13 @@ from starlette.routing import Route
 
 from claudegpt_pkg.errors import BadSetting, ClaudegptError
 from claudegpt_pkg.proxy.server import ServerFailed, bind, serving, url_of
+from tests.fakes.backend import wait_until
 
 SOON = 2.0  # seconds
+
+
+def nothing_serves() -> bool:
+    return "claudegpt-server" not in {thread.name for thread in threading.enumerate()}
 
 
 async def hello(request: Request) -> Response:
@@ -88,7 +93,7 @@ def test_the_app_is_closed_and_the_port_free_afterwards(listener: socket.socket)
         port = listener.getsockname()[1]
     assert ended.is_set()
     bind("127.0.0.1", port).close()
-    assert "claudegpt-server" not in {thread.name for thread in threading.enumerate()}
+    wait_until(nothing_serves, "the server's thread to end")
 
 
 def test_an_open_stream_is_cut_at_the_end(listener: socket.socket) -> None:
@@ -106,7 +111,7 @@ def test_an_open_stream_is_cut_at_the_end(listener: socket.socket) -> None:
 def test_a_block_left_at_once_leaves_nothing(listener: socket.socket) -> None:
     with serving(make_app, listener):
         pass
-    assert "claudegpt-server" not in {thread.name for thread in threading.enumerate()}
+    wait_until(nothing_serves, "the server's thread to end")
 
 
 def test_what_kept_the_app_from_being_made_is_raised(listener: socket.socket) -> None:

@@ -91,7 +91,7 @@ def test_the_app_is_closed_and_the_port_free_afterwards(listener: socket.socket)
     with serving(app_with(lifespan), listener) as server:
         server.ready()
         port = listener.getsockname()[1]
-    assert ended.is_set()
+    assert ended.wait(SOON)
     bind("127.0.0.1", port).close()
     wait_until(nothing_serves, "the server's thread to end")
 

@@ -102,9 +102,10 @@ class Turn:
         if not ask or ask.agent_id or not self._with_tools or only_searches(ask.request["tools"]):
             return
         proxy.ledger.show(ask.request["model"])
-        if (level := named(ask.request)) in proxy.rules.effort[None].meant_by:
+        rules, level = proxy.rules.effort[None], named(ask.request)
+        if level in rules.meant_by:
             proxy.typed_efforts.pop(ask.session_id, None)
-        elif level:
+        elif level and rules.forced:
             proxy.typed_efforts[ask.session_id] = level
 
     async def _until_answered(self, sink: Sink) -> None:

@@ -79,6 +79,12 @@ def test_agents_of_another_session_do_not(backend: FakeBackend, proxy: Served) -
     assert [request.body["reasoning"]["effort"] for request in backend.requests] == ["low", "xhigh"]
 
 
+def test_without_the_option_nothing_is_kept_of_any_session(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(answer("x"))
+    proxy.events(thinks("low"), headers={"x-claude-code-session-id": "one"})
+    assert proxy.proxy.typed_efforts == {}
+
+
 def test_counting_tokens_sets_nothing(backend: FakeBackend, proxy: Served) -> None:
     proxy.proxy.rules = Rules.of(load({EFFORT.name: "xhigh"}))
     backend.script(answer("x"))

@@ -62,6 +62,7 @@ class Session:
         self.work = folder / "work"
         self.taps = folder / "taps"
         self.tmp = folder / "tmp"
+        self._shell = folder / "shell"
         for path in (self.home, self.work, self.taps, self.tmp):
             path.mkdir()
         self.env = {
@@ -84,6 +85,8 @@ class Session:
             "MCP_CONNECTION_NONBLOCKING": "0",
             "MCP_CONNECT_TIMEOUT_MS": "60000",
         }
+        # once: a terminal opened beside another must not truncate what the other's shell is reading
+        self._shell.write_text(f"PS1='{PS1}'\nclaudegpt() {{ {' '.join(COMMAND)} \"$@\"; }}\n")
         self.skip_onboarding()
 
     def skip_onboarding(self) -> None:
@@ -125,10 +128,7 @@ class Session:
 
     def terminal(self, *, columns: int = 120, lines: int = 40) -> Screen:
         """A terminal with an interactive shell in the work folder, where `claudegpt` is the command."""
-        line = " ".join(COMMAND)
-        rc = self.home / "shell"
-        rc.write_text(f"PS1='{PS1}'\nclaudegpt() {{ {line} \"$@\"; }}\n")
-        shell = ["bash", "--noprofile", "--rcfile", str(rc), "-i"]
+        shell = ["bash", "--noprofile", "--rcfile", str(self._shell), "-i"]
         return Screen(shell, cwd=self.work, env=self.env, columns=columns, lines=lines)
 
     def streams(self) -> list[list[grammar.Event]]:

@@ -20,7 +20,7 @@ from .errors import BadSetting, ClaudegptError
 from .files import ELSEWHERE
 from .foreground import WAKE, end, hold_signals, spawn, wait
 from .guardian import SECRETS, run_folder
-from .picked import NOTE, Default, note, settle
+from .picked import NOTE, Default, note, settle, went_over
 from .proxy.ledger import Ledger
 from .proxy.server import Server, serving
 from .session import Session
@@ -45,7 +45,8 @@ def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path, de
     with run_folder(runs) as (folder, guardian), ExitStack() as stack:
         settings_file = private_file(folder / SECRETS, json.dumps(session.settings))
         private_file(folder / NOTE, note(default, runs))
-        stack.callback(lambda: settle(folder, went_over=ledger.went_over))
+        ledger.went_over = lambda: went_over(folder)
+        stack.callback(lambda: settle(folder))
         held = hold_signals()
         child = spawn(claude, ["--settings", str(settings_file), *session.args], session.env, held)
         try:

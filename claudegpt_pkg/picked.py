@@ -6,15 +6,16 @@ session on the same account starts with the model all the same, until the user's
 
 What a plain `claude` beside the session has saved meanwhile stays. It is told apart by what it can start with, which
 the name of one of our models is not, and by whether the session was seen to go over to another model: by our status
-line, or by what its main loop asks. Where nobody saw anything (we were killed), a name that plain `claude` knows is its
-own.
+line, or by what its main loop asks. Where nobody saw that, a name that plain `claude` knows is its own.
 
-What stood there is noted in the run's folder before the session, so that whoever ends the run can settle it: we; the
-guardian, which runs this module, when we were killed; the next start, when both were.
+What stood there is noted in the run's folder before the session, and that it went over as soon as it is seen, so that
+whoever ends the run can settle it: we; the guardian, which runs this module, when we were killed; the next start, when
+both were.
 
     picked(settings_file, memory_of(state, provider))   # "gpt-6-astra" or None, at the start
     (run / NOTE).write_text(note(default, run.parent))  # before Claude Code is there
-    settle(run)                                         # when it is gone
+    went_over(run)                                      # when it is seen
+    settle(run)                                         # when Claude Code is gone
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from .session import DEFAULT, MODEL_ALIASES
 from .user_setup import read_if_usable
 
 NOTE = "default.json"
+WENT_OVER = "went-over"  # an empty file
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # whatever bytes the user's file has
 
 
@@ -91,22 +93,28 @@ def standing(settings_file: Path, runs: Path) -> bytes | None:
     return now
 
 
-def settle(run: Path, *, went_over: bool = False) -> None:
+def went_over(run: Path) -> None:
+    """Note that the session was seen to go over to another model. A disk that is full costs the note, not the turn."""
+    with suppress(OSError):
+        (run / WENT_OVER).touch(mode=0o600)
+
+
+def settle(run: Path) -> None:
     """Put the default back as the run's note has it; where the file cannot be written, it stays as it is.
 
-    `went_over`: the session was seen to go over to another model. A default picked again, over a model that was only
-    remembered, is seen by nothing else: the file says then what it said before.
+    A default picked again, over a model that was only remembered, is seen by nothing but that the session went over:
+    the file says then what it said before.
     """
-    noted = read_if_usable(run / NOTE)
+    noted, gone = read_if_usable(run / NOTE), (run / WENT_OVER).exists()
     if not noted:
         return
     file, memory = Path(noted["file"]), Memory(Path(noted["memory"]), noted["server"])
     with suppress(OSError, UnicodeError):
         new, old = parsed(read(file)), parsed(before_of(noted))
         if differs(new, old):
-            if went_over or not known_to_claude(model_of(new)):
+            if gone or not known_to_claude(model_of(new)):
                 put_back(file, before_of(noted), memory)
-        elif went_over and noted["model"] == picked(file, memory) and written(file) != noted["written"]:
+        elif gone and noted["model"] == picked(file, memory) and written(file) != noted["written"]:
             forget(memory.file)
 
 

@@ -13,6 +13,7 @@ import pytest
 from claudegpt_pkg.guardian import sweep
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.picked import NOTE, Default, Memory, memory_of, note, picked, settle
+from claudegpt_pkg.picked import went_over as gone_over
 from claudegpt_pkg.providers.base import Provider
 from tests.test_guardian import aged
 
@@ -45,7 +46,9 @@ class Home:
         self.end(run, went_over=went_over)
 
     def end(self, run: Path, *, went_over: bool = False) -> None:
-        settle(run, went_over=went_over)
+        if went_over:
+            gone_over(run)
+        settle(run)
         shutil.rmtree(run)
 
     def save(self, **settings: Any) -> None:

@@ -12,7 +12,7 @@ off, no upstream tells: such turns are counted apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -50,21 +50,19 @@ class Ledger:
     models: dict[str, Spent] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()  # as the last answer told them
     broken_off: int = 0  # turns
-    shown: tuple[str, ...] = ()  # the models that the session was seen on: the first, and the last
+    went_over: Callable[[], None] = lambda: None  # called as it is first seen on another model than it began with
+    _seen: set[str] = field(default_factory=set)  # models
 
     @property
     def total(self) -> Spent:
         return sum(self.models.values(), Spent())
 
-    @property
-    def went_over(self) -> bool:
-        """Whether the session was seen to go over to another model than the one it began with."""
-        return len(set(self.shown)) > 1
-
     def show(self, model: str) -> None:
-        """By its interface or by a request of its main loop."""
-        if model:
-            self.shown = (*self.shown[:1], plain(model))
+        """What the session is on: by its interface or by a request of its main loop."""
+        if model and plain(model) not in self._seen:
+            self._seen.add(plain(model))
+            if len(self._seen) == 2:
+                self.went_over()
 
     def add(self, model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> Spent:
         """What this answer alone has used."""

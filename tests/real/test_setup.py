@@ -303,6 +303,25 @@ def test_killed_after_a_pick_we_leave_the_users_default_as_it_was(
 
 
 @pytest.mark.usefixtures("account")
+def test_killed_after_a_tier_was_picked_too(session: Session, backend: FakeBackend) -> None:
+    with session.terminal() as screen:
+        start(screen)
+        screen.wait_for("GPT-6 Luna · low")  # in the status line: it is known what the session began with
+        screen.type("/model sonnet")
+        screen.wait_for("Set model to")
+        screen.wait_for("GPT-6.1 Terra · high")
+        assert '"sonnet"' in settings_of(session).read_text()
+        [pid] = ours(session)
+        os.kill(pid, signal.SIGKILL)
+        assert screen.shell_status() == 137
+        wait_until(lambda: not left(session), lambda: f"these to end: {left(session)}")
+        assert settings_of(session).read_text() == THEIRS
+    backend.script(answer("By Terra."))
+    session.run("Who is it?")
+    assert backend.requests[0].body["model"] == "gpt-6.1-terra"
+
+
+@pytest.mark.usefixtures("account")
 def test_two_sessions_with_different_picks_do_not_undo_each_other(session: Session, backend: FakeBackend) -> None:
     with session.terminal() as one, session.terminal() as two:
         start(one)

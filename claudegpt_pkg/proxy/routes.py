@@ -49,12 +49,15 @@ class Messages:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ask = await with_tools(await read_ask(Request(scope, receive), self._limit), self._proxy)
-        turn = Turn(ask, self._proxy)
+        turn = await self._turn(Request(scope, receive))
         if turn.streaming:
             await while_connected(receive, stream_answer(turn, send, self._proxy.patience))
         else:
             await while_connected(receive, whole_answer(turn, scope, receive, send))
+
+    async def _turn(self, request: Request) -> Turn:
+        """Apart, so that only the turn holds what is asked: it lets go of it when the answer begins."""
+        return Turn(await with_tools(await read_ask(request, self._limit), self._proxy), self._proxy)
 
 
 async def stream_answer(turn: Turn, send: Send, patience: Patience) -> None:

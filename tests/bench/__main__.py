@@ -175,20 +175,23 @@ def started(home: Path, module: str, *words: str, port: int, upstream: str = "")
     command = [sys.executable, "-m", module, *words]
     with subprocess.Popen(command, env=env, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            asyncio.run(listening(port))
+            asyncio.run(answering(port))
             yield process
         finally:
             process.terminate()
 
 
-async def listening(port: int) -> None:
+async def answering(port: int) -> None:
+    """Until it answers: that it listens says nothing of claudegpt, which loads what answers only then."""
     async with asyncio.timeout(20):
         while True:
             try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
                 await asyncio.sleep(0.05)
             else:
+                writer.write(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+                await reader.readline()
                 writer.close()
                 return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import threading
@@ -42,6 +43,15 @@ from tests.proxy.wire import chunk, listening, read_request, stream_head
 OVERLOADED = "server_is_overloaded"
 THINKING: dict[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
 TOOLS = [{"name": "Bash", "description": "Run it", "input_schema": {"type": "object", "properties": {}}}]
+
+
+def test_a_long_answer_does_not_hold_the_request_it_answers(backend: FakeBackend, proxy: Served) -> None:
+    asked = ask(max_tokens=4321)
+    backend.script(answer("One two three", stall_after=9))
+    with proxy.reading(asked) as reading:
+        reading.until("content_block_delta")
+        held = [each for each in gc.get_objects() if isinstance(each, dict) and each.get("max_tokens") == 4321]
+        assert [each for each in held if each is not asked] == []
 
 
 def test_an_answer_comes_through(backend: FakeBackend, proxy: Served) -> None:

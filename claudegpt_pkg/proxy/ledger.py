@@ -110,8 +110,14 @@ def last_line(ledger: Ledger, *, metered: bool) -> str:
     spent, apart = ledger.total, ledger.broken_off
     if not spent.turns:
         return f"{turns(apart)} broken off, not counted" if apart else ""
-    price = f"about {dollars(spent.cost)} at list price" if spent.cost is not None else ""
     beside = f"{apart} more broken off, not counted" if apart else ""
     return " · ".join(
-        filter(None, [turns(spent.turns), tokens_told(spent), price if metered else "on your plan", beside])
+        filter(None, [turns(spent.turns), tokens_told(spent), price(spent.cost) if metered else "on your plan", beside])
     )
+
+
+def price(cost: float | None) -> str:
+    """In dollars; empty where it is not known."""
+    if cost is None:
+        return ""
+    return f"about {dollars(cost)} at list price" if cost else "free"

@@ -69,7 +69,6 @@ def test_a_price_that_is_not_known_makes_the_whole_unknown() -> None:
     [
         (Spent(3, 41_200, 35_844, 1_200, 0.042), "3 turns · 41.2k tokens in (87% cached), 1.2k out · about $0.042"),
         (Spent(1, 950, 0, 12, 0.00001), "1 turn · 950 tokens in (0% cached), 12 out · about $0.0001"),
-        (Spent(1, 950, 0, 12, 0.0), "1 turn · 950 tokens in (0% cached), 12 out · about $0"),
         (
             Spent(40, 3_100_000, 3_007_000, 99_960, 12.345),
             "40 turns · 3.1M tokens in (97% cached), 100k out · about $12.35",
@@ -80,7 +79,9 @@ def test_the_last_line_of_a_session_that_is_paid_by_the_token(total: Spent, said
     assert last_line(Ledger({"m": total}), metered=True) == f"{said} at list price"
 
 
-def test_the_last_line_without_a_price_or_on_a_plan() -> None:
+def test_the_last_line_where_nothing_is_paid_or_the_price_is_not_known() -> None:
+    built_in = Ledger({"m": Spent(1, 950, 0, 12, 0.0)})
+    assert last_line(built_in, metered=True) == "1 turn · 950 tokens in (0% cached), 12 out · free"
     unpriced = Ledger({"m": Spent(2, 2_000, 0, 10, None)})
     assert last_line(unpriced, metered=True) == "2 turns · 2k tokens in (0% cached), 10 out"
     assert last_line(unpriced, metered=False) == "2 turns · 2k tokens in (0% cached), 10 out · on your plan"

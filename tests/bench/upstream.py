@@ -2,8 +2,9 @@
 
     python -m tests.bench.upstream PORT
 
-The body of a request says what to answer, anywhere in it: `bench-spec:deltas=2000,pace=0,kind=text,group=1`, `pace` in
-milliseconds between writes of `group` deltas, `kind` text or tool. Everything else is answered with {}.
+The body of a request says what to answer, near one of its ends: `bench-spec:deltas=2000,pace=0,kind=text,group=1`,
+`pace` in milliseconds between writes of `group` deltas, `kind` text or tool. Everything else is answered with {}. The
+middle is not searched: a large body that has it last would take the upstream longer than one that has it first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ WORDS = ["alpha ", "beta ", "gamma\n", "delta ", "epsilon ", "日本 ", "zeta ",
 SPEC = re.compile(rb"bench-spec:([a-z0-9_,=.]+)")
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
 DRAIN_EVERY = 64  # writes
+END = 16_384  # bytes of a body that are searched, from either side
 
 
 @cache
@@ -120,7 +122,7 @@ async def read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
 
 
 def spec_of(body: bytes) -> dict[str, str]:
-    found = SPEC.search(body)
+    found = SPEC.search(body[:END]) or SPEC.search(body[-END:])
     if not found:
         return {"deltas": "20"}
     pairs = (pair.partition("=") for pair in found[1].decode().split(","))

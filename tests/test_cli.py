@@ -20,6 +20,7 @@ from claudegpt_pkg.errors import NotLoggedIn
 from claudegpt_pkg.proxy.plan import Rules
 from claudegpt_pkg.session import Session
 from claudegpt_pkg.settings import EFFORT, REASONING_SONNET
+from tests.fakes.backend import DEADLINE
 from tests.launched import SCRIPTS
 
 ROOT = str(Path(cli.__file__).parent.parent)
@@ -354,7 +355,7 @@ class Served:
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=DEADLINE)
         return self.process.returncode
 
 

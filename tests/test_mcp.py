@@ -120,6 +120,7 @@ def say(line):
 def answer(name):
     say(json.dumps({"server": name, "tools": [{"name": "look", "description": "", "input_schema": {}}]}).encode())
 """
+ENDLESS = ("time.sleep(600)", r"while True: say(b'x' * 1000)")  # for these alone it is their time that ends the wait
 
 
 @pytest.mark.parametrize(
@@ -132,8 +133,7 @@ def answer(name):
         (r"""say(b'{"server": "one", "tools": [{}, 3, {"name": "x"}]}\n'); answer('two')""", ["no", "1 tool"]),
         (r"say(b'x' * 10_000_000)", ["no", "no"]),
         ("raise SystemExit('Oh.')", ["no", "no"]),
-        ("time.sleep(600)", ["no", "no"]),
-        (r"while True: say(b'x' * 1000)", ["no", "no"]),
+        *((program, ["no", "no"]) for program in ENDLESS),
     ],
 )
 def test_whatever_the_program_says_each_server_has_its_line_in_time(
@@ -143,8 +143,9 @@ def test_whatever_the_program_says_each_server_has_its_line_in_time(
     stand_in.write_text(NOISE + program + "\n")
     monkeypatch.setattr("claudegpt_pkg.mcp.PROGRAM", stand_in)
     monkeypatch.setattr("claudegpt_pkg.mcp.GRACE", 0.5)
-    request, said = ask({"one": registers(1), "two": registers(1)}, "all", seconds=1.0)
-    words = {"no": "no answer within 1 seconds"}
+    seconds = 1.0 if program in ENDLESS else SECONDS
+    request, said = ask({"one": registers(1), "two": registers(1)}, "all", seconds=seconds)
+    words = {"no": f"no answer within {seconds:g} seconds"}
     both = list(zip(("one", "two"), heard, strict=True))
     assert said == [f"MCP server {name}: {words.get(what, what)}" for name, what in both]
     assert names(request) == ["Bash", *(f"mcp__{name}__look" for name, what in both if what == "1 tool")]
@@ -226,9 +227,17 @@ def test_two_servers_of_one_name_declare_a_tool_once() -> None:
 def asking() -> list[str]:
     """Our own children that list tools."""
     children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    pids = [pid for file in children for pid in file.read_text().split()]
-    lines = [Path(f"/proc/{pid}/cmdline") for pid in pids]
-    return [line.read_text() for line in lines if line.exists() and "mcp_list" in line.read_text()]
+    pids = [pid for file in children for pid in looked_at(file).split()]
+    lines = [looked_at(Path(f"/proc/{pid}/cmdline")) for pid in pids]
+    return [line for line in lines if "mcp_list" in line]
+
+
+def looked_at(file: Path) -> str:
+    """Empty where the thread or process that it tells of has just ended."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
 
 
 def test_the_servers_are_the_users_and_those_of_the_folder(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.backend import wait_until
+from tests.fakes.backend import DEADLINE, wait_until
 
 ROOT = Path(__file__).parent.parent
 # Both make a .venv whose python installs in silence, and otherwise prints the words it is called with.
@@ -71,7 +71,7 @@ class Clone:
 
     def run(self, *words: str, script: Path | None = None) -> subprocess.CompletedProcess[str]:
         process = self.start(*words, script=script)
-        stdout, stderr = process.communicate("for claude\n", timeout=30)
+        stdout, stderr = process.communicate("for claude\n", timeout=DEADLINE)
         return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
 
     def calls(self) -> list[str]:
@@ -197,7 +197,7 @@ def test_an_interrupted_first_run_is_not_taken_for_done(clone: Clone, number: si
     process = clone.start()
     wait_until(lambda: "uv pip" in (clone.log.read_text() if clone.log.exists() else ""), "the installation to begin")
     os.killpg(process.pid, number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=DEADLINE)
     assert process.returncode != 0
     assert ".venv" not in clone.environments()
     clone.wait.unlink()
@@ -220,7 +220,7 @@ def test_two_first_runs_at_once_both_succeed(clone: Clone) -> None:
     both = [clone.start("a"), clone.start("b")]
     wait_until(lambda: clone.log.exists() and clone.log.read_text().count("uv pip") == 2, "both to install")
     clone.wait.unlink()
-    outputs = [process.communicate(timeout=30)[0] for process in both]
+    outputs = [process.communicate(timeout=DEADLINE)[0] for process in both]
     assert outputs == [f"ran -I -m claudegpt_pkg {word} {clone.folder}\n" for word in "ab"]
     assert clone.environments() == [".venv"]
     assert not list((clone.folder / ".venv").glob(".venv.*"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def terminal(*words: str, columns: int) -> list[str]:
     command = f"{sys.executable} -P -m claudegpt_pkg {' '.join(words)}; echo over"
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
     with Screen(["sh", "-c", command], cwd=ROOT, env=env, columns=columns, lines=60) as screen:
-        screen.wait_for("over")
+        screen.wait_for(re.compile("^over$", re.M))
         return screen.text.splitlines()[:-1]
 
 

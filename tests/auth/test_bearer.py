@@ -18,6 +18,7 @@ from claudegpt_pkg.auth.tokens import TokenFile, Tokens
 from claudegpt_pkg.errors import BadSetting, NotLoggedIn, UpstreamFailed
 from claudegpt_pkg.settings import Secret
 from tests.auth import files
+from tests.fakes.backend import DEADLINE
 from tests.fakes.login import FakeLogin, jwt
 
 
@@ -226,12 +227,12 @@ def test_a_request_given_up_in_the_middle_of_a_renewal_loses_no_token(
 
     def slowly() -> None:
         asked.set()
-        assert go.wait(10)
+        assert go.wait(DEADLINE)
 
     async def give_up() -> None:
         server.before_refresh = slowly
         waiting = asyncio.ensure_future(get_all(server, bearer, 1))
-        await asyncio.get_running_loop().run_in_executor(None, asked.wait, 10)
+        await asyncio.get_running_loop().run_in_executor(None, asked.wait, DEADLINE)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -249,7 +250,7 @@ def test_the_event_loop_goes_on_while_a_renewal_waits(server: FakeLogin, bearer:
     go = threading.Event()
 
     def until_the_loop_says_so() -> None:
-        assert go.wait(10), "the loop stood still"
+        assert go.wait(DEADLINE), "the loop stood still"
 
     async def ask() -> list[int]:
         server.before_refresh = until_the_loop_says_so

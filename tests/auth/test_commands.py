@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -20,7 +21,7 @@ from claudegpt_pkg.settings import load
 from tests.fakes.login import FakeLogin
 
 ROOT = str(Path(__file__).parents[2])
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 @pytest.fixture
@@ -40,12 +41,13 @@ class Terminal:
         self.process = subprocess.Popen(command, env=env, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE)
         os.close(theirs)
         self.shown = ""
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode  # a letter may come in two pieces
 
     def until(self, pattern: str) -> re.Match[str]:
         deadline = time.monotonic() + DEADLINE
         while not (found := re.search(pattern, self.shown)):
             assert select.select([self._ours], [], [], deadline - time.monotonic())[0], self.shown
-            self.shown += os.read(self._ours, 65_536).decode()
+            self.shown += self._decode(os.read(self._ours, 65_536))
         return found
 
     def type(self, line: str) -> None:

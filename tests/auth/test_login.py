@@ -17,6 +17,7 @@ from claudegpt_pkg.auth.tokens import TokenFile, Tokens, own_file
 from claudegpt_pkg.errors import BadSetting, NotLoggedIn, UpstreamFailed
 from claudegpt_pkg.settings import Secret, Settings, load
 from tests.auth import files
+from tests.fakes.backend import DEADLINE
 from tests.fakes.login import FakeLogin
 
 
@@ -34,11 +35,11 @@ class Browser:
 
     def _follow(self, url: str) -> None:
         back = httpx.get(url).headers["location"]
-        self.pages.append(httpx.get(self.change(back), timeout=10))
+        self.pages.append(httpx.get(self.change(back), timeout=DEADLINE))
 
     def page(self) -> httpx.Response:
         assert self._thread
-        self._thread.join(10)
+        self._thread.join(DEADLINE)
         return self.pages[-1]
 
 
@@ -184,7 +185,7 @@ def test_other_addresses_and_silent_visitors_are_nobody(server: FakeLogin, file:
         rude.sendall(b"\x16\x03\x01 not http at all\r\n\r\n")
         gone = socket.create_connection(("127.0.0.1", port))
         gone.close()
-        assert httpx.get(f"http://127.0.0.1:{port}/favicon.ico", timeout=10).status_code == 404
+        assert httpx.get(f"http://127.0.0.1:{port}/favicon.ico", timeout=DEADLINE).status_code == 404
         honest.open(url)
         honest.page()
         silent.close()

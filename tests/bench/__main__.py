@@ -183,7 +183,7 @@ def started(home: Path, module: str, *words: str, port: int, upstream: str = "")
 
 async def answering(port: int) -> None:
     """Until it answers: that it listens says nothing of claudegpt, which loads what answers only then."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)

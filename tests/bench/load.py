@@ -147,14 +147,16 @@ def cpu(pid: int) -> float:
     """Seconds of the process tree."""
     total = 0
     for process in tree(pid):
-        fields = (Path("/proc") / str(process) / "stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
+        if told := looked_at(Path("/proc") / str(process) / "stat"):
+            fields = told.rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
     return total / TICKS
 
 
 def resident(pid: int) -> float:
     """Megabytes of the process tree."""
-    pages = sum(int((Path("/proc") / str(process) / "statm").read_text().split()[1]) for process in tree(pid))
+    told = (looked_at(Path("/proc") / str(process) / "statm").split() for process in tree(pid))
+    pages = sum(int(fields[1]) for fields in told if fields)
     return pages * os.sysconf("SC_PAGESIZE") / 2**20
 
 
@@ -164,5 +166,13 @@ def tree(pid: int) -> list[int]:
         process = waiting.pop()
         found.append(process)
         for children in (Path("/proc") / str(process) / "task").glob("*/children"):
-            waiting += [int(child) for child in children.read_text().split()]
+            waiting += [int(child) for child in looked_at(children).split()]
     return found
+
+
+def looked_at(file: Path) -> str:
+    """Empty where the thread or process that it tells of has just ended."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""

@@ -32,7 +32,7 @@ from .memory import Memory
 from .rules import Kind, accept
 from .shape import Refused
 
-DEADLINE = 20.0  # seconds a test waits for something to arrive before it fails
+DEADLINE = 60.0  # seconds a test waits for something to arrive before it fails: machines may be slow, and busy
 OF_CLAUDES_API = ("anthropic-", "x-claude-")  # how headers begin that say something to Anthropic
 LARGEST_PLAIN_BODY = 1_200_000  # bytes that the ChatGPT backend takes uncompressed
 BASE: dict[Kind, str] = {"openai": "/v1", "chatgpt": "/backend-api/codex", "azure": "/openai/v1"}

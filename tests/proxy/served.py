@@ -28,7 +28,7 @@ from claudegpt_pkg.proxy.plan import Patience, Proxy
 from claudegpt_pkg.proxy.server import bind, serving
 from claudegpt_pkg.settings import Secret, Settings, load
 from tests import grammar, planted
-from tests.fakes.backend import DEADLINE, FakeBackend
+from tests.fakes.backend import DEADLINE, FakeBackend, wait_until
 
 TOKEN = planted.DOOR
 KEY = "test-key"  # what the strict backend takes
@@ -95,11 +95,16 @@ class Served:
             yield Reading(response)
 
     def trace(self) -> dict[str, Any]:
-        """The one trace written so far."""
+        """The one trace so far, once its turn has ended."""
+        wait_until(lambda: bool(self.traces_written()), "the turn's end")
+        (file,) = self.traces_written()
+        return dict(json.loads(file.read_bytes()))
+
+    def traces_written(self) -> list[Path]:
+        """Of every turn that has ended, also where that was only now."""
         assert self.proxy.traces is not None
         self.proxy.traces.flush()
-        (file,) = self.traces.glob("*.json")
-        return dict(json.loads(file.read_bytes()))
+        return list(self.traces.glob("*.json"))
 
 
 class Reading:
@@ -147,6 +152,7 @@ def served(
         proxy = Served(server.url, app.state.proxy, settings.trace_dir, server._loop)
         with proxy.client:
             yield proxy
+    server._thread.join(DEADLINE)  # what it leaves it may write at its very end, and nobody else waits that long for it
 
 
 def settings_for(url: str, folder: Path, **flags: Any) -> Settings:

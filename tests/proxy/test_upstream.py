@@ -23,7 +23,7 @@ from claudegpt_pkg.proxy.turn import ATTEMPTS
 from claudegpt_pkg.proxy.upstream import ERROR_BODY_LIMIT, Limits, Refused, new_client, open_stream
 from tests import grammar
 from tests.fakes.answers import Bytes, answer, reasoning, sse
-from tests.fakes.backend import FakeBackend, wait_until
+from tests.fakes.backend import DEADLINE, FakeBackend, wait_until
 from tests.proxy.served import TOKEN, Served, ask, served
 from tests.proxy.wire import AUTHORITY, chunk, listening, read_request, received, stream_head
 
@@ -188,7 +188,7 @@ def test_an_upstream_that_never_answers_is_given_up(backend: FakeBackend, tmp_pa
     assert response.status_code == 502 and error["message"] == "The upstream was silent for 0.2 seconds."
     assert 1 < len(backend.side) <= ATTEMPTS
     for request in backend.side:
-        request.wait_left(5)
+        request.wait_left()
 
 
 def test_after_a_long_silence_there_is_no_further_attempt(backend: FakeBackend, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_one_that_falls_silent_within_its_answer_ends_in_an_error(backend: FakeB
     backend.script(answer("one two", stall_after=5))
     with served(backend, tmp_path, CLAUDEGPT_STREAM_IDLE_TIMEOUT=0.05) as proxy:
         assert proxy.streamed_error(ask())["message"] == "The upstream was silent for 0.05 seconds."
-    backend.requests[0].wait_left(5)
+    backend.requests[0].wait_left()
 
 
 def test_to_reason_in_silence_is_not_to_fall_silent(backend: FakeBackend, tmp_path: Path) -> None:
@@ -380,7 +380,9 @@ def test_a_socks_proxy_is_no_obstacle_to_a_backend_that_needs_none(proxied: Call
 # Many turns.
 
 
-def test_turns_one_after_another_share_a_connection(tmp_path: Path) -> None:
+def test_turns_one_after_another_share_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("claudegpt_pkg.proxy.upstream.LAST_BYTES_WITHIN", DEADLINE)  # our server may be kept waiting
+
     def handle(connection: socket.socket) -> None:
         while True:
             read_request(connection)
@@ -404,14 +406,14 @@ def test_a_body_whose_end_does_not_come_is_not_waited_for(tmp_path: Path) -> Non
 
     with listening(handle) as server, served(server.url, tmp_path) as proxy:
         assert grammar.text_of(proxy.events(ask())) == "Hello."
-        assert gone.wait(5)
+        assert gone.wait(DEADLINE)
 
 
 def test_an_answer_cut_by_a_stop_sequence_stops_costing(backend: FakeBackend, proxy: Served) -> None:
     backend.script(answer("yes</block>and on and on", stall_after=8))
     events = proxy.events(ask(stop_sequences=["</block>"]))
     assert grammar.text_of(events) == "yes" and grammar.stop_reason(events) == "stop_sequence"
-    backend.requests[0].wait_left(5)
+    backend.requests[0].wait_left()
 
 
 def test_a_hundred_and_fifty_streams_at_once_wait_for_no_place(backend: FakeBackend, proxy: Served) -> None:

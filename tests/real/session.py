@@ -104,13 +104,13 @@ class Session:
         *args: str,
         stdin: str | None = None,
         env: Mapping[str, str] | None = None,
-        timeout: float = 90,
+        timeout: float = 180,
     ) -> Ran:
         """`claudegpt -p PROMPT ARGS…`, to its end."""
         return self.command("-p", prompt, *args, stdin=stdin, env=env, timeout=timeout)
 
     def command(
-        self, *words: str, stdin: str | None = None, env: Mapping[str, str] | None = None, timeout: float = 90
+        self, *words: str, stdin: str | None = None, env: Mapping[str, str] | None = None, timeout: float = 180
     ) -> Ran:
         """`claudegpt WORDS…`, to its end."""
         done = subprocess.run(
@@ -140,8 +140,8 @@ class Session:
         ]
 
     def check(self) -> None:
-        self.streams()
         wait_until(lambda: not self.processes(), lambda: f"these to end: {self.processes()}")
+        self.streams()
         runs = self.home / "claudegpt" / "state" / "run"
         assert not runs.exists() or not list(runs.iterdir()), "a run's private folder is left behind"
 

@@ -7,6 +7,7 @@ A stream that the client broke off is kept as far as it went, under a name that 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from pathlib import Path
@@ -16,9 +17,11 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
 from claudegpt_pkg import install as claude_code
+from claudegpt_pkg import mcp
 from claudegpt_pkg.proxy import app
 
 WHOLE, LEFT = ".whole", ".left"
+PATIENCE = 600.0  # seconds for an MCP server to list its tools: its imports take many where the machine is busy
 _numbers = itertools.count(1)
 
 
@@ -49,8 +52,9 @@ class Tap:
             await self._inside(scope, receive, tapped)
         finally:
             if kind.startswith(b"text/event-stream"):
-                name = f"{os.getpid()}-{next(_numbers):03}{WHOLE if ended else LEFT}"
-                (self._folder / name).write_bytes(kept)
+                draft = self._folder / f"{os.getpid()}-{next(_numbers):03}"
+                draft.write_bytes(kept)
+                draft.rename(draft.with_suffix(WHOLE if ended else LEFT))  # whoever looks finds all of it or nothing
 
 
 def install(folder: Path) -> None:
@@ -64,6 +68,7 @@ def install(folder: Path) -> None:
 
 if __name__ == "__main__":
     install(Path(os.environ["TAP_FOLDER"]))
+    mcp.McpTools = functools.partial(mcp.McpTools, seconds=PATIENCE)  # type: ignore[assignment, misc]
     if "NO_OTHER_CLAUDE" in os.environ:  # whatever this machine has in the usual places
         claude_code.USUAL_PLACES = ()
     from claudegpt_pkg.cli import main

@@ -4,18 +4,16 @@ by PROXY_MCP_SERVERS, and what the model calls is run by Claude Code, and can be
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from claudegpt_pkg.proxy.server import bind
 from claudegpt_pkg.translate.tools import short
 from tests.fakes.answers import Answer, answer, call
-from tests.fakes.backend import FakeBackend, Request, wait_until
+from tests.fakes.backend import FakeBackend, Request
+from tests.real.mcp_server import over_http
 from tests.real.session import ROOT, Session
 
 TOOLS = ["mcp__registers__look_up_0", "mcp__registers__look_up_1"]
@@ -37,18 +35,8 @@ def configure(session: Session, servers: Mapping[str, Any] = USUAL) -> None:
 @pytest.fixture
 def url() -> Iterator[str]:
     """A server over streamable HTTP."""
-    with bind("127.0.0.1", 0) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.real.mcp_server", "2", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: answers(port), "the server to listen")
-        yield f"http://127.0.0.1:{port}/mcp"
-        process.terminate()
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+    with over_http(2) as url:
+        yield url
 
 
 def work(request: Request) -> Answer:

@@ -51,7 +51,7 @@ def test_interrupting_closes_the_stream_upstream(session: Session, backend: Fake
         screen.type("Count")
         screen.wait_for("One two")
         screen.send(ESCAPE)
-        backend.wait_request(1).wait_left(timeout=5)
+        backend.wait_request(1).wait_left()
         screen.wait_for("Interrupted")
         screen.type("And now?")
         screen.wait_for("Still here.")
@@ -65,7 +65,7 @@ def test_ctrl_c_interrupts_and_twice_leaves(session: Session, backend: FakeBacke
         screen.type("Count")
         screen.wait_for("One two")
         screen.send(CTRL_C)
-        backend.wait_request(1).wait_left(timeout=5)
+        backend.wait_request(1).wait_left()
         screen.wait_for("Interrupted")
         screen.send(CTRL_C)
         screen.wait_for("again to exit")
@@ -116,7 +116,7 @@ def test_killing_us_takes_claude_along(session: Session) -> None:
         ours = next(pid for pid, words in session.processes() if "tests.real.tapped" in words)
         os.kill(ours, signal.SIGKILL)
         assert screen.shell_status() == 137
-        wait_until(lambda: not claudes(session), "claude to end with us", timeout=3)
+        wait_until(lambda: not claudes(session), "claude to end with us")
 
 
 def test_the_model_picker_shows_the_real_models(session: Session) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import struct
-import subprocess
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
@@ -17,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.answers import answer, call, reasoning, text
-from tests.fakes.backend import FakeBackend, Request, wait_until
+from tests.fakes.backend import FakeBackend, Request
+from tests.real.mcp_server import over_http
 from tests.real.session import ROOT, Session
 
 PDF = b"""%PDF-1.4
@@ -113,33 +112,18 @@ def test_two_edits_and_two_commands_of_one_turn_run_one_after_another(session: S
 @pytest.fixture(params=["stdio", "http"])
 def registers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]:
     """Claude Code's arguments for an MCP server of three tools, started by the client or reached over HTTP."""
-    words = [sys.executable, "-m", "tests.real.mcp_server", "3"]
     if request.param == "stdio":
-        server = {"command": words[0], "args": words[1:], "env": {"PYTHONPATH": str(ROOT)}}
-        yield mcp_arguments(tmp_path, server)
+        words = ["-m", "tests.real.mcp_server", "3"]
+        yield mcp_arguments(tmp_path, {"command": sys.executable, "args": words, "env": {"PYTHONPATH": str(ROOT)}})
         return
-    port = free_port()
-    with subprocess.Popen([*words, str(port)], cwd=ROOT, stderr=subprocess.DEVNULL) as running:
-        wait_until(lambda: listens(port), "the MCP server listens")
-        yield mcp_arguments(tmp_path, {"type": "http", "url": f"http://127.0.0.1:{port}/mcp"})
-        running.terminate()
+    with over_http(3) as url:
+        yield mcp_arguments(tmp_path, {"type": "http", "url": url})
 
 
 def mcp_arguments(folder: Path, server: Mapping[str, Any]) -> list[str]:
     file = folder / "mcp.json"
     file.write_text(json.dumps({"mcpServers": {"registers": server}}))
     return ["--mcp-config", str(file), "--allowedTools", "mcp__registers"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_an_mcp_tool_is_called_without_tool_search(

@@ -13,7 +13,7 @@ import anthropic
 import pytest
 
 from tests import grammar
-from tests.fakes.backend import FakeBackend
+from tests.fakes.backend import DEADLINE, FakeBackend
 from tests.real.session import COMMAND, ROOT
 from tests.real.tapped import WHOLE
 
@@ -40,7 +40,7 @@ def exports(tmp_path: Path, backend: FakeBackend) -> Iterator[dict[str, str]]:
         assert all(found), lines
         yield {match[1]: match[2] for match in found if match}
         server.send_signal(signal.SIGINT)
-        assert server.wait(5) in (0, 130)
+        assert server.wait(DEADLINE) in (0, 130)
         assert server.stdout.read() == ""
     for path in taps.iterdir():
         grammar.check(path.read_bytes(), whole=path.suffix == WHOLE)

@@ -13,7 +13,7 @@ import pytest
 from claudegpt_pkg.translate.tools import short
 from tests.fakes.answers import Answer, answer, call
 from tests.fakes.backend import FakeBackend, Request
-from tests.real.mcp_server import over_http
+from tests.real.mcp_http import over_http
 from tests.real.session import ROOT, Session
 
 TOOLS = ["mcp__registers__look_up_0", "mcp__registers__look_up_1"]

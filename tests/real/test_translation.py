@@ -16,7 +16,7 @@ import pytest
 
 from tests.fakes.answers import answer, call, reasoning, text
 from tests.fakes.backend import FakeBackend, Request
-from tests.real.mcp_server import over_http
+from tests.real.mcp_http import over_http
 from tests.real.session import ROOT, Session
 
 PDF = b"""%PDF-1.4

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMMAND = (sys.executable, "-P", "-m", "tests.real.tapped")
 
 
-READY = re.compile(r"❯|>\s")  # the prompt's own sign
+READY = re.compile("^❯", re.M)  # where the prompt is typed, at the beginning of its line; the shell has another
 STOP_TASKS = "Exit and stop tasks"
 
 

@@ -102,7 +102,7 @@ def plain_claude(session: Session, *args: str) -> None:
     ours = ("CLAUDEGPT", "OPENAI", "TAP_", "PYTHON", "CODEX")
     env = {name: value for name, value in session.env.items() if not name.startswith(ours)}
     command = [str(binary(session.version)), "-p", "hi", *args]
-    subprocess.run(command, cwd=session.work, env=env, input=b"", capture_output=True, timeout=60)
+    subprocess.run(command, cwd=session.work, env=env, input=b"", capture_output=True, timeout=180)
 
 
 def hostile(session: Session, elsewhere: Elsewhere) -> str:
@@ -316,6 +316,7 @@ def test_that_the_newest_asks_where_it_would_judge_is_said_once_in_its_interface
     for _ in range(2):
         with session.terminal() as screen:
             start(screen)
+            screen.wait_for("GPT-6.1 Sol · high")  # the status line, which comes last
             said.append("claudegpt: sessions ask before they act" in screen.text)
             assert leave(screen) == 0
     assert said == [session.version == NEW, False]

@@ -63,7 +63,7 @@ def test_an_interface_with_its_commands_says_nothing_new(session: Session, backe
             screen.type(command)
             screen.press(ENTER, seen)
         screen.type("Once more")
-        wait_until(lambda: screen.text.count("Said so.") == 2, lambda: f"another answer in:\n{screen.text}")
+        wait_until(lambda: screen.text.count("Said so.") >= 2, lambda: f"another answer in:\n{screen.text}")
         screen.type("/compact")
         screen.press(ENTER, "ompacted")
         assert leave(screen) == 0

@@ -22,7 +22,7 @@ from claudegpt_pkg.settings import OPENAI_API_KEY, Secret, load
 from claudegpt_pkg.wizard import Given
 from tests.auth.files import write
 from tests.fakes.answers import answer, call, error
-from tests.fakes.backend import FakeBackend, is_title_request
+from tests.fakes.backend import FakeBackend, is_title_request, wait_until
 from tests.fakes.login import FakeLogin
 from tests.fakes.rules import Kind
 from tests.fakes.trial import takes_trials, trusts
@@ -140,6 +140,7 @@ def test_no_token_is_anywhere_it_does_not_belong(session: Session, login: FakeLo
 
 
 def search(session: Session, secrets: set[str], printed: list[str], watch: Watch) -> None:
+    wait_until(lambda: not session.processes(), lambda: f"these to end: {session.processes()}")  # and to write no more
     assert not [text for text in printed if any(secret in text for secret in secrets)], "printed"
     assert any("claude" in words for words in watch.seen)
     assert not [words for words in watch.seen if any(secret in words for secret in secrets)], "in a command line"

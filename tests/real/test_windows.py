@@ -128,14 +128,14 @@ def test_in_the_interface_the_window_holds_whatever_model_and_effort_are_chosen_
     with session.terminal() as screen:
         start(screen, "claudegpt --allowedTools Read")
         screen.type("Read the files")
-        screen.wait_for("6 are left.", timeout=60)
+        screen.wait_for("6 are left.")
         pauses.remove(6)
         screen.type("/model haiku")
         screen.press(ENTER, "Set model to")
         screen.type("/effort low")
         screen.press(ENTER, "Set effort level to low")
         screen.type("Read the rest")
-        screen.wait_for("0 are left.", timeout=60)
+        screen.wait_for("0 are left.")
         assert leave(screen) == 0
     models = [model for model, _ in sizes]
     assert models[0] == TIERS[0] and models[-1] == TIERS[2]

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 BACKLOG = 2048
 KEEP_ALIVE = 3600  # seconds; the default of 5 makes the client open a connection at every turn
 CLOSE_WITHIN = 0.5  # seconds
+END_WITHIN = (
+    5.0  # seconds: it takes milliseconds, but writes the last traces, and where the machine is busy that may wait
+)
 
 
 class ServerFailed(ClaudegptError):
@@ -102,11 +105,11 @@ class Server:
             raise self.failure
 
     def stop(self) -> None:
-        """End the thread, within CLOSE_WITHIN and what the app's own ending takes."""
+        """End the thread, within CLOSE_WITHIN and what the app's own ending takes, at most END_WITHIN."""
         self._stopping = True
         if self._loop and self._stop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(CLOSE_WITHIN * 2)
+        self._thread.join(END_WITHIN)
         self._listener.close()
 
     def _run(self) -> None:

@@ -96,6 +96,21 @@ def test_the_app_is_closed_and_the_port_free_afterwards(listener: socket.socket)
     wait_until(nothing_serves, "the server's thread to end")
 
 
+def test_what_the_app_does_at_its_end_is_waited_for(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than for its streams: it writes what a session was, and machines are busy."""
+    monkeypatch.setattr("claudegpt_pkg.proxy.server.CLOSE_WITHIN", 0.01)
+    ended = threading.Event()
+
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.sleep(0.1)
+        ended.set()
+
+    with serving(app_with(lifespan), listener) as server:
+        server.ready()
+    assert ended.is_set()
+
+
 def test_an_open_stream_is_cut_at_the_end(listener: socket.socket) -> None:
     with httpx.Client() as client:
         with serving(make_app, listener) as server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from claudegpt_pkg.settings import load
 from claudegpt_pkg.status import Limit, Usage, bar, read_usage
 from tests.auth.files import disk_with, write
 from tests.conftest import Run
-from tests.fakes.backend import USAGE, FakeBackend
+from tests.fakes.backend import SOON, USAGE, FakeBackend
 from tests.fakes.login import FakeLogin
 from tests.fakes.trial import takes_trials, trials, trusts
 
@@ -91,7 +92,7 @@ def test_everything_is_one_json_object_too(run: Run, plan: FakeBackend) -> None:
     assert found["account"] == {"email": "ann@example.com", "id": "account-1"}
     assert found["models"]["sonnet"]["window"] == 500_000
     assert [(limit["name"], limit["used_percent"]) for limit in found["limits"]] == [("5 hours", 12), ("1 week", 40)]
-    assert found["limits"][0]["resets_at"].startswith("2026-11-1")
+    assert datetime.fromisoformat(found["limits"][0]["resets_at"]).timestamp() == SOON
     assert found["expires_at"]
 
 

@@ -37,16 +37,17 @@ OF_CLAUDES_API = ("anthropic-", "x-claude-")  # how headers begin that say somet
 LARGEST_PLAIN_BODY = 1_200_000  # bytes that the ChatGPT backend takes uncompressed
 BASE: dict[Kind, str] = {"openai": "/v1", "chatgpt": "/backend-api/codex", "azure": "/openai/v1"}
 REASONS = {200: "OK", 304: "Not Modified", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many"}
+SOON, ANOTHER_DAY = (int(time.time() + hours * 3_600) for hours in (2, 72))  # when a plan's windows begin anew
 HEADERS: dict[Kind, Mapping[str, str]] = {
     "openai": {"x-ratelimit-limit-requests": "10000", "x-ratelimit-remaining-requests": "9999"},
     "azure": {"x-ratelimit-remaining-tokens": "90000", "apim-request-id": "00000000-0000-4000-8000-000000000000"},
     "chatgpt": {
         "x-codex-primary-used-percent": "12",
         "x-codex-primary-window-minutes": "300",
-        "x-codex-primary-reset-at": "1795003600",
+        "x-codex-primary-reset-at": str(SOON),
         "x-codex-secondary-used-percent": "40",
         "x-codex-secondary-window-minutes": "10080",
-        "x-codex-secondary-reset-at": "1795400000",
+        "x-codex-secondary-reset-at": str(ANOTHER_DAY),
         "x-codex-credits-has-credits": "False",
         "x-codex-credits-unlimited": "False",
     },
@@ -75,8 +76,8 @@ PLAN_MODELS = {
 USAGE = {
     "plan_type": "plus",
     "rate_limit": {
-        "primary_window": {"used_percent": 12, "limit_window_seconds": 18_000, "reset_at": 1_795_003_600},
-        "secondary_window": {"used_percent": 40, "limit_window_seconds": 604_800, "reset_at": 1_795_400_000},
+        "primary_window": {"used_percent": 12, "limit_window_seconds": 18_000, "reset_at": SOON},
+        "secondary_window": {"used_percent": 40, "limit_window_seconds": 604_800, "reset_at": ANOTHER_DAY},
     },
     "credits": {"has_credits": False, "unlimited": False, "balance": None},
 }

@@ -11,7 +11,7 @@ from claudegpt_pkg.proxy.ledger import Ledger, Window, last_line
 from claudegpt_pkg.spent import Spent
 from claudegpt_pkg.translate import anthropic
 from tests.fakes.answers import answer, error
-from tests.fakes.backend import HEADERS, FakeBackend, wait_until
+from tests.fakes.backend import HEADERS, SOON, FakeBackend, wait_until
 from tests.proxy.served import ask, served
 
 TOOLS = [{"name": "Bash", "input_schema": {"type": "object"}}]
@@ -124,7 +124,7 @@ def test_a_plans_limits_are_read_from_an_answers_headers() -> None:
     ledger = Ledger()
     ledger.note(HEADERS["chatgpt"])
     five_hours, week = ledger.windows
-    assert (five_hours.name, five_hours.left, five_hours.resets_at) == ("5 h", 88, 1_795_003_600)
+    assert (five_hours.name, five_hours.left, five_hours.resets_at) == ("5 h", 88, SOON)
     assert (week.name, week.left) == ("7 d", 60)
     assert ledger.scarcest() is week
 

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 BACKLOG = 2048
 KEEP_ALIVE = 3600  # seconds; the default of 5 makes the client open a connection at every turn
 CLOSE_WITHIN = 0.5  # seconds
-END_WITHIN = (
-    5.0  # seconds: it takes milliseconds, but writes the last traces, and where the machine is busy that may wait
-)
+END_WITHIN = 5.0  # seconds; mostly it takes milliseconds, but the last traces are written in it
 
 
 class ServerFailed(ClaudegptError):

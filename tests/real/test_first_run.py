@@ -204,8 +204,7 @@ def test_a_login_that_opens_no_browser_here(
         assert screen.shell_status() == 0
         assert not opened.exists()
         screen.type("claudegpt login")  # which opens one, where there is a screen
-        wait_until(opened.exists, "a browser to be opened")
-        assert "/oauth/authorize?" in opened.read_text()
+        wait_until(lambda: opened.exists() and "/oauth/authorize?" in opened.read_text(), "a browser to be opened")
         screen.send(CTRL_C)
         assert screen.shell_status() == 130
 

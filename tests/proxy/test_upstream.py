@@ -20,7 +20,7 @@ from claudegpt_pkg.providers.base import Provider
 from claudegpt_pkg.proxy.failures import may_retry
 from claudegpt_pkg.proxy.plan import Patience
 from claudegpt_pkg.proxy.turn import ATTEMPTS
-from claudegpt_pkg.proxy.upstream import ERROR_BODY_LIMIT, Limits, Refused, new_client, open_stream
+from claudegpt_pkg.proxy.upstream import ERROR_BODY_LIMIT, Limits, Refused, Stream, new_client, open_stream
 from tests import grammar
 from tests.fakes.answers import Bytes, answer, reasoning, sse
 from tests.fakes.backend import DEADLINE, FakeBackend, wait_until
@@ -36,7 +36,7 @@ def provider(url: str) -> Provider:
     return Provider("test", "test", f"{url}/responses", Tiers("a", "b", "c"))
 
 
-def read(url: str, *, limits: Limits = PATIENT, pause: Callable[[], Any] | None = None) -> list[dict[str, Any]]:
+def read(url: str, *, limits: Limits = PATIENT, pause: Callable[[Stream], Any] | None = None) -> list[dict[str, Any]]:
     """All events of the stream at `url`; `pause` is awaited after each list of them."""
 
     async def reading() -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def read(url: str, *, limits: Limits = PATIENT, pause: Callable[[], Any] | None 
             async for events in stream:
                 found += events
                 if pause:
-                    await pause()
+                    await pause(stream)
         return found
 
     return asyncio.run(reading())
@@ -210,7 +210,7 @@ def test_to_reason_in_silence_is_not_to_fall_silent(backend: FakeBackend, tmp_pa
     """The item is announced, nothing of it is shown: the limit before the answer holds, not the one within it."""
     backend.script(answer(reasoning(), "Done.", stall_after=3))
     with (
-        served(backend, tmp_path, CLAUDEGPT_STREAM_IDLE_TIMEOUT=0.3, patience=Patience(hold=0.1, ping=0.4)) as proxy,
+        served(backend, tmp_path, CLAUDEGPT_STREAM_IDLE_TIMEOUT=1.5, patience=Patience(hold=0.1, ping=2)) as proxy,
         proxy.reading(ask(thinking={"type": "adaptive"})) as stream,
     ):
         stream.until("content_block_start")
@@ -220,9 +220,25 @@ def test_to_reason_in_silence_is_not_to_fall_silent(backend: FakeBackend, tmp_pa
 
 
 def test_a_client_that_reads_slowly_is_not_taken_for_a_silent_upstream() -> None:
-    limits = Limits(first_event=20, idle=0.05)
-    with listening(saying(stream_head() + chunk(sse(EVENT)) + chunk(b""))) as server:
-        assert read(server.url, limits=limits, pause=lambda: asyncio.sleep(0.2)) == [EVENT]
+    more, sent = threading.Event(), threading.Event()
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(stream_head() + chunk(sse(EVENT)))
+        more.wait(DEADLINE)
+        connection.sendall(chunk(sse(EVENT)) + chunk(b""))
+        sent.set()
+
+    async def slowly(stream: Stream) -> None:
+        if stream.begun:
+            await asyncio.sleep(1.5)
+        else:
+            stream.begun = True
+            more.set()
+            await asyncio.to_thread(sent.wait, DEADLINE)
+
+    with listening(handle) as server:
+        assert read(server.url, limits=Limits(first_event=DEADLINE, idle=1.0), pause=slowly) == [EVENT, EVENT]
 
 
 def test_the_limits_leave_nothing_of_a_cancellation_behind() -> None:

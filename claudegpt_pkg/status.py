@@ -30,6 +30,7 @@ from .proxy.remembered import recall
 from .proxy.report import read_report
 from .rehearsal import described, play, stage
 from .settings import AZURE_API_KEY, OPENAI_API_KEY, Option, Secret, Settings, load
+from .spent import short
 
 BAR = 20  # characters
 DAY, HOUR, MINUTE = 86_400, 3600, 60
@@ -272,8 +273,7 @@ def model_of(provider: Provider, tier: Tier) -> Model:
 
 
 def window_of(provider: Provider, model: Model) -> str:
-    tokens = model.window
-    shown = f"{tokens / 1e6:g}M" if tokens >= 1_000_000 else f"{tokens // 1000}k"
+    shown = short(model.window)
     return shown if is_known(provider, model) else f"{shown} (assumed)"
 
 

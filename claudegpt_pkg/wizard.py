@@ -16,19 +16,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from . import catalog, chain, env_file, install
+from . import chain, env_file, install
 from .auth import entra
 from .auth.login import login
 from .auth.tokens import codex_file, codex_store, own_file
-from .catalog import Catalog, NoList
 from .console import complain, from_home, marks, say, tell
-from .errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
+from .errors import BadSetting, ClaudegptError, NotLoggedIn
 from .files import POSIX
-from .models import Model, Tier, split_effort
+from .judges import bare, judge_endpoint, judge_key, judge_optional_key, judge_url
+from .model_choice import TIER_NAMES, choose_model, fetch_list
+from .models import Tier
 from .providers.azure import read_endpoint
 from .providers.base import Provider
 from .providers.chatgpt import chatgpt, codex, codex_path
-from .providers.openai import NEWEST, openai
+from .providers.openai import openai
 from .questions import Asker, Choice, Terminal, needed
 from .rehearsal import distinct, shortcomings, stage, try_out
 from .settings import (
@@ -58,14 +59,7 @@ Answers = dict[str, str | None]  # settings by name; None: taken out of config.e
 
 SERVER = "server"  # provider openai at an address of the user's own
 OLLAMA = "http://localhost:11434/v1"
-BY_NAME = "?"  # instead of a model's name: one that is typed
-FOLLOW = ""  # no setting: the newest model, whichever that is
 KEY_FLAG = "--api-key-stdin (or set {})"
-TIER_NAMES: dict[Tier, str] = {
-    "opus": "opus, the large model",
-    "sonnet": "sonnet, the middle one",
-    "haiku": "haiku, the small and quick one",
-}
 TierOptions = dict[Tier, Option[str | None]]
 OPENAI_TIERS: TierOptions = {"opus": OPENAI_OPUS, "sonnet": OPENAI_SONNET, "haiku": OPENAI_HAIKU}
 CODEX_TIERS: TierOptions = {"opus": CODEX_OPUS, "sonnet": CODEX_SONNET, "haiku": CODEX_HAIKU}
@@ -340,47 +334,11 @@ class Wizard:
         self.answers[PROVIDER.name] = provider.name
         if provider.caution:
             say(provider.caution)
-        listed = self.fetch_list(provider)
+        listed = fetch_list(provider, self.settings.dirs.cache, self.asker, must_answer=self.given.check)
         provider = make(self.settings)
         for tier, option in options.items():
-            given = self.given.models.get(tier)
-            self.answers[option.name] = given or self.choose_model(tier, option, listed, provider)
-
-    def fetch_list(self, provider: Provider) -> Catalog:
-        """The list as it is now, as it was last seen where there is none to be had, or an empty one.
-
-        Raises NotLoggedIn when the account is refused, UpstreamFailed when its server cannot be reached.
-        """
-        folder = self.settings.dirs.cache
-        try:
-            with self.asker.working("Asking for the account's models"), catalog.new_client() as client:
-                return catalog.refresh_now(client, provider, folder)
-        except (NotLoggedIn, UpstreamFailed) as problem:
-            if self.given.check and not isinstance(problem, NoList):
-                raise
-            say(problem.message)
-            return catalog.cached(folder, str(provider.models_url), provider.account) or Catalog(())
-
-    def choose_model(self, tier: Tier, option: Option[str | None], listed: Catalog, provider: Provider) -> str | None:
-        """Its name, or None for whichever is the newest: a new one is used when it comes out."""
-        question, flag = f"Model for {TIER_NAMES[tier]}", f"--{tier}"
-        now = self.settings[option]
-        newest = catalog.tiers(listed.offered, NEWEST).model(tier)
-        if not listed.offered:
-            typed = self.asker.text(question, default=now or newest, judge=needed, flag=flag)
-            return typed if typed != newest else None
-        follows = newest == catalog.newest_of(listed.offered, *SIZES[tier])
-        choices = [Choice(FOLLOW, f"The newest (now {provider.model(newest).name})")] * follows
-        choices += [Choice(model.id, described(model)) for model in listed.offered]
-        if now and split_effort(now)[0] not in listed.models:
-            now = None  # another account's
-        elif now and now not in [choice.value for choice in choices]:
-            choices.append(Choice(now, now))
-        choices.append(Choice(BY_NAME, "Another, by its name"))
-        chosen = self.asker.choose(question, choices, default=now or (FOLLOW if follows else newest), flag=flag)
-        if chosen == BY_NAME:
-            chosen = self.asker.text("Its name", default=now or "", judge=needed, flag=flag)
-        return chosen or None
+            given, now = self.given.models.get(tier), self.settings[option]
+            self.answers[option.name] = given or choose_model(tier, now, listed, provider, self.asker)
 
     # Whether it works.
 
@@ -417,8 +375,6 @@ ACCOUNTS: dict[str, Callable[[Wizard], None]] = {
     "azure": Wizard.azure,
     "demo": Wizard.demo,
 }
-# How the vendor calls the sizes of its models, which is how their newest is told (catalog.py).
-SIZES: dict[Tier, tuple[str, ...]] = {"opus": ("sol",), "sonnet": ("terra",), "haiku": ("luna",)}
 
 
 def account_in(settings: Settings) -> str | None:
@@ -442,49 +398,3 @@ def whose(settings: Settings, name: str) -> str:
     except ClaudegptError:
         return "not usable as it is"
     return ", ".join(part for part in (tokens.email, f"{tokens.plan} plan" if tokens.plan else None) if part) or "found"
-
-
-def described(model: Model) -> str:
-    """One line of a list to choose from."""
-    return f"{model.name} · {shown_window(model.window)} tokens · {model.efforts[0]} to {model.efforts[-1]}"
-
-
-def shown_window(tokens: int) -> str:
-    return f"{tokens / 1e6:g}M" if tokens >= 1_000_000 else f"{tokens // 1000}k"
-
-
-# What is wrong with a text stands in one line below it, which the terminal cuts off: a sentence of few words.
-
-
-def judge_url(text: str) -> str | None:
-    try:
-        web_url(text)
-    except ValueError as problem:
-        return f"An address {str(problem).removeprefix('is an address ')}."
-    return None
-
-
-def judge_endpoint(text: str) -> str | None:
-    try:
-        read_endpoint(text)
-    except BadSetting:
-        return "Give the address as the portal shows it: https://…"
-    return None
-
-
-def bare(key: str) -> str:
-    """Without what comes along when it is copied from a file or a shell."""
-    return key.strip().strip("\"'")
-
-
-def judge_key(text: str) -> str | None:
-    if not bare(text):
-        return "A key is needed."
-    return judge_optional_key(text)
-
-
-def judge_optional_key(text: str) -> str | None:
-    key = bare(text)
-    return (
-        None if key.isprintable() and " " not in key and key.isascii() else "That is not a key: it has odd characters."
-    )

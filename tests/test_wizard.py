@@ -17,17 +17,9 @@ from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, Upstre
 from claudegpt_pkg.models import LOW_TO_MAX
 from claudegpt_pkg.proxy.lessons import Lessons
 from claudegpt_pkg.proxy.remembered import recall
-from claudegpt_pkg.questions import Choice, Judge, Nobody, anything, needed
+from claudegpt_pkg.questions import Choice, Judge, Nobody, anything
 from claudegpt_pkg.settings import Secret, Settings, load
-from claudegpt_pkg.wizard import (
-    Given,
-    first_run,
-    judge_endpoint,
-    judge_key,
-    judge_optional_key,
-    judge_url,
-    set_up,
-)
+from claudegpt_pkg.wizard import Given, first_run, set_up
 from tests.auth.files import write
 from tests.fakes.answers import answer, error
 from tests.fakes.backend import FakeBackend, Request
@@ -166,12 +158,6 @@ def test_a_narrow_terminal_shows_every_account_whole() -> None:
     person = Person("demo")
     run(person)
     assert max(map(len, person.titles.values())) <= NARROW - len(" » ")
-
-
-@pytest.mark.parametrize("judge", [judge_url, judge_endpoint, judge_key, judge_optional_key, needed])
-@pytest.mark.parametrize("text", ["", "no", "ftp://here", "https://me:pw@here", "https://a..b/", "a b", "0" * 32])
-def test_and_what_is_wrong_with_a_text(judge: Judge, text: str) -> None:
-    assert len(judge(text) or "") <= NARROW
 
 
 # Each account.

@@ -283,6 +283,14 @@ def left(session: Session) -> list[str]:
     return [words for _, words in session.processes() if "--rcfile" not in words]
 
 
+def kill(session: Session, screen: Screen, whom: str = "us") -> None:
+    """Without a word, and wait for everything to be gone."""
+    [pid] = ours(session)
+    os.killpg(os.getpgid(pid), signal.SIGKILL) if whom == "our whole group" else os.kill(pid, signal.SIGKILL)
+    assert screen.shell_status() == 137
+    wait_until(lambda: not left(session), lambda: f"these to end: {left(session)}")
+
+
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("whom", ["us", "our whole group"])
 def test_killed_after_a_pick_we_leave_the_users_default_as_it_was(
@@ -292,10 +300,7 @@ def test_killed_after_a_pick_we_leave_the_users_default_as_it_was(
         start(screen)
         pick(screen, "GPT-6 Astra")
         assert "gpt-6-astra" in settings_of(session).read_text()
-        [pid] = ours(session)
-        os.killpg(os.getpgid(pid), signal.SIGKILL) if whom == "our whole group" else os.kill(pid, signal.SIGKILL)
-        assert screen.shell_status() == 137
-        wait_until(lambda: not left(session), lambda: f"these to end: {left(session)}")
+        kill(session, screen, whom)
         assert settings_of(session).read_text() == THEIRS
     backend.script(answer("By Astra."))
     session.run("Who is it?")
@@ -311,10 +316,7 @@ def test_killed_after_a_tier_was_picked_too(session: Session, backend: FakeBacke
         screen.wait_for("Set model to")
         screen.wait_for("GPT-6.1 Terra · high")
         assert '"sonnet"' in settings_of(session).read_text()
-        [pid] = ours(session)
-        os.kill(pid, signal.SIGKILL)
-        assert screen.shell_status() == 137
-        wait_until(lambda: not left(session), lambda: f"these to end: {left(session)}")
+        kill(session, screen)
         assert settings_of(session).read_text() == THEIRS
     backend.script(answer("By Terra."))
     session.run("Who is it?")

@@ -17,7 +17,7 @@ from .chain import connect
 from .files import make_private
 from .isolation import config_folder
 from .models import Tier
-from .notices import announced, notices
+from .notices import Notice, announced, notices, remember, unsaid
 from .picked import Default, memory_of, picked
 from .proxy.ledger import last_line
 from .session import Wishes, plan, prints
@@ -44,14 +44,18 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
         wishes=wishes(settings),
         version=install.version_on_disk(program),
     )
-    said = [f"others can read {file}: run `{make_private(file)}`" for file in settings.exposed()]
-    said += notices(args, session, chain.provider, program=program, memory=memory, terminal=terminal)
-    if interface and (announcing := announced(session, said, user)):
-        session = announcing
-    else:
-        say_each(said)
+    exposed = [Notice(f"others can read {file}: run `{make_private(file)}`") for file in settings.exposed()]
+    found = notices(args, session, chain.provider, program=program, terminal=terminal)
+    told = [*exposed, *unsaid(found, memory)]
+    announcing = announced(session, told, user) if interface else None
+    if not announcing:
+        say_each(notice.sentence for notice in told)
     default = Default(config / SETTINGS, picks, session.settings["model"])
-    status = launcher.run(program, session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger)
+    status = launcher.run(
+        program, announcing or session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger
+    )
+    if chain.ledger.seen or not announcing:  # else whoever left at Claude Code's first questions never saw them
+        remember(told, memory)
     say_each(later)
     if sys.stderr.isatty() and (line := last_line(chain.ledger, metered=chain.provider.metered)):
         console.say(line)

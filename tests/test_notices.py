@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from claudegpt_pkg.models import Tiers
-from claudegpt_pkg.notices import announced, notices
+from claudegpt_pkg.notices import Notice, announced, notices, remember, unsaid
 from claudegpt_pkg.providers.base import Provider
 from claudegpt_pkg.session import Session
 from claudegpt_pkg.user_setup import UserSetup
@@ -28,13 +28,18 @@ class Said:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def of(self, session: Session, *args: str, version: str = NEW, terminal: bool = True) -> list[str]:
+    def of(
+        self, session: Session, *args: str, version: str = NEW, terminal: bool = True, seen: bool = True
+    ) -> list[str]:
         program = self.folder / version / "claude"
         program.parent.mkdir(exist_ok=True)
         package = {"name": "@anthropic-ai/claude-code", "version": version}
         (program.parent / "package.json").write_text(json.dumps(package))
         memory = self.folder / "state"
-        return list(notices(args, session, PROVIDER, program=program, memory=memory, terminal=terminal))
+        told = unsaid(notices(args, session, PROVIDER, program=program, terminal=terminal), memory)
+        if seen:
+            remember(told, memory)
+        return [notice.sentence for notice in told]
 
 
 def session(mode: str | None = "default", *, set_aside: tuple[str, ...] = (), narrowed: str = "") -> Session:
@@ -62,7 +67,8 @@ def test_auto_mode_is_explained_each_time_where_it_is_other_than_usual(said: Sai
 def test_that_a_session_does_not_start_in_auto_mode_is_said_once(said: Said) -> None:
     assert said.of(session(None), terminal=False) == []
     assert said.of(session(None), "-p", "x") == []
-    [line] = said.of(session(None))
+    for seen in (False, True):
+        [line] = said.of(session(None), seen=seen)
     assert "sessions ask before they act" in line
     assert said.of(session(None)) == []
 
@@ -80,11 +86,11 @@ def test_a_folder_that_cannot_be_written_costs_saying_it_again(said: Said) -> No
 
 
 def test_what_is_said_stands_in_the_interface() -> None:
-    shown = announced(session(), ["One.", "Two."], UserSetup())
+    shown = announced(session(), [Notice("One."), Notice("Two.", once="two")], UserSetup())
     assert shown and shown.settings == {"companyAnnouncements": ["claudegpt: One.\nclaudegpt: Two."]}
     assert announced(session(), [], UserSetup()) == session()
 
 
 def test_announcements_of_the_users_stay_the_only_ones() -> None:
     """Of several, Claude Code shows one."""
-    assert announced(session(), ["One."], UserSetup({"companyAnnouncements": ["Lunch at noon"]})) is None
+    assert announced(session(), [Notice("One.")], UserSetup({"companyAnnouncements": ["Lunch at noon"]})) is None

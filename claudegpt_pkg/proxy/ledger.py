@@ -51,7 +51,7 @@ class Ledger:
     windows: tuple[Window, ...] = ()  # as the last answer told them
     broken_off: int = 0  # turns
     went_over: Callable[[], None] = lambda: None  # called as it is first seen on another model than it began with
-    _seen: set[str] = field(default_factory=set)  # models
+    seen: set[str] = field(default_factory=set)  # the models that the session was seen on
 
     @property
     def total(self) -> Spent:
@@ -59,9 +59,9 @@ class Ledger:
 
     def show(self, model: str) -> None:
         """What the session is on: by its interface or by a request of its main loop."""
-        if model and plain(model) not in self._seen:
-            self._seen.add(plain(model))
-            if len(self._seen) == 2:
+        if model and plain(model) not in self.seen:
+            self.seen.add(plain(model))
+            if len(self.seen) == 2:
                 self.went_over()
 
     def add(self, model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> Spent:

@@ -322,6 +322,23 @@ def test_that_the_newest_asks_where_it_would_judge_is_said_once_in_its_interface
     assert said == [session.version == NEW, False]
 
 
+def test_what_is_said_once_is_not_said_to_who_leaves_before_the_session(session: Session) -> None:
+    state = session.home / ".claude.json"
+    known = state.read_text()
+    state.write_text(json.dumps({**json.loads(known), "projects": {}}))
+    with session.terminal() as screen:
+        screen.shell_status()
+        screen.type("claudegpt")
+        screen.wait_for("trust this folder")
+        screen.press(ESCAPE, screen.at_shell)
+    state.write_text(known)
+    with session.terminal() as screen:
+        start(screen)
+        screen.wait_for("GPT-6.1 Sol · high")
+        assert ("claudegpt: sessions ask before they act" in screen.text) == (session.version == NEW)
+        assert leave(screen) == 0
+
+
 def test_what_was_set_aside_is_said_in_the_interface(session: Session) -> None:
     settings_of(session).write_text('{"apiKeyHelper": "echo key"}')
     with session.terminal() as screen:

@@ -375,11 +375,11 @@ class FakeBackend:
     ) -> None:
         await self._begin(writer, {"content-type": "text/event-stream; charset=utf-8", **reply.headers})
         for number, event in enumerate(self._events(reply, request, usage)):
+            if number == reply.stall_after:
+                await self._released.wait()
             if number == reply.cut_after:
                 writer.transport.abort()
                 return
-            if number == reply.stall_after:
-                await self._released.wait()
             if reply.pace:
                 await asyncio.sleep(reply.pace)
             await _write_chunk(writer, sse(event))

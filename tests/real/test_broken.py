@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.fakes.answers import EOF, Answer, answer, call, error, failed, reasoning
-from tests.fakes.backend import FakeBackend
+from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.clients import OLD
 from tests.real.plan import codex_login
 from tests.real.session import Session
@@ -23,19 +24,30 @@ def once(name: str) -> dict[str, Any]:
     return {"command": f"echo {name} >> ran.txt; echo {name}", "description": "Note it"}
 
 
+def kinds(whole: Answer) -> list[str]:
+    return [event["type"] for event in whole.events({"model": "m"}, {"input_tokens": 1})]
+
+
 def cut(whole: Answer, kind: str, number: int) -> Answer:
-    """The answer, broken off behind the `number`-th event of a type."""
-    kinds = [event["type"] for event in whole.events({"model": "m"}, {"input_tokens": 1})]
-    return replace(whole, cut_after=[place for place, each in enumerate(kinds) if each == kind][number - 1] + 1)
+    """The answer, broken off behind the `number`-th event of a type, when the backend is released."""
+    place = [place for place, each in enumerate(kinds(whole)) if each == kind][number - 1] + 1
+    return replace(whole, cut_after=place, stall_after=place)
 
 
-# How an answer of two calls breaks off, and which of them run then, once each.
+def fail(whole: Answer) -> Answer:
+    """The answer, with a failure for its end, which comes when the backend is released."""
+    broken = replace(whole, end=failed("server_error", "Oh."))
+    return replace(broken, stall_after=len(kinds(broken)) - 1)
+
+
+# How an answer of two calls breaks off, and which of them run then, once each: what arrives together with a failure has
+# not been given to the client, and is asked for anew.
 BREAKS: dict[str, tuple[Callable[[Answer], Answer], list[str]]] = {
     "within the first call": (lambda whole: cut(whole, "response.function_call_arguments.delta", 2), []),
     "between the calls": (lambda whole: cut(whole, "response.output_item.done", 1), ["first"]),
     "within the second call": (lambda whole: cut(whole, "response.function_call_arguments.delta", 8), ["first"]),
     "before its end": (lambda whole: replace(whole, end=EOF), ["first", "second"]),
-    "with a failure": (lambda whole: replace(whole, end=failed("server_error", "Oh.")), ["first", "second"]),
+    "with a failure": (fail, ["first", "second"]),
 }
 
 
@@ -46,9 +58,19 @@ def test_what_ran_before_an_answer_broke_off_does_not_run_again(
     break_off, run = BREAKS[where]
     backend.script(break_off(answer(call("Bash", **once("first")), call("Bash", **once("second")))))
     backend.route(lambda request: bool(backend.requests), answer("Over."))
-    session.run("Note both", "--allowedTools", "Bash")
     file = session.work / "ran.txt"
-    assert (file.read_text().splitlines() if file.exists() else []) == run
+
+    def ran() -> list[str]:
+        return file.read_text().splitlines() if file.exists() else []
+
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(session.run, "Note both", "--allowedTools", "Bash")
+        try:
+            wait_until(lambda: ran() == run, lambda: f"{run} to run: {ran()}")
+        finally:
+            backend.release()
+        running.result()
+    assert ran() == run
     assert len(backend.requests) + len(backend.side) <= 2
 
 

@@ -233,11 +233,13 @@ def test_errors_are_the_packages_own(client: anthropic.Anthropic, backend: FakeB
 
 
 def test_a_failure_within_a_stream_is_raised(client: anthropic.Anthropic, backend: FakeBackend) -> None:
-    backend.script(answer("Half of it", end=failed("server_error", "it broke"), pace=0.02))
+    backend.script(answer("Half of it", end=failed("server_error", "it broke"), stall_after=6))
     with (
         pytest.raises(anthropic.APIStatusError, match="it broke"),
         client.messages.stream(model=MODEL, max_tokens=50, messages=asked("x")) as stream,
     ):
+        next(iter(stream.text_stream))
+        backend.release()
         stream.get_final_message()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,10 +12,14 @@ import pytest
 T = TypeVar("T", bound=ast.AST)
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "claudegpt_pkg"
-MODULES = sorted(
-    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+FILES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
-)
+}
+MODULES = sorted(FILES)
+# Before any test has left garbage: Python 3.11.7 cannot parse while what it collects within has a traceback to write
+# (python/cpython#106905).
+TREES = {module: ast.parse(file.read_text(encoding="utf-8")) for module, file in FILES.items()}
 
 # The core knows shapes and rules only: no network, no file, no clock, no settings.
 IO = {
@@ -155,21 +158,11 @@ def package(module: str) -> str:
     return module.partition(".")[0]
 
 
-@cache
-def tree(module: str) -> ast.Module:
-    return ast.parse(file_of(module).read_text(encoding="utf-8"))
-
-
-def file_of(module: str) -> Path:
-    path = PACKAGE.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
 def imports(module: str, *, late: bool = True) -> tuple[set[str], set[str]]:
     """(our own modules, top-level names of foreign ones) that `module` imports; not those for type checking only."""
     own: set[str] = set()
     foreign: set[str] = set()
-    for node in statements(tree(module), late):
+    for node in statements(TREES[module], late):
         if isinstance(node, ast.Import):
             foreign |= {alias.name.partition(".")[0] for alias in node.names}
         elif node.level == 0:
@@ -192,7 +185,7 @@ def statements(node: ast.AST, late: bool) -> Iterator[ast.Import | ast.ImportFro
 
 def targets(module: str, node: ast.ImportFrom) -> set[str]:
     """The modules a relative import names: `from ..errors import X` → errors, `from . import openai` → its module."""
-    at = file_of(module)
+    at = FILES[module]
     home = at.parent.relative_to(PACKAGE).parts
     base = home[: len(home) - (node.level - 1)] + tuple((node.module or "").split(".") if node.module else ())
     found = {".".join((*base, alias.name)) for alias in node.names} & set(MODULES)
@@ -201,7 +194,7 @@ def targets(module: str, node: ast.ImportFrom) -> set[str]:
 
 
 def nodes(module: str, kind: type[T]) -> list[T]:
-    return [node for node in ast.walk(tree(module)) if isinstance(node, kind)]
+    return [node for node in ast.walk(TREES[module]) if isinstance(node, kind)]
 
 
 def caught(node: ast.ExceptHandler) -> set[str]:

@@ -91,6 +91,7 @@ class StreamSink:
         self._request_id = request_id
         self._patience = patience
         self._begun = False
+        self._over = False  # the last event is out; the upstream's body may still be read to its end
         self._quiet_since = 0.0
         self._handshake: Callable[[], list[Event]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,6 +113,7 @@ class StreamSink:
             self._timer = self._loop.call_later(self._patience.hold, self._keep_patient)
 
     async def emit(self, events: list[Event]) -> None:
+        self._over = events[-1]["type"] == "message_stop"
         await self._write(b"".join(map(encode, events)))
 
     async def end(self) -> None:
@@ -127,6 +129,8 @@ class StreamSink:
 
     def _keep_patient(self) -> None:
         """The hold is over, or some time has passed: say something if nothing was said."""
+        if self._over:
+            return
         wait, silent = self._patience.ping, self._loop.time() - self._quiet_since
         if not self._begun or silent >= wait:
             task = self._loop.create_task(self._ping())
@@ -138,6 +142,8 @@ class StreamSink:
 
     async def _ping(self) -> None:
         """With the handshake before it, if that has not gone out until now, when this task has its turn."""
+        if self._over:
+            return
         handshake = self._handshake() if self._handshake and not self._begun else []
         await self.emit([*handshake, anthropic.ping()])
 

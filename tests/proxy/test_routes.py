@@ -24,9 +24,10 @@ from claudegpt_pkg.providers.openai import openai
 from claudegpt_pkg.proxy.plan import Patience
 from claudegpt_pkg.proxy.routes import read_body
 from tests import grammar
-from tests.fakes.answers import answer, call, overloaded, reasoning, web_search
+from tests.fakes.answers import answer, call, overloaded, reasoning, sse, web_search
 from tests.fakes.backend import FakeBackend, wait_until
 from tests.proxy.served import TOKEN, Served, ask, served, settings_for
+from tests.proxy.wire import chunk, listening, read_request, stream_head
 
 MB = 2**20
 TOOL = {"name": "Bash", "description": "Run it", "input_schema": {"type": "object", "properties": {}}}
@@ -209,6 +210,23 @@ def test_a_silent_upstream_leaves_the_client_a_handshake_and_pings(backend: Fake
             stream.until("ping")
         backend.release()
         assert grammar.text_of(stream.to_the_end()) == "At last."
+
+
+def test_while_the_end_of_the_upstreams_body_is_waited_for_there_are_no_pings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claudegpt_pkg.proxy.upstream.LAST_BYTES_WITHIN", 0.5)
+    whole = answer("All of it.").events({"model": "m"}, {"input_tokens": 1})
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(stream_head() + chunk(b"".join(map(sse, whole))))
+        connection.recv(1)  # until it is left
+
+    patience = Patience(hold=0.02, ping=0.02)
+    with listening(handle) as server, served(server.url, tmp_path, patience=patience) as proxy:
+        events = proxy.events(ask())
+    assert grammar.text_of(events) == "All of it."
 
 
 def test_a_silence_within_the_answer_is_filled_with_pings(backend: FakeBackend, tmp_path: Path) -> None:

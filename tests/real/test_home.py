@@ -427,8 +427,10 @@ def test_a_tier_or_the_default_is_picked_for_our_next_session_and_not_for_plain_
 TYPED = {"fable": "gpt-6.1-sol", "claude-opus-4-8": "gpt-6.1-sol", "gpt-5.5": "gpt-5.5", "opusplan": "gpt-6.1-terra"}
 
 
-def times_set(screen: Screen, times: int) -> Callable[[], bool]:
-    return lambda: screen.text.count("Set model to") == times
+def is_set(screen: Screen, name: str) -> Callable[[], bool]:
+    """What is said below the line that was typed: what is said of earlier ones may be gone from the screen."""
+    said = re.compile(rf"/model {re.escape(name)}\s+⎿\s+Set model to")
+    return lambda: said.search(screen.text) is not None
 
 
 def test_whatever_model_is_typed_one_of_the_accounts_answers(session: Session, backend: FakeBackend) -> None:
@@ -437,7 +439,7 @@ def test_whatever_model_is_typed_one_of_the_accounts_answers(session: Session, b
         start(screen)
         for number, (name, model) in enumerate(TYPED.items()):
             screen.type(f"/model {name}")
-            screen.press(ENTER, times_set(screen, number + 1))
+            screen.press(ENTER, is_set(screen, name))
             backend.script(answer(f"Answer {number}."))
             screen.type(f"Question {number}")
             screen.wait_for(f"Answer {number}.")

@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from claudegpt_pkg import cli, launcher
-from claudegpt_pkg.session import Session
-from tests.fakes.backend import FakeBackend
-from tests.planted import (  # noqa: F401
+from claudegpt_pkg.claude import launcher
+from claudegpt_pkg.claude.session import Session
+from claudegpt_pkg.cli import main
+from tests.real import clients
+from tests.support.fakes.backend import FakeBackend
+from tests.support.planted import (  # noqa: F401
     capsys,
     pytest_runtest_logreport,
     pytest_sessionfinish,
     pytest_terminal_summary,
 )
-from tests.real import clients
+from tests.support.served import Served, served
 
 # How long property tests search: the same examples everywhere and each time, or with `--hypothesis-profile=deep` many.
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
@@ -66,7 +68,7 @@ def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:  # noqa: F811  t
     """A command: its exit status, what it wrote to stdout, and to stderr."""
 
     def ran(*words: str) -> tuple[int, str, str]:
-        return (cli.run(words), *capsys.readouterr())
+        return (main.run(words), *capsys.readouterr())
 
     return ran
 
@@ -92,3 +94,10 @@ def backend() -> Iterator[FakeBackend]:
     with FakeBackend("openai") as backend:
         yield backend
         backend.check()
+
+
+@pytest.fixture
+def proxy(backend: FakeBackend, tmp_path: Path) -> Iterator[Served]:
+    """A proxy in front of the strict OpenAI backend."""
+    with served(backend, tmp_path) as proxy:
+        yield proxy

@@ -6,7 +6,7 @@ import pytest
 
 from claudegpt_pkg import errors
 from claudegpt_pkg.errors import ClaudegptError, EmptyAnswer, NotLoggedIn, PromptTooLong, RateLimited, UsageLimitReached
-from tests.grammar import ERROR_TYPES
+from tests.support.grammar import ERROR_TYPES
 
 
 def every(kind: type[ClaudegptError] = ClaudegptError) -> list[type[ClaudegptError]]:

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from claudegpt_pkg import cli
-from claudegpt_pkg.auth.tokens import own_file
-from claudegpt_pkg.settings import load
-from tests.auth.files import disk_with, write
-from tests.fakes.answers import HttpError
-from tests.fakes.backend import FakeBackend
-from tests.fakes.login import FakeLogin
-from tests.fakes.rules import Kind
-from tests.fakes.trial import takes_trials, trusts
+from claudegpt_pkg.accounts.auth.tokens import own_file
+from claudegpt_pkg.cli import main
+from claudegpt_pkg.settings.settings import load
+from tests.support.auth_files import disk_with, write
+from tests.support.fakes.answers import HttpError
+from tests.support.fakes.backend import FakeBackend
+from tests.support.fakes.login import FakeLogin
+from tests.support.fakes.rules import Kind
+from tests.support.fakes.trial import takes_trials, trusts
 
 MANY = 20  # answers; more than any command asks for
 NOWHERE = "http://127.0.0.1:9"
@@ -168,7 +168,7 @@ def test_each_fault_is_a_sentence_with_the_next_step(
 ) -> None:
     with breaks(account) or nullcontext():
         before = content(account.file)
-        status = cli.run([command])
+        status = main.run([command])
     out, err = capsys.readouterr()
     said = re.sub(r"\s+", " ", (out + err).replace("~/", f"{Path.home()}/"))
     assert words.format(file=account.file) in said, said
@@ -184,8 +184,8 @@ def test_codexs_file_is_used_as_it_is_and_doctor_says_that_others_may_read_it(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.file.chmod(0o644)
-    assert cli.run(["status"]) == 0
-    assert cli.run(["doctor"]) == 1
+    assert main.run(["status"]) == 0
+    assert main.run(["doctor"]) == 1
     account.file.chmod(0o600)
     said = capsys.readouterr().out
     assert f"Run `chmod 600 {account.file}`." in said and said.count("✗") == 1

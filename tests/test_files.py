@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from claudegpt_pkg import files
-from tests import killed
-from tests.auth.files import disk_with
+from tests.support import killed
+from tests.support.auth_files import disk_with
 
 
 def test_a_file_is_private_from_its_creation_and_its_folder_too(tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 PUBLISHING = """
 from pathlib import Path
 from claudegpt_pkg import files
-from tests import killed
-from tests.auth.files import disk_with
+from tests.support import killed
+from tests.support.auth_files import disk_with
 
 arm()
 with files.beside(Path(sys.argv[1]) / "file", room=1000) as draft:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.backend import DEADLINE, wait_until
+from tests.support.fakes.backend import DEADLINE, wait_until
 
 ROOT = Path(__file__).parent.parent
 # Both make a .venv whose python installs in silence, and otherwise prints the words it is called with.

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claudegpt_pkg import cli
-from claudegpt_pkg.auth.tokens import own_file
+from claudegpt_pkg.accounts.auth.tokens import own_file
+from claudegpt_pkg.cli import main
 from claudegpt_pkg.errors import NotLoggedIn
 from claudegpt_pkg.secret import MASK, PIECE, Held, Secret, hold, without_secrets, without_whole_secrets
-from claudegpt_pkg.settings import load
-from tests.auth.files import write
-from tests.fakes.answers import HttpError, Reply, answer, error, error_event, failed
-from tests.fakes.backend import FakeBackend, Request
-from tests.fakes.login import FakeLogin
-from tests.fakes.trial import is_trial, takes_trials, trusts
-from tests.proxy.served import TOKEN, ask, served
+from claudegpt_pkg.settings.settings import load
+from tests.support.auth_files import write
+from tests.support.fakes.answers import HttpError, Reply, answer, error, error_event, failed
+from tests.support.fakes.backend import FakeBackend, Request
+from tests.support.fakes.login import FakeLogin
+from tests.support.fakes.trial import is_trial, takes_trials, trusts
+from tests.support.served import TOKEN, ask, served
 
 KEY = "sk-proj-quoted-0123456789abcdefghijklmnop"
 
@@ -191,7 +191,7 @@ def test_no_command_shows_what_a_backend_quotes(
     backend.credentials.add(KEY)
     backend.route(is_trial, quoting(lambda said: error(401, "invalid_api_key", f"Not a key of ours: {said}.")))
     backend.page("GET", "/v1/models", 404, {"error": {"message": f"Bearer {KEY} has no list."}})
-    cli.run(words)
+    main.run(words)
     shown = "".join(capsys.readouterr())
     assert shown and KEY[8:20] not in shown
 
@@ -211,7 +211,7 @@ def test_a_login_server_that_quotes_the_tokens_is_not_passed_on(
         for words in (("status",), ("doctor",), ("logout",)):
             for path in ("/oauth/token", "/oauth/revoke"):
                 login.say(path, 400, {"error": {"code": "odd", "message": f"What is {refresh}, of {access}?"}})
-            cli.run(words)
+            main.run(words)
     shown = "".join(capsys.readouterr())
     assert "What is ***, of ***" in shown
     assert not [piece for piece in (refresh, access, refresh[:20], access[-40:]) if piece in shown]
@@ -221,8 +221,8 @@ def test_a_bug_is_said_without_it(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     def fail(words: object) -> int:
         raise LookupError(f"no {Secret(KEY).reveal()}")
 
-    monkeypatch.setattr(cli, "dispatch", fail)
+    monkeypatch.setattr(main, "dispatch", fail)
     monkeypatch.setenv("CLAUDEGPT_DEBUG", "1")
-    assert cli.run([]) == 1
+    assert main.run([]) == 1
     shown = capsys.readouterr().err
     assert "Traceback" in shown and shown.count("no ***") == 2 and KEY[8:20] not in shown

@@ -22,20 +22,20 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .. import catalog
+from ..accounts import model_list
+from ..accounts.providers.base import Provider
 from ..errors import ClaudegptError, Forbidden, NotLoggedIn
-from ..mcp import McpTools
-from ..providers.base import Provider
-from ..settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings, is_loopback
-from ..trace import Traces
-from ..translate import anthropic
-from ..translate.sse import encode
-from ..usage_log import UsageLog
-from .ledger import Ledger
+from ..records.session_usage import Ledger
+from ..records.trace import Traces
+from ..records.usage_log import UsageLog
+from ..settings.settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings, is_loopback
+from ..translate.wire import anthropic
+from ..translate.wire.sse import encode
+from ..upstream.capability_store import recall, remember
+from ..upstream.stream import new_client
+from .mcp_tools import McpTools
 from .plan import Patience, Proxy, Rules
-from .remembered import recall, remember
 from .routes import CountTokens, Messages, Models, Usage, error_response, health, no_route
-from .upstream import new_client
 
 OPEN_PATHS = ("/health",)
 DEFAULT_PATIENCE = Patience()
@@ -107,9 +107,9 @@ def create_app(
 
 async def look_again(client: httpx.AsyncClient, provider: Provider, cache: Path) -> None:
     """Bring the account's list of models up to date for the next start, where it is old. Nobody waits for it."""
-    if provider.models_url and catalog.stale(cache, provider.models_url, provider.account):
+    if provider.models_url and model_list.stale(cache, provider.models_url, provider.account):
         with suppress(ClaudegptError):
-            await catalog.refresh(client, provider, cache)
+            await model_list.refresh(client, provider, cache)
 
 
 @dataclass

@@ -14,11 +14,13 @@ from typing import Any
 
 import httpx
 
+from ..accounts.providers.base import Provider
 from ..errors import InvalidRequest
-from ..mcp import McpTools
 from ..models import TIERS, Choice, Tier, choose, pick
-from ..providers.base import Provider
-from ..settings import (
+from ..records.session_usage import Ledger
+from ..records.trace import Traces
+from ..records.usage_log import UsageLog
+from ..settings.settings import (
     BLOCK_MCP,
     DROP_TOOLS,
     EFFORT,
@@ -35,16 +37,14 @@ from ..settings import (
     TOOLS_REASONING,
     Settings,
 )
-from ..trace import Traces
-from ..translate.effort import AGENT_DEFAULT, EffortRules, resolve, told_as
-from ..translate.jsontext import TOO_DEEP
-from ..translate.prompt import Identity
-from ..translate.request import Target, Translation, conversation_key, translate
+from ..translate.request.effort import AGENT_DEFAULT, EffortRules, resolve, told_as
+from ..translate.request.system_prompt import Identity
+from ..translate.request.translate import Target, Translation, conversation_key, translate
 from ..translate.tools import ToolRules, only_searches
-from ..usage_log import UsageLog
-from .ledger import Ledger
-from .lessons import Lessons
-from .upstream import Limits
+from ..translate.wire.json_text import TOO_DEEP
+from ..upstream.refusals import Lessons
+from ..upstream.stream import Limits
+from .mcp_tools import McpTools
 
 CLAUDE_CODE = "claude-cli/"  # how its user agent begins
 

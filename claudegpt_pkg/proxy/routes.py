@@ -20,14 +20,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
-from ..mcp import named_in
 from ..models import LISTED, TIERS, choose
-from ..settings import JSON_LIMIT
-from ..translate import anthropic
-from ..translate.jsontext import loads
-from ..translate.sse import Event, encode
+from ..settings.settings import JSON_LIMIT
+from ..translate.request.validate import check_request
 from ..translate.tokens import count_tokens
-from ..translate.validate import check_request
+from ..translate.wire import anthropic
+from ..translate.wire.json_text import loads
+from ..translate.wire.sse import Event, encode
+from .mcp_tools import named_in
 from .plan import CLAUDE_CODE, Ask, Patience, Proxy, plan, translated
 from .status_line import shown_model, status_line
 from .turn import Turn

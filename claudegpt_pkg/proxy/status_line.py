@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models import choose
-from ..spent import short
-from ..translate.effort import resolve
-from .failures import local_time
-from .ledger import Ledger, Window
+from ..records.session_usage import Ledger, Window
+from ..records.spending import short
+from ..translate.request.effort import resolve
+from ..upstream.error_mapping import local_time
 from .plan import Proxy, levels
 
 MARGIN = 4  # columns that Claude Code keeps free around the line; it cuts off what is too long

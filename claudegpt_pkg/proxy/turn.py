@@ -20,21 +20,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ..client_versions import TAKES_PART_FOR_WHOLE, of_user_agent
+from ..claude.versions import TAKES_PART_FOR_WHOLE, of_user_agent
 from ..errors import ClaudegptError, EmptyAnswer, InvalidRequest, ServerFault, Unfinished, UpstreamFailed
-from ..translate.blocks import Reply
-from ..translate.effort import named
-from ..translate.jsontext import encode
-from ..translate.message import Folder, Message
-from ..translate.sse import Event
-from ..translate.stream import MessageStream, ResponseFailed
+from ..records.usage_log import Use
+from ..translate.answer.blocks import Reply
+from ..translate.answer.fold import Folder, Message
+from ..translate.answer.stream import MessageStream, ResponseFailed
+from ..translate.request.effort import named
 from ..translate.tools import only_searches
-from ..usage_log import Use
-from .failures import may_retry, ours
-from .lessons import Lessons, Trial
+from ..translate.wire.json_text import encode
+from ..translate.wire.sse import Event
+from ..upstream.error_mapping import may_retry, ours
+from ..upstream.error_report import Report
+from ..upstream.refusals import Lessons, Trial
+from ..upstream.stream import Refused, open_stream
 from .plan import Ask, Proxy, plan, translated
-from .report import Report
-from .upstream import Refused, open_stream
 
 ATTEMPTS = 4
 MOST_LESSONS = 10  # of one turn: a backend that refuses everything must not be asked for ever

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from .jsontext import dumps
+from .wire.json_text import dumps
 
 ITEM_TOKENS = 4  # the frame around a message, a call, an output, a tool
 IMAGE_TOKENS = 1_100  # a 1024 × 1024 image at full detail, within a few per cent

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InvalidRequest
-from . import openai
+from .wire import openai
 
 Schema = Mapping[str, Any]
 ToolParam = Mapping[str, Any]

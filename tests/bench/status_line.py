@@ -16,9 +16,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from claudegpt_pkg import status_line
-from tests.fakes.backend import FakeBackend
-from tests.proxy.served import TOKEN, served
+from claudegpt_pkg.claude import status_line_command
+from tests.support.fakes.backend import FakeBackend
+from tests.support.served import TOKEN, served
 
 RUNS = 50
 TOLD = {"model": {"id": "gpt-6.1-sol"}, "effort": {"level": "high"}, "context_window": {}, "session_id": "s"}
@@ -43,7 +43,7 @@ def main() -> None:
         env = {**os.environ, "ANTHROPIC_BASE_URL": proxy.url, "ANTHROPIC_AUTH_TOKEN": TOKEN}
         for name, words in (
             ("python alone", [*python, "-c", "pass"]),
-            ("status line", [*python, status_line.__file__]),
+            ("status line", [*python, status_line_command.__file__]),
         ):
             spent = milliseconds(words, env)
             print(f"{name:<14} median {statistics.median(spent):5.1f} ms   best {min(spent):5.1f} ms")  # noqa: T201

@@ -14,11 +14,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.fakes.answers import Answer, answer, call, tool_search
-from tests.fakes.backend import FakeBackend
 from tests.real.clients import NEW
 from tests.real.plan import codex_login
 from tests.real.session import ROOT, Session
+from tests.support.fakes.answers import Answer, answer, call, tool_search
+from tests.support.fakes.backend import FakeBackend
 
 COUNTS = (5, 50, 250)
 TOOL = "mcp__registers__look_up_1"

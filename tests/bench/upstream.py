@@ -19,7 +19,7 @@ from typing import Any
 
 import uvloop
 
-from tests.fakes.answers import sse
+from tests.support.fakes.answers import sse
 
 WORDS = ["alpha ", "beta ", "gamma\n", "delta ", "epsilon ", "日本 ", "zeta ", '"eta" ']
 SPEC = re.compile(rb"bench-spec:([a-z0-9_,=.]+)")

@@ -9,7 +9,7 @@ import pytest
 
 from claudegpt_pkg.demo.conversation import read
 
-from .client import ENVIRONMENT, PLACE, USUAL, Folder, converse, function, request, says
+from ..support.demo_client import ENVIRONMENT, PLACE, USUAL, Folder, converse, function, request, says
 
 NOTE = "claudegpt-demo-note.md"
 QUESTION = "what is in this folder?"

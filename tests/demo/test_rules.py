@@ -12,7 +12,7 @@ from claudegpt_pkg.demo import WINDOW
 from claudegpt_pkg.demo.rules import CHOICES, FORMATS, INPUT_PARTS, ITEMS, PARAMETERS, TOOLS, check
 from claudegpt_pkg.demo.seal import seal
 
-from .client import function, request, says
+from ..support.demo_client import function, request, says
 
 HELLO = says("user", "hello")
 BASH = function("Bash")

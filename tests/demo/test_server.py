@@ -13,10 +13,10 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
 from claudegpt_pkg.demo.server import create_app
-from claudegpt_pkg.proxy.server import bind, serving
-from claudegpt_pkg.translate.sse import Decoder
+from claudegpt_pkg.server import bind, serving
+from claudegpt_pkg.translate.wire.sse import Decoder
 
-from .client import USUAL, function, request, says
+from ..support.demo_client import USUAL, function, request, says
 
 STREAM_EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 # Fields the wire has and the package's types do not name.

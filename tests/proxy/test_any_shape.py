@@ -13,15 +13,15 @@ from typing import Any
 import orjson
 import pytest
 
+from claudegpt_pkg.accounts.providers.openai import openai
 from claudegpt_pkg.errors import InvalidRequest
-from claudegpt_pkg.providers.openai import openai
 from claudegpt_pkg.proxy.plan import Ask, Proxy, Rules, plan, translated
 from claudegpt_pkg.proxy.routes import session_of
-from claudegpt_pkg.proxy.upstream import new_client
 from claudegpt_pkg.translate import reasoning
+from claudegpt_pkg.translate.request.validate import check_request
 from claudegpt_pkg.translate.tokens import count_tokens
-from claudegpt_pkg.translate.validate import check_request
-from tests.proxy.served import chatgpt_plan, settings_for
+from claudegpt_pkg.upstream.stream import new_client
+from tests.support.served import chatgpt_plan, settings_for
 
 Place = tuple[Any, ...]
 PICTURE = {"type": "base64", "media_type": "image/png", "data": "AAAA"}

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from claudegpt_pkg.proxy.app import create_app, host_name
-from claudegpt_pkg.proxy.server import bind, serving
-from claudegpt_pkg.settings import Secret, is_loopback
-from tests import grammar
-from tests.fakes.answers import answer
-from tests.fakes.backend import FakeBackend
-from tests.proxy.served import TOKEN, Served, ask, chatgpt_plan, served, settings_for
+from claudegpt_pkg.server import bind, serving
+from claudegpt_pkg.settings.settings import Secret, is_loopback
+from tests.support import grammar
+from tests.support.fakes.answers import answer
+from tests.support.fakes.backend import FakeBackend
+from tests.support.served import TOKEN, Served, ask, chatgpt_plan, served, settings_for
 
 PATHS = ("/", "/v1/models", "/v1/models/claude-opus-4-8", "/v1/messages", "/v1/messages/count_tokens", "/nowhere")
 
@@ -242,7 +242,7 @@ def test_a_bug_is_an_error_event_after_it_began(
     backend.script(answer("one two", stall_after=5))
     with proxy.reading(ask()) as stream:
         stream.until("content_block_delta")
-        monkeypatch.setattr("claudegpt_pkg.translate.blocks.Blocks._pass", broken)
+        monkeypatch.setattr("claudegpt_pkg.translate.answer.blocks.Blocks._pass", broken)
         backend.release()
         assert stream.to_the_end()[-1]["error"]["message"] == "claudegpt itself failed: ZeroDivisionError: oh."
 

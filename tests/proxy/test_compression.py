@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.fakes.answers import answer
-from tests.fakes.backend import FakeBackend
-from tests.proxy.served import ask, served
+from tests.support.fakes.answers import answer
+from tests.support.fakes.backend import FakeBackend
+from tests.support.served import ask, served
 
 LONG = "all work and no play " * 60_000  # 1.26 MB
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.proxy.lessons import Lessons
 from claudegpt_pkg.proxy.plan import Ask
 from claudegpt_pkg.proxy.routes import Nowhere
 from claudegpt_pkg.proxy.turn import Turn
-from claudegpt_pkg.translate.request import NO_SEARCH
-from tests import grammar
-from tests.fakes.answers import Bytes, answer, call, error, reasoning
-from tests.fakes.backend import DEADLINE, FakeBackend, Request
-from tests.fakes.deployment import Deployment
-from tests.proxy.served import Served, ask, served
+from claudegpt_pkg.translate.request.translate import NO_SEARCH
+from claudegpt_pkg.upstream.refusals import Lessons
+from tests.support import grammar
+from tests.support.fakes.answers import Bytes, answer, call, error, reasoning
+from tests.support.fakes.backend import DEADLINE, FakeBackend, Request
+from tests.support.fakes.deployment import Deployment
+from tests.support.served import Served, ask, served
 
 NAME = "mine"  # says nothing about the model
 THINKING: dict[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.proxy.plan import Rules
-from claudegpt_pkg.settings import EFFORT, load
-from tests import grammar
-from tests.fakes.answers import HttpError, answer, error
-from tests.fakes.backend import FakeBackend, Request
-from tests.proxy.served import Served, ask, served
+from claudegpt_pkg.settings.settings import EFFORT, load
+from tests.support import grammar
+from tests.support.fakes.answers import HttpError, answer, error
+from tests.support.fakes.backend import FakeBackend, Request
+from tests.support.served import Served, ask, served
 
 BASH = {"name": "Bash", "description": "Run it", "input_schema": {"type": "object", "properties": {}}}
 SEARCH = {

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.answers import answer
-from tests.fakes.backend import FakeBackend
-from tests.proxy.served import Served, ask, served
+from tests.support.fakes.answers import answer
+from tests.support.fakes.backend import FakeBackend
+from tests.support.served import Served, ask, served
 
 
 @pytest.mark.parametrize(("model", "kept"), [("gpt-5.5", "24h"), ("gpt-6.1-sol", None)])

@@ -18,16 +18,16 @@ from anthropic.types import ModelInfo
 from anthropic.types.message_tokens_count import MessageTokensCount
 from starlette.requests import Request
 
-from claudegpt_pkg.catalog import refresh_now
+from claudegpt_pkg.accounts.model_list import refresh_now
+from claudegpt_pkg.accounts.providers.openai import openai
 from claudegpt_pkg.errors import RequestTooLarge
-from claudegpt_pkg.providers.openai import openai
 from claudegpt_pkg.proxy.plan import Patience
 from claudegpt_pkg.proxy.routes import read_body
-from tests import grammar
-from tests.fakes.answers import answer, call, overloaded, reasoning, sse, web_search
-from tests.fakes.backend import FakeBackend, wait_until
-from tests.proxy.served import TOKEN, Served, ask, served, settings_for
-from tests.proxy.wire import chunk, listening, read_request, stream_head
+from tests.support import grammar
+from tests.support.fakes.answers import answer, call, overloaded, reasoning, sse, web_search
+from tests.support.fakes.backend import FakeBackend, wait_until
+from tests.support.served import TOKEN, Served, ask, served, settings_for
+from tests.support.wire import chunk, listening, read_request, stream_head
 
 MB = 2**20
 TOOL = {"name": "Bash", "description": "Run it", "input_schema": {"type": "object", "properties": {}}}
@@ -175,7 +175,7 @@ def test_a_huge_event_comes_through_whole(backend: FakeBackend, proxy: Served) -
 
 
 def test_an_event_without_end_is_given_up(backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("claudegpt_pkg.translate.sse.MAX_EVENT", MB)
+    monkeypatch.setattr("claudegpt_pkg.translate.wire.sse.MAX_EVENT", MB)
     backend.script(*[answer("x" * (2 * MB))] * 4)
     response, error = proxy.error(ask())
     assert response.status_code == 502 and "a single event of over 1 MB" in error["message"]
@@ -215,7 +215,7 @@ def test_a_silent_upstream_leaves_the_client_a_handshake_and_pings(backend: Fake
 def test_while_the_end_of_the_upstreams_body_is_waited_for_there_are_no_pings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("claudegpt_pkg.proxy.upstream.LAST_BYTES_WITHIN", 0.5)
+    monkeypatch.setattr("claudegpt_pkg.upstream.stream.LAST_BYTES_WITHIN", 0.5)
     whole = answer("All of it.").events({"model": "m"}, {"input_tokens": 1})
 
     def handle(connection: socket.socket) -> None:

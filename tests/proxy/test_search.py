@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests import grammar
-from tests.fakes.answers import answer, text, web_search
-from tests.fakes.backend import FakeBackend
-from tests.fakes.rules import Kind
-from tests.proxy.served import ask, served
+from tests.support import grammar
+from tests.support.fakes.answers import answer, text, web_search
+from tests.support.fakes.backend import FakeBackend
+from tests.support.fakes.rules import Kind
+from tests.support.served import ask, served
 
 PAGE = "https://example.com/plum"
 SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg import status_line as program
-from claudegpt_pkg.proxy.ledger import Window
-from claudegpt_pkg.proxy.lessons import Lessons
+from claudegpt_pkg.claude import status_line_command as program
 from claudegpt_pkg.proxy.status_line import left, limit, status_line
-from tests.fakes.answers import answer
-from tests.fakes.backend import FakeBackend
-from tests.proxy.served import TOKEN, Served, ask, served
+from claudegpt_pkg.records.session_usage import Window
+from claudegpt_pkg.upstream.refusals import Lessons
+from tests.support.fakes.answers import answer
+from tests.support.fakes.backend import FakeBackend
+from tests.support.served import TOKEN, Served, ask, served
 
 USAGE = {
     "input_tokens": 100,

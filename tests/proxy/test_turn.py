@@ -16,8 +16,8 @@ import pytest
 from claudegpt_pkg.proxy.plan import Ask, Patience
 from claudegpt_pkg.proxy.routes import Nowhere
 from claudegpt_pkg.proxy.turn import ATTEMPTS, MOST_LESSONS, Turn
-from tests import grammar
-from tests.fakes.answers import (
+from tests.support import grammar
+from tests.support.fakes.answers import (
     EOF,
     Answer,
     Bytes,
@@ -35,10 +35,10 @@ from tests.fakes.answers import (
     sse,
     text,
 )
-from tests.fakes.backend import DEADLINE, FakeBackend, Request
-from tests.fakes.rules import Kind
-from tests.proxy.served import KEY, TOKEN, Served, ask, served
-from tests.proxy.wire import chunk, listening, read_request, stream_head
+from tests.support.fakes.backend import DEADLINE, FakeBackend, Request
+from tests.support.fakes.rules import Kind
+from tests.support.served import KEY, TOKEN, Served, ask, served
+from tests.support.wire import chunk, listening, read_request, stream_head
 
 OVERLOADED = "server_is_overloaded"
 THINKING: dict[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}

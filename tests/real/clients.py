@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from claudegpt_pkg.install import NEWEST_TESTED
+from claudegpt_pkg.claude.install import NEWEST_TESTED
 
 OLD = "2.1.197"  # what npm picks on Node 20
 NEW = NEWEST_TESTED

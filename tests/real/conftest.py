@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.backend import FakeBackend
 from tests.real.clients import VERSIONS
 from tests.real.session import Session
+from tests.support.fakes.backend import FakeBackend
 
 
 @pytest.fixture(params=VERSIONS)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.fakes.backend import FakeBackend
 from tests.real.session import Session
+from tests.support.fakes.backend import FakeBackend
 
 TIERS = ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna")
 OTHERS = ("gpt-6-astra", "gpt-5.5")  # what the account has besides the tiers' models

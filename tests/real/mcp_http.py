@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 import httpx
 
-from claudegpt_pkg.proxy.server import bind, url_of
-from tests.fakes.backend import DEADLINE
+from claudegpt_pkg.server import bind, url_of
 from tests.real.session import ROOT
+from tests.support.fakes.backend import DEADLINE
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 
-from tests.fakes.backend import FakeBackend
-from tests.fakes.login import jwt
 from tests.real.session import Session
+from tests.support.fakes.backend import FakeBackend
+from tests.support.fakes.login import jwt
 
 
 def codex_login(session: Session, backend: FakeBackend) -> None:

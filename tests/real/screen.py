@@ -27,7 +27,7 @@ from typing import Any
 
 import pyte
 
-from tests import planted
+from tests.support import planted
 
 TIMEOUT = 60.0  # seconds: Claude Code takes its time where the machine is busy
 # The shell's prompt says how many commands it has had, and `$?`.

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import grammar, planted
-from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.clients import binary
 from tests.real.screen import ENTER, PS1, Screen
 from tests.real.tapped import LEFT, WHOLE
+from tests.support import grammar, planted
+from tests.support.fakes.backend import FakeBackend, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = (sys.executable, "-P", "-m", "tests.real.tapped")

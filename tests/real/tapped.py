@@ -16,9 +16,8 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
-from claudegpt_pkg import install as claude_code
-from claudegpt_pkg import mcp
-from claudegpt_pkg.proxy import app
+from claudegpt_pkg.claude import install as claude_code
+from claudegpt_pkg.proxy import app, mcp_tools
 
 WHOLE, LEFT = ".whole", ".left"
 PATIENCE = 600.0  # seconds for an MCP server to list its tools: its imports take many where the machine is busy
@@ -68,9 +67,9 @@ def install(folder: Path) -> None:
 
 if __name__ == "__main__":
     install(Path(os.environ["TAP_FOLDER"]))
-    mcp.McpTools = functools.partial(mcp.McpTools, seconds=PATIENCE)  # type: ignore[assignment, misc]
+    mcp_tools.McpTools = functools.partial(mcp_tools.McpTools, seconds=PATIENCE)  # type: ignore[assignment, misc]
     if "NO_OTHER_CLAUDE" in os.environ:  # whatever this machine has in the usual places
         claude_code.USUAL_PLACES = ()
-    from claudegpt_pkg.cli import main
+    from claudegpt_pkg.cli.main import main
 
     main()

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.answers import Answer, answer, call, reasoning
-from tests.fakes.backend import FakeBackend, Request
 from tests.real.clients import NEW
 from tests.real.session import Session
+from tests.support.fakes.answers import Answer, answer, call, reasoning
+from tests.support.fakes.backend import FakeBackend, Request
 
 AGENTS = ("plums", "quinces")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.answers import answer, call
-from tests.fakes.backend import FakeBackend, Request
 from tests.real.clients import NEW
 from tests.real.session import Session
+from tests.support.fakes.answers import answer, call
+from tests.support.fakes.backend import FakeBackend, Request
 
 AUTO = ("--permission-mode", "auto")
 

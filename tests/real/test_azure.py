@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.answers import answer, call, reasoning
-from tests.fakes.backend import FakeBackend
-from tests.fakes.deployment import Deployment
-from tests.fakes.identity import FakeIdentity, az
 from tests.real.session import Session
+from tests.support.fakes.answers import answer, call, reasoning
+from tests.support.fakes.backend import FakeBackend
+from tests.support.fakes.deployment import Deployment
+from tests.support.fakes.identity import FakeIdentity, az
 
 # No hosted search, no encrypted reasoning, two levels of effort, and not a word about any of it.
 POOR = Deployment("", efforts=("low", "medium"), tells_levels=False, search="silent", blob="none")

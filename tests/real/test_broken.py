@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.answers import EOF, Answer, answer, call, error, failed, reasoning
-from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.clients import OLD
 from tests.real.plan import codex_login
 from tests.real.session import Session
+from tests.support.fakes.answers import EOF, Answer, answer, call, error, failed, reasoning
+from tests.support.fakes.backend import FakeBackend, wait_until
 
 RESUMED = "cut off mid-stream"
 

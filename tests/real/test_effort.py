@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.answers import answer, call
-from tests.fakes.backend import FakeBackend, Request, wait_until
 from tests.real.screen import ENTER
 from tests.real.session import Session, leave, start
+from tests.support.fakes.answers import answer, call
+from tests.support.fakes.backend import FakeBackend, Request, wait_until
 
 OPUS = "gpt-5.4"  # knows none, low, medium, high and xhigh; so do the others
 MODELS = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.answers import answer, call
-from tests.fakes.backend import FakeBackend, Request
 from tests.real.session import Session
+from tests.support.fakes.answers import answer, call
+from tests.support.fakes.backend import FakeBackend, Request
 
 EMPTIES: dict[str, dict[str, Any]] = {
     "Grep": {"pattern": "plum", "path": "", "glob": "", "type": "", "output_mode": "content", "-A": None, "-n": None},

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.auth.files import write
-from tests.fakes.answers import answer
-from tests.fakes.backend import FakeBackend
-from tests.fakes.login import FakeLogin
-from tests.fakes.trial import trusts
 from tests.real.clients import NEW
 from tests.real.session import Session, start
+from tests.support.auth_files import write
+from tests.support.fakes.answers import answer
+from tests.support.fakes.backend import FakeBackend
+from tests.support.fakes.login import FakeLogin
+from tests.support.fakes.trial import trusts
 
 ONCE = {"CLAUDE_CODE_MAX_RETRIES": "0"}
 

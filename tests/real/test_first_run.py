@@ -10,14 +10,14 @@ from shutil import which
 import httpx
 import pytest
 
-from tests.auth.files import write
-from tests.fakes.answers import answer
-from tests.fakes.backend import FakeBackend, wait_until
-from tests.fakes.login import FakeLogin
-from tests.fakes.trial import is_trial, takes_trials, trials, trusts
 from tests.real.clients import NEW
 from tests.real.screen import CTRL_C, ENTER, Screen
 from tests.real.session import Session
+from tests.support.auth_files import write
+from tests.support.fakes.answers import answer
+from tests.support.fakes.backend import FakeBackend, wait_until
+from tests.support.fakes.login import FakeLogin
+from tests.support.fakes.trial import is_trial, takes_trials, trials, trusts
 
 READY = re.compile(r"❯\s")
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*[39]\d(?:;\d+)*m")

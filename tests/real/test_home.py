@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.translate import anthropic
-from claudegpt_pkg.translate.sse import encode
-from tests.fakes.answers import answer, call, reasoning
-from tests.fakes.backend import FakeBackend
+from claudegpt_pkg.translate.wire import anthropic
+from claudegpt_pkg.translate.wire.sse import encode
 from tests.real.clients import NEW, OLD, binary
 from tests.real.home import know_the_account, settings_of
 from tests.real.plan import codex_login
 from tests.real.screen import ENTER, ESCAPE, Screen
 from tests.real.session import Session, leave, start
+from tests.support.fakes.answers import answer, call, reasoning
+from tests.support.fakes.backend import FakeBackend
 
 DOWN = "\x1b[B"
 

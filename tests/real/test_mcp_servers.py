@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.translate.tools import short
-from tests.fakes.answers import Answer, answer, call
-from tests.fakes.backend import FakeBackend, Request
 from tests.real.mcp_http import over_http
 from tests.real.session import ROOT, Session
+from tests.support.fakes.answers import Answer, answer, call
+from tests.support.fakes.backend import FakeBackend, Request
 
 TOOLS = ["mcp__registers__look_up_0", "mcp__registers__look_up_1"]
 

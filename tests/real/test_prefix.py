@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 
-from tests.fakes.answers import answer, call, reasoning, tool_search
-from tests.fakes.backend import FakeBackend
 from tests.real.plan import codex_login
 from tests.real.session import Session
 from tests.real.test_translation import png
+from tests.support.fakes.answers import answer, call, reasoning, tool_search
+from tests.support.fakes.backend import FakeBackend
 
 TURNS = 10
 

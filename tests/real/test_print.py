@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests import grammar
-from tests.fakes.answers import Item, answer, call, error, overloaded, reasoning
-from tests.fakes.backend import FakeBackend
 from tests.real.clients import OLD
 from tests.real.session import Ran, Session
+from tests.support import grammar
+from tests.support.fakes.answers import Item, answer, call, error, overloaded, reasoning
+from tests.support.fakes.backend import FakeBackend
 
 
 def bash(command: str) -> Item:

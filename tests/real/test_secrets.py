@@ -16,18 +16,18 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg import chain
-from claudegpt_pkg.auth.tokens import own_file
-from claudegpt_pkg.settings import OPENAI_API_KEY, Secret, load
-from claudegpt_pkg.wizard import Given
-from tests.auth.files import write
-from tests.fakes.answers import answer, call, error
-from tests.fakes.backend import FakeBackend, is_title_request, wait_until
-from tests.fakes.login import FakeLogin
-from tests.fakes.rules import Kind
-from tests.fakes.trial import takes_trials, trusts
+from claudegpt_pkg import assembly
+from claudegpt_pkg.accounts.auth.tokens import own_file
+from claudegpt_pkg.settings.settings import OPENAI_API_KEY, Secret, load
+from claudegpt_pkg.setup.wizard import Given
 from tests.real.clients import NEW
 from tests.real.session import Session, running
+from tests.support.auth_files import write
+from tests.support.fakes.answers import answer, call, error
+from tests.support.fakes.backend import FakeBackend, is_title_request, wait_until
+from tests.support.fakes.login import FakeLogin
+from tests.support.fakes.rules import Kind
+from tests.support.fakes.trial import takes_trials, trusts
 
 KEY = "sk-planted-0123456789abcdef"
 WRONG = "sk-planted-wrong-fedcba9876543210"
@@ -171,7 +171,7 @@ def test_nothing_prints_its_secrets(home: Path) -> None:
     flags = {"OPENAI_API_KEY": KEY, "AZURE_OPENAI_API_KEY": KEY, "AZURE_OPENAI_ENDPOINT": "r", "CLAUDEGPT_TOKEN": KEY}
     settings = load({**flags, "AZURE_OPENAI_CHAT_DEPLOYMENT": "big"})
     shown = [repr(Given(key=Secret(KEY))), repr(settings), repr(file.read()), f"{settings[OPENAI_API_KEY]}"]
-    for make in (chain.openai, chain.azure, chain.chatgpt):
+    for make in (assembly.openai, assembly.azure, assembly.chatgpt):
         provider, _ = make(settings)
         shown += [repr(provider), repr(provider.auth), repr(vars(provider.auth))]
     assert not [text for text in shown if any(secret in text for secret in secrets)]

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.answers import answer, call
-from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.home import know_the_account, settings_of
 from tests.real.screen import Screen
 from tests.real.session import ROOT, Session, leave, start
+from tests.support.fakes.answers import answer, call
+from tests.support.fakes.backend import FakeBackend, wait_until
 
 THEIRS = '{"model":  "haiku"}'
 

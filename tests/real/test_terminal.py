@@ -8,11 +8,11 @@ import signal
 
 import pytest
 
-from tests.fakes.answers import answer, call, reasoning
-from tests.fakes.backend import FakeBackend, wait_until
 from tests.real.clients import OLD, binary
 from tests.real.screen import CTRL_C, CTRL_Z, ENTER, ESCAPE
 from tests.real.session import Session, leave, start
+from tests.support.fakes.answers import answer, call, reasoning
+from tests.support.fakes.backend import FakeBackend, wait_until
 
 LEFT = "\x1b[D"
 COUNTING = "One two\n\nthree\n\nfour five"  # the client shows a paragraph when it is whole

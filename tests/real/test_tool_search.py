@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.answers import answer, call, tool_search
-from tests.fakes.backend import FakeBackend
 from tests.real.plan import codex_login
 from tests.real.session import ROOT, Session
+from tests.support.fakes.answers import answer, call, tool_search
+from tests.support.fakes.backend import FakeBackend
 
 SEARCH = {"query": "select:NotebookEdit", "max_results": 5}
 USE = {"notebook_path": "/nowhere.ipynb", "new_source": "x"}

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.answers import answer, call, reasoning, text
-from tests.fakes.backend import FakeBackend, Request
 from tests.real.mcp_http import over_http
 from tests.real.session import ROOT, Session
+from tests.support.fakes.answers import answer, call, reasoning, text
+from tests.support.fakes.backend import FakeBackend, Request
 
 PDF = b"""%PDF-1.4
 1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj

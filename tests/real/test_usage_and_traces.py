@@ -6,10 +6,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.fakes.answers import answer, call, error, reasoning
-from tests.fakes.backend import FakeBackend
 from tests.real.plan import codex_login
 from tests.real.session import Session, leave, start
+from tests.support.fakes.answers import answer, call, error, reasoning
+from tests.support.fakes.backend import FakeBackend
 
 
 def told(session: Session, *words: str) -> Any:

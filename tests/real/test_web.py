@@ -6,11 +6,11 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from tests.fakes.answers import answer, call, text, web_search
-from tests.fakes.backend import FakeBackend, Request
-from tests.proxy.wire import AUTHORITY, listening, read_request
 from tests.real.plan import codex_login
 from tests.real.session import Session
+from tests.support.fakes.answers import answer, call, text, web_search
+from tests.support.fakes.backend import FakeBackend, Request
+from tests.support.wire import AUTHORITY, listening, read_request
 
 PAGE = "https://example.com/plum"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.answers import Answer, answer, call
-from tests.fakes.backend import FakeBackend, Request
 from tests.real.plan import codex_login
 from tests.real.screen import ENTER
 from tests.real.session import Session, leave, start
+from tests.support.fakes.answers import Answer, answer, call
+from tests.support.fakes.backend import FakeBackend, Request
 
 TIERS = ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna")
 RESERVED = 60_000  # tokens below the window within which a conversation may be compacted already

@@ -12,10 +12,10 @@ from pathlib import Path
 import anthropic
 import pytest
 
-from tests import grammar
-from tests.fakes.backend import DEADLINE, FakeBackend
 from tests.real.session import COMMAND, ROOT
 from tests.real.tapped import WHOLE
+from tests.support import grammar
+from tests.support.fakes.backend import DEADLINE, FakeBackend
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pydantic
 import pytest
 from anthropic.types import MessageParam, ToolParam
 
-from tests.fakes.answers import answer, call, error, failed, incomplete, reasoning, refusal
-from tests.fakes.backend import FakeBackend
-from tests.grammar import check_message
+from tests.support.fakes.answers import answer, call, error, failed, incomplete, reasoning, refusal
+from tests.support.fakes.backend import FakeBackend
+from tests.support.grammar import check_message
 
 MODEL = "claude-opus-4-8"
 WEATHER: ToolParam = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from claudegpt_pkg.translate.content import PARTS
-from claudegpt_pkg.translate.conversation import ASSISTANT
-from claudegpt_pkg.translate.lane import LANES
-from claudegpt_pkg.translate.request import DROPPED, READ
-from claudegpt_pkg.translate.stream import HANDLERS
-from claudegpt_pkg.translate.unread import BLOCKS, DROPPED_WITHIN
+from claudegpt_pkg.translate.answer.items import LANES
+from claudegpt_pkg.translate.answer.stream import HANDLERS
+from claudegpt_pkg.translate.request.content import PARTS
+from claudegpt_pkg.translate.request.messages import ASSISTANT
+from claudegpt_pkg.translate.request.translate import DROPPED, READ
+from claudegpt_pkg.translate.request.unread_fields import BLOCKS, DROPPED_WITHIN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "translation.md").read_text()
 ROW = re.compile(r"^\| (.+?) \| (.*?) \|(?: (.*?) \|)?$", re.MULTILINE)

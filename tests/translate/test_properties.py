@@ -11,27 +11,27 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claudegpt_pkg.accounts.providers import azure, chatgpt
+from claudegpt_pkg.accounts.providers.base import Backend, Provider
 from claudegpt_pkg.models import Tiers, known
-from claudegpt_pkg.providers import azure, chatgpt
-from claudegpt_pkg.providers.base import Backend, Provider
-from claudegpt_pkg.translate.arguments import ArgumentFilter
-from claudegpt_pkg.translate.blocks import Reply
-from claudegpt_pkg.translate.effort import EffortRules, resolve
-from claudegpt_pkg.translate.jsontext import loads
-from claudegpt_pkg.translate.message import fold
-from claudegpt_pkg.translate.prompt import Identity
-from claudegpt_pkg.translate.request import Target, Translation, translate
-from claudegpt_pkg.translate.sse import Decoder, encode
-from claudegpt_pkg.translate.stop import StopFilter
-from claudegpt_pkg.translate.stream import MessageStream
+from claudegpt_pkg.translate.answer.argument_filter import ArgumentFilter
+from claudegpt_pkg.translate.answer.blocks import Reply
+from claudegpt_pkg.translate.answer.fold import fold
+from claudegpt_pkg.translate.answer.stop_filter import StopFilter
+from claudegpt_pkg.translate.answer.stream import MessageStream
+from claudegpt_pkg.translate.request.effort import EffortRules, resolve
+from claudegpt_pkg.translate.request.system_prompt import Identity
+from claudegpt_pkg.translate.request.translate import Target, Translation, translate
+from claudegpt_pkg.translate.request.validate import check_request
 from claudegpt_pkg.translate.tokens import count_tokens
 from claudegpt_pkg.translate.tools import ToolRules, tool_table
-from claudegpt_pkg.translate.validate import check_request
-from tests.fakes.memory import Memory
-from tests.fakes.rules import Kind, accept
-from tests.grammar import check, check_message, folded, stop_reason
-from tests.translate.strategies import MARK, Conversation, Draw, conversations, json_values, turns, words
-from tests.translate.upstreams import TOOLS, Answered, answered, cut, pieces
+from claudegpt_pkg.translate.wire.json_text import loads
+from claudegpt_pkg.translate.wire.sse import Decoder, encode
+from tests.support.fakes.memory import Memory
+from tests.support.fakes.rules import Kind, accept
+from tests.support.grammar import check, check_message, folded, stop_reason
+from tests.support.strategies import MARK, Conversation, Draw, conversations, json_values, turns, words
+from tests.support.upstreams import TOOLS, Answered, answered, cut, pieces
 
 BACKENDS: dict[Kind, Backend] = {
     "openai": Backend(tool_search=True),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.translate.jsontext import dumps
 from claudegpt_pkg.translate.reasoning import gather, phase, read, replay, sign
+from claudegpt_pkg.translate.wire.json_text import dumps
 
 ITEM: dict[str, Any] = {
     "id": "rs_1",

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.translate import openai, tokens
+from claudegpt_pkg.translate import tokens
 from claudegpt_pkg.translate.tokens import count, count_tokens
+from claudegpt_pkg.translate.wire import openai
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""Logging in with a code typed on another device: nothing on this machine has to be reached.
+
+In time: the server gives a code; the user opens its page anywhere and types it; we ask every few seconds whether that
+has happened; the answer holds a code and its verifier, which become tokens as after a browser login.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import httpx
+
+from ...errors import NotLoggedIn, UpstreamFailed
+from ...settings.settings import Secret
+from . import oauth
+from .login_server import LoginServer
+from .tokens import TokenFile, Tokens
+
+START = "/api/accounts/deviceauth/usercode"
+ASK = "/api/accounts/deviceauth/token"
+PATIENCE = 15 * 60.0  # seconds a code lives
+INTERVAL = 5.0  # seconds between two questions, unless the server says otherwise
+SLOWER = 5.0  # seconds more when it says `slow_down`
+FAILURES = 3  # questions in a row that may fail before we give up
+# Codes that end the wait; every other 403 or 404 means "not yet".
+REFUSED = {
+    "deviceauth_expired_token": "The code was not used in time.",
+    "deviceauth_access_denied": "The login was refused.",
+}
+
+
+@dataclass(frozen=True)
+class Code:
+    """What the user types, and how to ask about it."""
+
+    id: str
+    typed: str
+    interval: float
+
+
+@dataclass(frozen=True)
+class Approval:
+    """The user said yes."""
+
+    code: Secret
+    verifier: Secret
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Not yet; ask again, after `slower` seconds more than usual."""
+
+    slower: float = 0.0
+
+
+def login(
+    server: LoginServer,
+    file: TokenFile,
+    show: Callable[[str], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Tokens:
+    """Log in and save the tokens. Raises NotLoggedIn when the user refuses or takes too long, UpstreamFailed."""
+    code = begin(server)
+    show(
+        f"Open this page in any browser, on any device:\n\n{server.url}/codex/device\n\n"
+        f"and enter this code there:\n\n{code.typed}\n\n"
+        "It is good for 15 minutes. Enter it only where you started this login yourself."
+    )
+    approval = wait(server, code, sleep=sleep, deadline=clock() + PATIENCE, clock=clock)
+    redirect = f"{server.url}/deviceauth/callback"
+    return file.log_in(lambda: server.exchange(approval.code, verifier=approval.verifier, redirect=redirect))
+
+
+def begin(server: LoginServer) -> Code:
+    answer = server.post(START, json={"client_id": oauth.CLIENT_ID})
+    if answer.status_code == 404:
+        raise UpstreamFailed("The login server offers no login by code.", "Run `claudegpt login` without --device.")
+    body = oauth.read_object(answer.content)
+    if answer.status_code != 200 or body is None:
+        raise oauth.refusal(answer.status_code, answer.content, sent="The request for a code")
+    id, typed = oauth.as_text(body.get("device_auth_id")), oauth.as_text(body.get("user_code"))
+    if not id or not typed:
+        raise UpstreamFailed("The login server answered without a code.", oauth.LATER)
+    return Code(id, typed, interval_in(body.get("interval")))
+
+
+def interval_in(value: object) -> float:
+    """The server writes the seconds as a string."""
+    try:
+        return float(max(1, int(str(value))))
+    except ValueError:
+        return INTERVAL
+
+
+def wait(
+    server: LoginServer, code: Code, *, sleep: Callable[[float], None], deadline: float, clock: Callable[[], float]
+) -> Approval:
+    failures = 0
+    while clock() < deadline:
+        sleep(code.interval)
+        try:
+            said = verdict(server.post(ASK, json={"device_auth_id": code.id, "user_code": code.typed}))
+        except UpstreamFailed:
+            failures += 1
+            if failures == FAILURES:
+                raise
+            continue
+        if isinstance(said, Approval):
+            return said
+        failures = 0
+        code = replace(code, interval=code.interval + said.slower)
+    raise NotLoggedIn(REFUSED["deviceauth_expired_token"], oauth.AGAIN)
+
+
+def verdict(answer: httpx.Response) -> Approval | Pending:
+    """What an answer about a code means. Raises NotLoggedIn when it is over, UpstreamFailed when it says nothing."""
+    body = oauth.read_object(answer.content)
+    error = oauth.error_code(body or {})
+    if error in REFUSED:
+        raise NotLoggedIn(REFUSED[error], oauth.AGAIN)
+    if error == "slow_down" or answer.status_code == 429:
+        return Pending(SLOWER)
+    if answer.status_code in (403, 404) and "html" not in answer.headers.get("content-type", ""):
+        return Pending()
+    if answer.status_code != 200 or body is None:
+        raise oauth.refusal(answer.status_code, answer.content, sent="The code", hint=oauth.AGAIN)
+    code, verifier = oauth.secret_in(body, "authorization_code"), oauth.secret_in(body, "code_verifier")
+    if not code or not verifier:
+        raise UpstreamFailed("The login server answered without a code.", oauth.LATER)
+    return Approval(code, verifier)

@@ -1,0 +1,183 @@
+"""Entra ID tokens for Azure, through azure-identity: `az login`, a managed identity, or what AZURE_CLIENT_ID names.
+
+A token is kept until five minutes before its end, and for those five too where no other is to be had. There are two
+scopes for the same thing, a newer and an older one; which one counts shows in the answers: where Entra ID does not know
+it, or the resource says 401 to its token, the other's is asked for, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import httpx
+
+from ...errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
+from ...settings.settings import Secret
+from .oauth import EARLY, shorten
+
+PROGRAM_SECONDS = 30  # for `az`: its start alone may take ten
+# Entra ID's codes for a scope that this tenant, or this application, knows nothing of.
+NO_SUCH_SCOPE = re.compile(r"AADSTS(500011|65\d+|70011)\b|invalid_resource|invalid_scope")
+# What azure-identity reports of each way to log in: `\tAzureCliCredential: Azure CLI not found on path`.
+ATTEMPT = re.compile(r"(?m)^\t\w+Credential: (.+)$")
+NOT_SET_UP = re.compile(
+    r"(?i)^(?!.*AADSTS).*(authentication unavailable|not (configured|installed|supported)|not found on path"
+    r"|could not be found|to be installed|package is required|az login|azd auth|Connect-AzAccount)"
+)
+NETWORK = re.compile(
+    r"(?i)failed to (resolve|establish)|connection (refused|reset|aborted)|max retries|timed out|unreachable"
+)
+FIRST_SENTENCE = re.compile(r"(?:ERROR: )?(.*?)(?:\. |\.?\s*Trace ID:|\.?$)")
+PUBLIC = "azure.com"
+SCOPES = (f"https://ai.{PUBLIC}/.default", f"https://cognitiveservices.{PUBLIC}/.default")
+
+
+class AccessToken(Protocol):
+    """What azure-identity gives."""
+
+    @property
+    def token(self) -> str: ...
+
+    @property
+    def expires_on(self) -> int: ...
+
+
+GetToken = Callable[[str], AccessToken]
+
+
+class NoSuchScope(NotLoggedIn):
+    """Entra ID gives no tokens for this scope; it may for the other."""
+
+
+class Entra(httpx.Auth):
+    """`get_token(scope)` may block and ask another program: it is called in a thread of its own.
+
+    `cloud`: the domain of a national cloud, whose scopes are its own (azure.us, azure.cn).
+    """
+
+    def __init__(self, get_token: GetToken, *, cloud: str = PUBLIC, clock: Callable[[], float] = time.time):
+        self._get_token = get_token
+        self._scopes = [scope.replace(PUBLIC, cloud) for scope in SCOPES]
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="entra")
+        self._scope = self._scopes[0]
+        self._token: Secret | None = None
+        self._until = 0.0
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        loop = asyncio.get_running_loop()
+        token = self._ready()
+        if token is None:
+            token = await loop.run_in_executor(self._thread, self.token)
+        response = yield authorized(request, token)
+        if response.status_code == 401:
+            yield authorized(request, await loop.run_in_executor(self._thread, self._after_refusal, token))
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        token = self._ready() or self._thread.submit(self.token).result()
+        response = yield authorized(request, token)
+        if response.status_code == 401:
+            yield authorized(request, self._thread.submit(self._after_refusal, token).result())
+
+    def _ready(self) -> Secret | None:
+        return self._token if self._clock() < self._until - EARLY else None
+
+    # From here on in the thread, one call at a time.
+
+    def token(self) -> Secret:
+        """A token that lasts a while. Blocks. Raises NotLoggedIn, UpstreamFailed."""
+        if token := self._ready():
+            return token
+        try:
+            found = self._ask()
+        except (NotLoggedIn, UpstreamFailed):
+            if self._token and self._clock() < self._until:
+                return self._token
+            raise
+        self._token, self._until = Secret(found.token), found.expires_on
+        return self._token
+
+    def _ask(self) -> AccessToken:
+        try:
+            return self._get_token(self._scope)
+        except NoSuchScope:
+            self._take_other_scope()
+            return self._get_token(self._scope)
+
+    def _after_refusal(self, refused: Secret) -> Secret:
+        if self._token == refused:
+            self._take_other_scope()
+            self._until = 0.0
+        return self.token()
+
+    def _take_other_scope(self) -> None:
+        self._scope = self._scopes[1 - self._scopes.index(self._scope)]
+
+
+def authorized(request: httpx.Request, token: Secret) -> httpx.Request:
+    request.headers["authorization"] = f"Bearer {token.reveal()}"
+    return request
+
+
+def default_token() -> GetToken:
+    """How this machine gets Entra tokens. Raises BadSetting when azure-identity is not installed."""
+    if not installed():
+        raise BadSetting(
+            "Provider azure needs a key, or azure-identity for Entra ID.",
+            "Set AZURE_OPENAI_API_KEY, or install claudegpt with its extra: claudegpt[azure].",
+        )
+    credentials: list[GetToken] = []
+    for name in ("azure", "msal"):  # they write a page to stderr, where Claude Code has its screen
+        logging.getLogger(name).addHandler(logging.NullHandler())
+
+    def get_token(scope: str) -> AccessToken:
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
+        from azure.identity import DefaultAzureCredential
+
+        try:
+            if not credentials:  # half a second of imports and probing, so only when the first request is there
+                credentials.append(DefaultAzureCredential(process_timeout=PROGRAM_SECONDS).get_token)
+            return credentials[0](scope)
+        except ClientAuthenticationError as problem:
+            raise refusal(str(problem)) from None
+        except AzureError as problem:
+            raise unreachable(str(problem)) from None
+
+    return get_token
+
+
+def refusal(told: str) -> ClaudegptError:
+    """Of the page that azure-identity writes, what a user needs: the first way to log in that is set up and failed."""
+    failed = [reason for reason in ATTEMPT.findall(told) or [told] if not NOT_SET_UP.search(reason)]
+    if not failed:
+        return NotLoggedIn(
+            "Entra ID gave no token: there is no Azure login on this machine, and no managed identity.",
+            "Run `az login`, or set AZURE_OPENAI_API_KEY.",
+        )
+    if NETWORK.search(failed[0]):
+        return unreachable(failed[0])
+    sentence = FIRST_SENTENCE.match(shorten(failed[0]))
+    reason = sentence[1] if sentence else failed[0]
+    kind = NoSuchScope if NO_SUCH_SCOPE.search(told) else NotLoggedIn
+    return kind(
+        f"Entra ID gave no token: {reason}.",
+        "Log in again with `az login`, correct AZURE_CLIENT_ID and its like, or set AZURE_OPENAI_API_KEY.",
+    )
+
+
+def unreachable(told: str) -> UpstreamFailed:
+    return UpstreamFailed(f"Entra ID cannot be reached: {shorten(told.removeprefix('ERROR: '))}.", "Check the network.")
+
+
+def installed() -> bool:
+    try:
+        return importlib.util.find_spec("azure.identity") is not None
+    except (ModuleNotFoundError, ValueError):
+        return False

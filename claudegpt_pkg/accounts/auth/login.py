@@ -1,0 +1,162 @@
+"""Logging in to ChatGPT, and out: `login`, `logout`.
+
+In time: a door is opened on this machine (port 1455 or 1457: the only ones the login server sends a browser to), the
+login page is shown and opened, the browser comes back through the door with a code, the code becomes tokens, the tokens
+are saved, and only then does the page say that it can be closed. Where the browser runs on another machine it finds no
+door: the address it ends at, pasted into the terminal, does the same. Or no door at all: `device`.
+
+The door and the terminal are waited for together, in one thread. ^C leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
+from typing import TextIO
+
+from ...errors import BadSetting, NotLoggedIn
+from ...settings.settings import AUTH_URL, Settings
+from . import device, oauth
+from .callback_server import Door, Finish, open_door
+from .login_server import LoginServer
+from .tokens import TokenFile, Tokens, own_file
+
+Show = Callable[[str], None]
+
+PATIENCE = 15 * 60.0  # seconds the user has for the login page
+
+
+def login(
+    settings: Settings, show: Show, *, with_device: bool = False, browser: bool = True, typed: TextIO | None = None
+) -> Tokens:
+    """Log in and save the tokens. `show` gets what the user must read, some lines at a time.
+
+    `typed` is where the user can paste the address the browser ended at (the terminal), or None. Raises NotLoggedIn
+    when the user refuses or takes too long, BadSetting when there is no free port or no room for the file,
+    UpstreamFailed when the login server fails; the login saved before stays.
+    """
+    server = LoginServer(settings[AUTH_URL])
+    file = own_file(settings.dirs.data)
+    file.make_sure()
+    if with_device:
+        tokens = device.login(server, file, show)
+    else:
+        tokens = browser_login(server, file, show, open_page=open_page if browser else None, typed=typed)
+    show(f"Logged in as {tokens.email or tokens.account_id or 'somebody'} ({oauth.plan_name(tokens.plan)}).")
+    return tokens
+
+
+def logout(settings: Settings, show: Show) -> None:
+    """End the login at the server, then delete it here. Raises NotLoggedIn when there is none."""
+    file = own_file(settings.dirs.data)
+    if not file.path.exists():
+        raise NotLoggedIn("There is no login to end.")
+    server = LoginServer(settings[AUTH_URL])
+    if problem := file.log_out(lambda tokens: revoke(server, tokens)):
+        show(f"{problem.message} The login could not be ended at the server; here it is deleted.")
+    show("Logged out.")
+
+
+def revoke(server: LoginServer, tokens: Tokens) -> None:
+    if tokens.refresh:
+        server.revoke(tokens.refresh, hint="refresh_token")
+    else:
+        server.revoke(tokens.access, hint="access_token")
+
+
+def browser_login(
+    server: LoginServer,
+    file: TokenFile,
+    show: Show,
+    *,
+    open_page: Callable[[str], object] | None,
+    typed: TextIO | None,
+    ports: Sequence[int] = oauth.PORTS,
+    patience: float = PATIENCE,
+) -> Tokens:
+    """Log in through a browser, on this machine or another. Raises like `login`."""
+    pkce = oauth.Pkce.new()
+    state = secrets.token_urlsafe(32)
+    with open_door(ports) as door:
+        if door is None and typed is None:
+            raise BadSetting(
+                f"The ports that a login needs are taken ({' and '.join(map(str, ports))}).",
+                "End the other login, or run `claudegpt login --device`.",
+            )
+        redirect = oauth.redirect_uri(door.port if door else ports[0])
+
+        def finish(address: str) -> Tokens:
+            code = oauth.callback_code(address, state=state)
+            return file.log_in(lambda: server.exchange(code, verifier=pkce.verifier, redirect=redirect))
+
+        page = oauth.authorize_url(server.url, redirect=redirect, state=state, challenge=pkce.challenge)
+        show(f"Log in to ChatGPT on this page:\n\n{page}\n")
+        if typed:
+            why = "If that browser is on another machine," if door else "Other programs have the ports it ends at:"
+            show(f"{why} paste the address it ends at ({redirect}?…) here.")
+        if open_page:
+            open_page(page)
+        keyboard = Keyboard(typed.fileno()) if typed else None
+        return first_answer(door, keyboard, finish, show, time.monotonic() + patience)
+
+
+class Keyboard:
+    """Lines from a descriptor, without the buffer of a file object, which would hide from `select` what it holds."""
+
+    def __init__(self, descriptor: int):
+        self._descriptor = descriptor
+        self._rest = b""
+        self.closed = False
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def lines(self) -> list[str]:
+        """What was finished since the last time, blank lines left out; at the end of input the unfinished too."""
+        data = os.read(self._descriptor, 65_536)
+        self.closed = not data
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        found = [*whole, self._rest] if self.closed else whole
+        return [line.decode(errors="replace") for line in found if line.strip()]
+
+
+def first_answer(door: Door | None, keyboard: Keyboard | None, finish: Finish, show: Show, deadline: float) -> Tokens:
+    """The tokens that `finish` makes of the first address of this login that comes, through the door or typed.
+
+    `deadline` is on the monotonic clock. Raises what `finish` raises, and NotLoggedIn when nothing comes in time.
+    """
+    while True:
+        ready = wait_for([place for place in (door, keyboard) if place], deadline)
+        if door in ready and door and (tokens := door.receive(finish)):
+            return tokens
+        if keyboard in ready and keyboard:
+            for line in keyboard.lines():
+                try:
+                    return finish(line)
+                except oauth.OtherLogin as problem:
+                    show(str(problem))
+            if keyboard.closed:
+                keyboard = None  # the terminal is gone; the door may still be used
+
+
+def wait_for(places: list[Door | Keyboard], deadline: float) -> list[Door | Keyboard]:
+    """Those of `places` where something has come."""
+    left = max(0.0, deadline - time.monotonic())
+    ready = select.select(places, [], [], left)[0] if places else []
+    if not ready:
+        raise NotLoggedIn("Nobody logged in.", "Run `claudegpt login` again.")
+    return ready
+
+
+def open_page(page: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Open the user's browser, where there is a screen: on a far or bare machine it would fill this terminal."""
+    screen = sys.platform in ("darwin", "win32") or any(
+        environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
+    )
+    if screen and not environ.get("SSH_CONNECTION"):
+        webbrowser.open(page)

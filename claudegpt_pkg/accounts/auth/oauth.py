@@ -1,0 +1,266 @@
+"""ChatGPT's OAuth as data: what is sent to the login server, and what its answers mean. Pure: nothing is sent here.
+
+In time: `authorize_url` → the browser comes back to `callback` → `exchange_form` → `grant`; later, each time the access
+token is nearly over, `refresh_body` → `grant`, whose refresh token replaces the one that was sent: they rotate, and one
+sent twice is dead. Facts: recorded from the Codex CLI 0.169.0, whose public client this is; we say who we are in
+`originator` and `user-agent`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from ... import __version__
+from ...errors import ClaudegptError, NotLoggedIn, UpstreamFailed
+from ...settings.settings import Secret
+
+CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
+SCOPE = "openid profile email offline_access"
+ORIGINATOR = "claudegpt"
+USER_AGENT = f"claudegpt/{__version__}"
+PORTS = (1455, 1457)  # the only redirect addresses registered for this client
+EARLY = 5 * 60.0  # seconds before its end at which an access token is renewed
+
+AUTH_CLAIM = "https://api.openai.com/auth"
+PROFILE_CLAIM = "https://api.openai.com/profile"
+# The answers after which a refresh token is of no more use, and what the user is told about each.
+DEAD = {
+    "refresh_token_expired": "has expired",
+    "refresh_token_reused": "was already used by another program",
+    "refresh_token_invalidated": "was revoked",
+    "refresh_token_revoked": "was revoked",
+    "invalid_grant": "is no longer valid",
+}
+AGAIN = "Run the login again."
+LATER = "Try again in a moment; if it stays, check the connection (a proxy or sign-in page in between) and the clock."
+
+
+@dataclass(frozen=True)
+class Pkce:
+    """Proof that who fetches the tokens is who opened the login page (RFC 7636, S256)."""
+
+    verifier: Secret
+    challenge: str
+
+    @classmethod
+    def new(cls) -> Pkce:
+        verifier = secrets.token_urlsafe(64)
+        return cls(Secret(verifier), encode_base64(hashlib.sha256(verifier.encode()).digest()))
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a token says of itself; everything is None in one that cannot be read."""
+
+    account_id: str | None = None
+    plan: str | None = None
+    email: str | None = None
+    fedramp: bool = False
+    expires_at: float | None = None  # seconds since 1970
+    issued_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Tokens as the login server gives them; a renewal may leave out all but the first."""
+
+    access: Secret
+    refresh: Secret | None
+    id_token: Secret | None
+
+
+def redirect_uri(port: int) -> str:
+    return f"http://localhost:{port}/auth/callback"
+
+
+def authorize_url(server: str, *, redirect: str, state: str, challenge: str) -> str:
+    """The page on which the user says yes."""
+    query = {
+        "response_type": "code",
+        "client_id": CLIENT_ID,
+        "redirect_uri": redirect,
+        "scope": SCOPE,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+        "id_token_add_organizations": "true",
+        "codex_cli_simplified_flow": "true",
+        "state": state,
+        "originator": ORIGINATOR,
+    }
+    return f"{server}/oauth/authorize?{urlencode(query)}"
+
+
+class OtherLogin(NotLoggedIn):
+    """The browser came back from a login that is not the one under way."""
+
+
+def callback_code(url: str, *, state: str) -> Secret:
+    """The code in the address the browser came back to: a whole URL, its path and query, or the query alone.
+
+    Raises OtherLogin when `state` is not the one sent, NotLoggedIn when the user refused or there is no code.
+    """
+    query = {name: values[0] for name, values in parse_qs(urlsplit(url.strip()).query or url.strip()).items()}
+    if "state" not in query:
+        raise OtherLogin("That is not the address of a finished login.", "Paste the whole of it.")
+    if not secrets.compare_digest(query.get("state", "").encode(), state.encode()):
+        raise OtherLogin("That address belongs to another login (its state differs).", "Use the newest login page.")
+    if "error" in query:
+        reason = query.get("error_description") or query["error"]
+        raise NotLoggedIn(f"The login was refused: {shorten(reason)}.", AGAIN)
+    if not query.get("code"):
+        raise NotLoggedIn("The browser came back without a code.", AGAIN)
+    return Secret(query["code"])
+
+
+def exchange_form(code: Secret, *, verifier: Secret, redirect: str) -> dict[str, str]:
+    """What is posted to /oauth/token, as a form, for the first tokens."""
+    return {
+        "grant_type": "authorization_code",
+        "code": code.reveal(),
+        "redirect_uri": redirect,
+        "client_id": CLIENT_ID,
+        "code_verifier": verifier.reveal(),
+    }
+
+
+def refresh_body(refresh: Secret) -> dict[str, str]:
+    """What is posted to /oauth/token, as JSON, for the next tokens."""
+    return {"client_id": CLIENT_ID, "grant_type": "refresh_token", "refresh_token": refresh.reveal()}
+
+
+def revoke_body(token: Secret, *, hint: str) -> dict[str, str]:
+    return {"token": token.reveal(), "token_type_hint": hint, "client_id": CLIENT_ID}
+
+
+def grant(status: int, body: bytes, *, sent: str, hint: str = "") -> Grant:
+    """The tokens in an answer of /oauth/token; `sent` names what was given for them, for the user, and `hint` what to
+    do when that is dead.
+
+    Raises NotLoggedIn when the server says the credential sent is dead, UpstreamFailed for anything that says
+    nothing about it: an error page, an overload, an answer that is no answer.
+    """
+    answer = read_object(body)
+    if status != 200 or answer is None:
+        raise refusal(status, body, sent=sent, hint=hint)
+    access = answer.get("access_token")
+    if not isinstance(access, str) or not access:
+        raise UpstreamFailed("The login server answered without an access token.", LATER)
+    return Grant(Secret(access), secret_in(answer, "refresh_token"), secret_in(answer, "id_token"))
+
+
+def refusal(status: int, body: bytes, *, sent: str, hint: str = "") -> ClaudegptError:
+    """What an answer of the login server that holds no tokens means."""
+    answer = read_object(body)
+    if answer is None:
+        what = "a web page" if is_page(body) else "something that is not JSON"
+        return UpstreamFailed(f"The login server answered HTTP {status} with {what}.", LATER)
+    code = error_code(answer)
+    if status < 500 and code in DEAD:
+        return NotLoggedIn(f"{sent} {DEAD[code]} ({code}).", hint)
+    said = f": {shorten(error_message(answer) or code)}" if code or error_message(answer) else ""
+    return UpstreamFailed(f"The login server answered HTTP {status}{said}.", LATER)
+
+
+def error_code(answer: Mapping[str, Any]) -> str:
+    """The code in any of the shapes seen: {"error": {"code": …}}, {"error": "…"}, {"code": …}."""
+    error = answer.get("error")
+    found = error.get("code") if isinstance(error, dict) else error or answer.get("code")
+    return found if isinstance(found, str) else ""
+
+
+def error_message(answer: Mapping[str, Any]) -> str:
+    error = answer.get("error")
+    found = error.get("message") if isinstance(error, dict) else answer.get("error_description") or answer.get("detail")
+    return found if isinstance(found, str) else ""
+
+
+def claims(token: Secret | None) -> Claims:
+    """What a JWT says: ours to read, not to verify. It came from its issuer, and only there must it count."""
+    payload = read_payload(token.reveal()) if token else None
+    if payload is None:
+        return Claims()
+    auth = as_object(payload.get(AUTH_CLAIM))
+    profile = as_object(payload.get(PROFILE_CLAIM))
+    return Claims(
+        account_id=as_text(auth.get("chatgpt_account_id")),
+        plan=as_text(auth.get("chatgpt_plan_type")),
+        email=as_text(payload.get("email")) or as_text(profile.get("email")),
+        fedramp=auth.get("chatgpt_account_is_fedramp") is True,
+        expires_at=as_number(payload.get("exp")),
+        issued_at=as_number(payload.get("iat")),
+    )
+
+
+def due_at(token: Claims, *, early: float = EARLY) -> float | None:
+    """When to renew, in seconds since 1970: `early` before the end, or half-way through a token that lives less."""
+    if token.expires_at is None:
+        return None
+    if token.issued_at is not None:
+        early = min(early, (token.expires_at - token.issued_at) / 2)
+    return token.expires_at - early
+
+
+def plan_name(plan: str | None) -> str:
+    """How people write it: plus → ChatGPT Plus."""
+    return f"ChatGPT {plan.replace('_', ' ').title()}" if plan else "ChatGPT"
+
+
+# JSON from elsewhere, read without trust.
+
+
+def read_payload(jwt: str) -> dict[str, Any] | None:
+    parts = jwt.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        return read_object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def read_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def is_page(body: bytes) -> bool:
+    """Whether it is HTML: of a hotel's sign-in, of a company's proxy."""
+    return body.lstrip()[:1] == b"<"
+
+
+def encode_base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def as_text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def as_number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def secret_in(answer: Mapping[str, Any], name: str) -> Secret | None:
+    found = as_text(answer.get(name))
+    return Secret(found) if found else None
+
+
+def shorten(text: str) -> str:
+    """One line of somebody else's words, fit to stand in a sentence of ours."""
+    line = " ".join(text.split()).rstrip(".")
+    return line if len(line) <= 200 else f"{line[:200]}…"

@@ -1,0 +1,97 @@
+"""What a provider is: an address, a way to authenticate, what its backend takes. Data, and one function; no client.
+
+`proxy` sends `prepare(body)` to `url` with `headers(...)` under `auth`, and reads the answer; everything a provider
+knows about its own wire stands in its module, as data, so that no other place asks which provider it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from ...models import Model, Tiers, claude_tier, known
+from ...settings.settings import DEFAULT_HAIKU, DEFAULT_OPUS, DEFAULT_SONNET, Option, Settings, is_loopback
+
+if TYPE_CHECKING:
+    from ..auth.tokens import TokenFile
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a Responses backend takes (backends.md §1–4). The defaults are OpenAI's own API."""
+
+    instructions: bool = True  # else the system prompt rides as a first developer message
+    max_output_tokens: int | None = 16  # the least it accepts; None: the parameter is refused
+    refused: frozenset[str] = frozenset()  # top-level parameters it answers 400 to
+    tool_search: bool = False  # knows client-side `tool_search_call` / `tool_search_output`
+    plain_body_limit: float = math.inf  # bytes; a larger body is sent compressed
+    search_fields: Mapping[str, Any] = field(default_factory=dict)  # added to a declared web_search
+    obfuscation_option: bool = True  # knows `stream_options.include_obfuscation`
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One account on one backend. `label` is how the user is told whose model runs ("OpenAI API key")."""
+
+    name: str
+    label: str
+    url: str  # of POST …/responses
+    tiers: Tiers
+    backend: Backend = field(default_factory=Backend)
+    auth: httpx.Auth | None = None
+    fixed_headers: Mapping[str, str] = field(default_factory=dict)
+    session_header: str | None = None  # carries the conversation's cache key on each request
+    models: Mapping[str, Model] = field(default_factory=dict)  # the account's catalogue, where known
+    offered: tuple[str, ...] = ()  # those of it that a user would choose from, best first
+    models_url: str | None = None  # of GET …/models, where the backend has a list for this account (catalog.py)
+    metered: bool = True  # each token has its price; else a plan covers them
+    account: str = ""  # whose list that is, where one address serves several accounts
+    usage_url: str | None = None  # of GET …/usage, where the backend says what is left of the plan (status.py)
+    login: TokenFile | None = None  # the file that holds the login, where it is one
+
+    @property
+    def caution(self) -> str:
+        """What a user should hear before a credential goes there; empty where there is nothing to say."""
+        parts = urlsplit(self.url)
+        if self.auth is None or parts.scheme == "https" or is_loopback(parts.hostname or ""):
+            return ""
+        return f"The key goes to {parts.netloc} unencrypted: on the way it can be read. Use https:// if the server can."
+
+    def headers(self, cache_key: str) -> dict[str, str]:
+        """Headers of one request of the conversation that `cache_key` (≤ 64 characters) names."""
+        headers = {"content-type": "application/json", "accept": "text/event-stream", **self.fixed_headers}
+        if self.session_header:
+            headers[self.session_header] = cache_key
+        return headers
+
+    def prepare(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body as this backend takes it: the same, in the same order, without what it refuses."""
+        taken = {key: value for key, value in body.items() if key not in self.backend.refused}
+        if self.backend.search_fields and "tools" in taken:
+            taken["tools"] = [self._with_search_fields(tool) for tool in taken["tools"]]
+        return taken
+
+    def _with_search_fields(self, tool: dict[str, Any]) -> dict[str, Any]:
+        return {**tool, **self.backend.search_fields} if tool["type"] == "web_search" else tool
+
+    def model(self, model_id: str) -> Model:
+        """What is known of a model: the account's catalogue first, then the built-in table."""
+        return self.models.get(model_id) or known(model_id)
+
+
+def choose_tiers(settings: Settings, own: tuple[Option[str | None], ...], newest: Tiers) -> Tiers:
+    """The model per tier: what the user exports for it, else `own` setting of the provider, else the newest.
+
+    `own` is in the order opus, sonnet, haiku. What a user of plain Claude Code exports is one of Claude's own names:
+    that says nothing about ours.
+    """
+    exported = (settings[option] for option in (DEFAULT_OPUS, DEFAULT_SONNET, DEFAULT_HAIKU))
+    ours = (None if name is None or claude_tier(name) else name.removesuffix("[1m]") for name in exported)
+    models = zip(ours, (settings[option] for option in own), (newest.opus, newest.sonnet, newest.haiku), strict=True)
+    opus, sonnet, haiku = (first or second or default for first, second, default in models)
+    return Tiers(opus, sonnet, haiku, literal=newest.literal)

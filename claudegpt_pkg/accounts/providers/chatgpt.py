@@ -1,0 +1,122 @@
+"""Providers `chatgpt` and `codex`: a ChatGPT plan, with a login of our own or the Codex CLI's.
+
+The same backend; they differ in the file that holds the login. Where Codex's file holds an API key instead, `codex` is
+the OpenAI API with that key. We say who we are: `originator` and `user-agent` are our own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from ...models import KNOWN
+from ...settings.settings import (
+    AUTH_URL,
+    CODEX_AUTH,
+    CODEX_BASE_URL,
+    CODEX_HAIKU,
+    CODEX_HOME,
+    CODEX_OPUS,
+    CODEX_SONNET,
+    CODEX_VERSION,
+    Settings,
+)
+from .. import model_list
+from ..auth.bearer import Bearer
+from ..auth.login_server import LoginServer
+from ..auth.oauth import ORIGINATOR, USER_AGENT, plan_name
+from ..auth.tokens import TokenFile, codex_file, own_file
+from .base import Backend, Provider, choose_tiers
+from .openai import NEWEST, openai_with
+
+BACKEND = Backend(
+    instructions=False,
+    max_output_tokens=None,
+    refused=frozenset(
+        {
+            "max_output_tokens",
+            "max_tool_calls",
+            "metadata",
+            "previous_response_id",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "stream_options",
+            "temperature",
+            "top_p",
+            "truncation",
+            "user",
+        }
+    ),
+    tool_search=True,
+    plain_body_limit=1_000_000,  # plain bodies of over 1.2 MB were seen dropped (backends.md §2)
+    search_fields={"external_web_access": True},
+    obfuscation_option=False,
+)
+TIERS = (CODEX_OPUS, CODEX_SONNET, CODEX_HAIKU)
+# The list of models is made for a version of the Codex CLI, left out are those it would not know; ours is of this one.
+LIST_VERSION = "0.169.0"
+# Until the account's list has been seen: what the Codex CLI 0.169.0 (November 2026) has built in. The windows are those
+# of the plan, not of the API.
+WINDOW = 272_000
+WINDOWS = {"gpt-6.1-terra": 500_000}
+OFFLINE = {name: replace(model, window=WINDOWS.get(name, WINDOW)) for name, model in KNOWN.items()}
+# A minute before the Codex CLI would: while both run, it finds new tokens instead of asking for them when we do.
+EARLY_WITH_CODEX = 6 * 60.0
+
+
+def chatgpt(settings: Settings) -> Provider:
+    """The plan behind `claudegpt login`. Raises NotLoggedIn without one, BadSetting when the file must not be used."""
+    file = own_file(settings.dirs.data)
+    return plan(settings, file, Bearer(file, LoginServer(settings[AUTH_URL])), name="chatgpt", whose="")
+
+
+def codex(settings: Settings) -> Provider:
+    """What the Codex CLI is logged in with: a plan, or an API key. Raises like `chatgpt`."""
+    file = codex_file(codex_path(settings))
+    if key := file.api_key():
+        return openai_with(settings, key, name="codex", label="Codex's API key", own=TIERS)
+    bearer = Bearer(file, LoginServer(settings[AUTH_URL]), early=EARLY_WITH_CODEX)
+    return plan(settings, file, bearer, name="codex", whose=", Codex's login")
+
+
+def codex_path(settings: Settings) -> Path:
+    return settings[CODEX_AUTH] or (settings[CODEX_HOME] or Path.home() / ".codex") / "auth.json"
+
+
+def plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whose: str) -> Provider:
+    tokens = file.read()
+    account = tokens.account_id or ""
+    base = settings[CODEX_BASE_URL]
+    models_url = f"{base}/models?client_version={settings[CODEX_VERSION] or LIST_VERSION}"
+    seen = model_list.cached(settings.dirs.cache, models_url, account)
+    return Provider(
+        name=name,
+        label=plan_name(tokens.plan) + whose,
+        url=f"{base}/responses",
+        tiers=choose_tiers(settings, TIERS, model_list.tiers(seen.offered if seen else (), NEWEST)),
+        backend=BACKEND,
+        auth=bearer,
+        fixed_headers=headers(settings[CODEX_VERSION]),
+        session_header="session-id",
+        models=OFFLINE | (seen.models if seen else {}),
+        offered=tuple(model.id for model in seen.offered) if seen else (),
+        models_url=models_url,
+        metered=False,
+        account=account,
+        usage_url=usage_url(base),
+        login=file,
+    )
+
+
+def usage_url(base: str) -> str:
+    """Where the ChatGPT backend at `base` (…/backend-api/codex) says what is left of the plan."""
+    parts = urlsplit(base)
+    front = parts.path.partition("/backend-api")[0] if "/backend-api" in parts.path else ""
+    return urlunsplit((parts.scheme, parts.netloc, f"{front}/backend-api/wham/usage", "", ""))
+
+
+def headers(version: str | None) -> dict[str, str]:
+    ours = {"originator": ORIGINATOR, "user-agent": USER_AGENT}
+    return ours | {"version": version} if version else ours

@@ -1,0 +1,21 @@
+"""Provider `demo`: the built-in backend, reached like any other; no account and no network."""
+
+from __future__ import annotations
+
+from ...demo import MODELS, WINDOW
+from ...models import LOW_TO_MAX, Model, Tiers
+from .base import Provider
+
+EFFORTS = ("none", *LOW_TO_MAX)
+
+
+def demo(url: str) -> Provider:
+    """The provider for a demo server (demo/server.py) at `url`."""
+    opus, sonnet, haiku = MODELS
+    return Provider(
+        name="demo",
+        label="built-in demo",
+        url=f"{url}/v1/responses",
+        tiers=Tiers(opus=opus, sonnet=sonnet, haiku=haiku),
+        models={name: Model(name, WINDOW, EFFORTS, price=(0, 0, 0)) for name in MODELS},
+    )

@@ -1,0 +1,147 @@
+"""The chain from Claude Code to a model, put together from the settings: everything bound, nothing loaded yet.
+
+The proxy's app is imported and built where it is served, while Claude Code boots.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .accounts.providers.base import Provider
+from .claude.launcher import Site
+from .errors import BadSetting
+from .records.session_usage import Ledger
+from .server import bind, url_of
+from .settings.settings import (
+    HOST,
+    ISOLATE,
+    MCP_SERVERS,
+    OPENAI_BASE_URL,
+    OPENAI_HAIKU,
+    OPENAI_OPUS,
+    OPENAI_SONNET,
+    PORT,
+    PROVIDER,
+    TOKEN,
+    Secret,
+    Settings,
+    is_loopback,
+)
+from .terminal import console
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from .proxy.mcp_tools import McpTools
+
+
+@dataclass(frozen=True)
+class Chain:
+    """`sites[0]` is the proxy, at `url`; the others are what it needs. What it uses is counted in `ledger`."""
+
+    provider: Provider
+    url: str
+    token: Secret
+    sites: list[Site]
+    ledger: Ledger
+
+
+def connect(settings: Settings, say: Callable[[str], None] = console.say) -> Chain:
+    """Bind what is to be served; it may `say` something while it is. Raises BadSetting, or what the provider raises."""
+    provider, sites = backend(settings)
+    host, token = settings[HOST], settings[TOKEN]
+    if token is None and not is_loopback(host):
+        raise BadSetting(f"{host} can be reached by others.", f"Set {TOKEN.name} to what they must present.")
+    token = token or Secret(secrets.token_urlsafe(32))
+    listener, ledger = bind(host, settings[PORT]), Ledger()
+
+    def proxy() -> Starlette:
+        from .proxy.app import create_app
+
+        return create_app(settings, provider, token=token, ledger=ledger, mcp=mcp_tools(settings, say))
+
+    return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], ledger)
+
+
+def mcp_tools(settings: Settings, say: Callable[[str], None]) -> McpTools | None:
+    wanted: tuple[str, ...] = settings[MCP_SERVERS]
+    if not wanted:
+        return None
+    from .claude.config_folder import private_folder, state
+    from .proxy.mcp_tools import McpTools, servers_in
+
+    isolated = {"CLAUDE_CONFIG_DIR": str(private_folder(settings.dirs))} if settings[ISOLATE] else {}
+    return McpTools(servers_in(state({**os.environ, **isolated}), Path.cwd()), wanted, say)
+
+
+def backend(settings: Settings) -> tuple[Provider, list[Site]]:
+    """The provider that the settings name, and what has to be served for it."""
+    name = settings[PROVIDER]
+    if name is None:
+        raise no_account()
+    return PROVIDERS[name](settings)
+
+
+def no_account() -> BadSetting:
+    return BadSetting(
+        "No account is set up.",
+        "Run `claudegpt setup` (without a terminal `claudegpt setup --provider openai --api-key-stdin <FILE`, or "
+        "chatgpt, codex, azure, demo), or try `claudegpt demo`.",
+    )
+
+
+def openai(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .accounts import model_list
+    from .accounts.providers.openai import openai
+
+    provider = openai(settings)
+    # What a server of the user's own has, no table knows: it is asked before it is first used.
+    chosen = all(settings[option] for option in (OPENAI_OPUS, OPENAI_SONNET, OPENAI_HAIKU))
+    foreign = settings[OPENAI_BASE_URL] != OPENAI_BASE_URL.default
+    if foreign and not chosen and model_list.first_look(provider, settings.dirs.cache):
+        provider = openai(settings)
+    return provider, []
+
+
+def chatgpt(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .accounts.providers.chatgpt import chatgpt
+
+    return chatgpt(settings), []
+
+
+def codex(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .accounts.providers.chatgpt import codex
+
+    return codex(settings), []
+
+
+def azure(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .accounts.providers.azure import azure
+
+    return azure(settings), []
+
+
+def demo(settings: Settings) -> tuple[Provider, list[Site]]:
+    from .accounts.providers.demo import demo
+
+    def server() -> Starlette:
+        from .demo.server import create_app
+
+        return create_app()
+
+    listener = bind("127.0.0.1", 0)
+    return demo(url_of(listener)), [Site(server, listener)]
+
+
+PROVIDERS: dict[str, Callable[[Settings], tuple[Provider, list[Site]]]] = {
+    "chatgpt": chatgpt,
+    "codex": codex,
+    "openai": openai,
+    "azure": azure,
+    "demo": demo,
+}

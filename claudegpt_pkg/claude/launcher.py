@@ -1,0 +1,101 @@
+"""Claude Code in the foreground, the proxy beside it in this process; when one is gone the other is gone.
+
+In time: the sockets are bound, Claude Code is started at once, and only then is the proxy loaded, while it boots. Its
+first requests wait in the socket's backlog.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import BadSetting, ClaudegptError
+from ..files import ELSEWHERE
+from ..records.session_usage import Ledger
+from ..server import Server, serving
+from .foreground import WAKE, end, hold_signals, spawn, wait
+from .guardian import SECRETS, run_folder
+from .saved_model import NOTE, Default, note, settle, went_over
+from .session import Session
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+
+@dataclass(frozen=True)
+class Site:
+    """An app to be, and the listening socket it is for."""
+
+    make_app: Callable[[], Starlette]
+    listener: socket.socket
+
+
+def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path, default: Default, ledger: Ledger) -> int:
+    """Claude Code's exit status. `runs` is where this run's private folder is made; `default` is as before afterwards.
+
+    Raises what ended a site: Claude Code is ended then too.
+    """
+    with run_folder(runs) as (folder, guardian), ExitStack() as stack:
+        settings_file = private_file(folder / SECRETS, json.dumps(session.settings))
+        private_file(folder / NOTE, note(default, runs))
+        ledger.went_over = lambda: went_over(folder)
+        stack.callback(lambda: settle(folder))
+        held = hold_signals()
+        child = spawn(claude, ["--settings", str(settings_file), *session.args], session.env, held)
+        try:
+            guardian.watch(child)
+            servers = [stack.enter_context(serving(site.make_app, site.listener, died=_wake)) for site in sites]
+        except BaseException:
+            end(child)
+            raise
+        status = wait(child, held, broken=lambda: _failure(servers))
+        if failure := _failure(servers):
+            raise failure
+        return status
+
+
+def private_file(path: Path, text: str) -> Path:
+    """Raises BadSetting where it cannot be written."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as problem:
+        raise BadSetting(f"Cannot write in {path.parent}: {problem.strerror}.", ELSEWHERE) from None
+    return path
+
+
+def serve(sites: Sequence[Site], *, ready: Callable[[], None]) -> None:
+    """The sites alone, until somebody ends us. Raises what ended one."""
+    ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    waited = {number for number in ending if signal.getsignal(number) is not signal.SIG_IGN}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    try:
+        with ExitStack() as stack:
+            servers = [stack.enter_context(serving(site.make_app, site.listener, died=_end_us)) for site in sites]
+            for server in servers:
+                server.ready()
+            ready()
+            signal.sigwait(waited)
+            if failure := _failure(servers):
+                raise failure
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _failure(servers: Sequence[Server]) -> ClaudegptError | None:
+    return next((server.failure for server in servers if server.failure), None)
+
+
+def _wake() -> None:
+    os.kill(os.getpid(), WAKE)
+
+
+def _end_us() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,98 @@
+"""A run of Claude Code through the proxy, from the settings to the last line on the terminal.
+
+    run_claude(program, args, settings, environ)     # Claude Code's own exit status
+
+Where its interface has the screen, what there is to say is said in the interface, or waits for its end.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..assembly import connect
+from ..claude import install, launcher
+from ..claude.announcements import Notice, announced, notices, remember, unsaid
+from ..claude.config_folder import config_folder
+from ..claude.saved_model import Default, memory_of, picked
+from ..claude.session import Wishes, plan, prints
+from ..claude.user_settings import SETTINGS, read_user_setup
+from ..files import make_private
+from ..models import Tier
+from ..records.session_usage import last_line
+from ..settings.settings import (
+    EFFORT,
+    MCP_SERVERS,
+    REASONING_OPUS,
+    REASONING_SONNET,
+    STATUS_LINE,
+    TOOL_SEARCH,
+    Settings,
+)
+from ..terminal import console
+from ..translate.request.effort import told_as
+
+
+def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: Mapping[str, str]) -> int:
+    """Raises ClaudegptError where it cannot begin."""
+    terminal, later = sys.stdin.isatty() and sys.stdout.isatty(), list[str]()
+    interface = terminal and not prints(args)
+    chain = connect(settings, later.append if interface else console.say)
+    memory, config = settings.dirs.state, config_folder(environ)
+    picks = memory_of(memory, chain.provider)
+    user = read_user_setup(args, config, Path(), picked=picked(config / SETTINGS, picks))
+    session = plan(
+        args,
+        provider=chain.provider,
+        url=chain.url,
+        token=chain.token,
+        environ=environ,
+        user=user,
+        wishes=wishes(settings),
+        version=install.version_on_disk(program),
+    )
+    exposed = [Notice(f"others can read {file}: run `{make_private(file)}`") for file in settings.exposed()]
+    found = notices(args, session, chain.provider, program=program, terminal=terminal)
+    told = [*exposed, *unsaid(found, memory)]
+    announcing = announced(session, told, user) if interface else None
+    if not announcing:
+        say_each(notice.sentence for notice in told)
+    default = Default(config / SETTINGS, picks, session.settings["model"])
+    status = launcher.run(
+        program, announcing or session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger
+    )
+    if chain.ledger.seen or not announcing:  # else whoever left at Claude Code's first questions never saw them
+        remember(told, memory)
+    say_each(later)
+    if sys.stderr.isatty() and (line := last_line(chain.ledger, metered=chain.provider.metered)):
+        console.say(line)
+    return status
+
+
+def wishes(settings: Settings) -> Wishes:
+    """What Claude Code hears of our settings."""
+    general = settings[EFFORT]
+    levels: dict[Tier | None, str | None] = {
+        "opus": settings[REASONING_OPUS] or general,
+        "sonnet": settings[REASONING_SONNET] or general,
+        None: general,
+    }
+    return Wishes(
+        tool_search=settings[TOOL_SEARCH],
+        status_line=status_line() if settings[STATUS_LINE] else None,
+        mcp_first=bool(settings[MCP_SERVERS]),
+        efforts={tier: level and told_as(level) for tier, level in levels.items()},
+    )
+
+
+def status_line() -> str:
+    """The command of our status line: a Python that loads next to nothing (status_line.py)."""
+    program = Path(__file__).parents[1] / "claude" / "status_line_command.py"
+    return shlex.join([sys.executable, "-I", "-S", str(program)])
+
+
+def say_each(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        console.say(sentence)

@@ -1,0 +1,343 @@
+"""`claudegpt status` and `claudegpt models`: whose model runs and what is left of it, from an answer given just now.
+
+A login can look good and be dead, so the account's server is asked: for what is left of the plan and for the list of
+models where it has them, else with one tiny turn. What is shown without an answer says so, and the exit status too.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from .. import assembly
+from ..accounts import model_list
+from ..accounts.auth.login_server import cause
+from ..accounts.auth.oauth import plan_name
+from ..accounts.auth.tokens import Tokens
+from ..accounts.model_list import NoList
+from ..accounts.providers.base import Provider
+from ..errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
+from ..models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
+from ..records.spending import short
+from ..settings.settings import AZURE_API_KEY, OPENAI_API_KEY, Option, Secret, Settings, load
+from ..setup.trial import described, play, stage
+from ..terminal.console import from_home, marks, plain, result_json, result_rows, result_table, say
+from ..upstream.capability_store import recall
+from ..upstream.error_mapping import local_time, ours
+from ..upstream.error_report import read_report
+from ..upstream.refusals import Lessons
+
+BAR = 20  # characters
+DAY, HOUR, MINUTE = 86_400, 3600, 60
+FAR = 1e11  # seconds since 1970: the year 5138
+KEYS: dict[str, Option[Secret | None]] = {"openai": OPENAI_API_KEY, "azure": AZURE_API_KEY}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One window of a plan: how long, how much of it is used, when it begins anew (seconds since 1970)."""
+
+    seconds: float | None
+    used: float  # percent
+    resets_at: float | None
+
+    @property
+    def name(self) -> str:
+        if not self.seconds:
+            return "limit"
+        for unit, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+            if self.seconds % unit == 0 and self.seconds >= unit:
+                count = int(self.seconds // unit)
+                return "1 week" if (count, word) == (7, "day") else f"{count} {word}{'s' * (count > 1)}"
+        return f"{self.seconds:g} seconds"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is left of a plan. `credits`: in words; None where the plan has no such thing."""
+
+    plan: str | None
+    limits: tuple[Limit, ...]
+    credits: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `status` shows. `problem`: why the account's server did not answer as it should."""
+
+    provider: Provider
+    credential: str
+    tokens: Tokens | None
+    usage: Usage | None
+    lessons: Mapping[str, Lessons]
+    problem: ClaudegptError | None
+
+    @property
+    def plan(self) -> str | None:
+        return (self.usage and self.usage.plan) or (self.tokens.plan if self.tokens else None)
+
+
+def show_status(flags: Mapping[str, str], *, as_json: bool) -> int:
+    """Print it; the exit status. Raises what keeps an account from being asked at all, unless it is to be JSON."""
+    try:
+        report = look(flags)
+    except ClaudegptError as problem:
+        if not as_json:
+            raise
+        result_json({"ok": False, "error": str(problem)})
+        return problem.exit_status
+    if as_json:
+        result_json(as_object(report))
+        return report.problem.exit_status if report.problem else 0
+    result_rows(rows(report, time.time()))
+    if report.problem:
+        raise report.problem
+    return 0
+
+
+def show_models(flags: Mapping[str, str]) -> None:
+    settings = load(flags)
+    provider, _ = assembly.backend(settings)
+    listed: Sequence[Model] = ()
+    if provider.models_url:
+        try:
+            with model_list.new_client() as client:
+                listed = model_list.refresh_now(client, provider, settings.dirs.cache).offered
+        except UpstreamFailed as problem:
+            seen = model_list.cached(settings.dirs.cache, provider.models_url, provider.account)
+            say(f"{problem} {'This is what was last known.' if seen else 'These are the models known to claudegpt.'}")
+            listed = seen.offered if seen else list(provider.models.values())
+        provider, _ = assembly.backend(settings)
+    lessons = recall(settings.dirs.cache, provider)
+    ids = dict.fromkeys([*(provider.tiers.model(tier) for tier in TIERS), *(model.id for model in listed)])
+    shown = [model_row(provider, name, lessons.get(name) or Lessons()) for name in ids]
+    result_table(("model", "window", "efforts", "tier", "notes"), shown)
+    if any(described(lessons.get(name) or Lessons()) for name in ids):
+        say("What a model was seen not to take is remembered for a week; `claudegpt setup` forgets it and looks again.")
+
+
+# Asking.
+
+
+def look(flags: Mapping[str, str]) -> Report:
+    """Ask the account's server. Raises what keeps there from being an account."""
+    settings = load(flags)
+    provider, _ = assembly.backend(settings)
+    usage: Usage | None = None
+    problem: ClaudegptError | None = None
+    try:
+        with model_list.new_client() as client:
+            usage = ask(client, provider, settings, flags)
+        provider, _ = assembly.backend(settings)  # with the list of models as it is now
+    except ClaudegptError as failure:
+        problem = failure
+    return Report(
+        provider=provider,
+        credential=credential(provider, settings),
+        tokens=provider.login.read() if provider.login else None,
+        usage=usage,
+        lessons=recall(settings.dirs.cache, provider),
+        problem=problem,
+    )
+
+
+def ask(client: httpx.Client, provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Usage | None:
+    """The cheapest thing that proves the account: what is left and which models there are, else a tiny turn."""
+    usage = ask_usage(client, provider) if provider.usage_url else None
+    try:
+        if provider.models_url:
+            model_list.refresh_now(client, provider, settings.dirs.cache)
+            return usage
+    except NoList:
+        if usage:
+            return usage
+    with stage(flags) as on_stage:
+        play(on_stage, "haiku")
+    return usage
+
+
+def ask_usage(client: httpx.Client, provider: Provider) -> Usage | None:
+    """What is left of the plan; None where its server does not say. Raises what the proxy would raise."""
+    url = str(provider.usage_url)
+    headers = {"accept": "application/json", **provider.fixed_headers}
+    try:
+        answer = client.get(url, headers=headers, auth=provider.auth)
+    except httpx.RequestError as problem:
+        raise UpstreamFailed(f"{url} cannot be reached ({cause(problem)}).", "Run `claudegpt doctor`.") from None
+    if answer.status_code in (404, 405, 501):
+        return None
+    if not answer.is_success:
+        raise ours(read_report(answer.status_code, answer.headers, answer.content))
+    try:
+        return read_usage(answer.json())
+    except ValueError:
+        return None
+
+
+def read_usage(answer: Any) -> Usage | None:
+    if not isinstance(answer, dict):
+        return None
+    windows = answer.get("rate_limit") or {}
+    found = [windows.get(name) for name in ("primary_window", "secondary_window")] if isinstance(windows, dict) else []
+    limits = [limit for window in found if isinstance(window, dict) and (limit := read_limit(window))]
+    plan = answer.get("plan_type")
+    return Usage(plan if isinstance(plan, str) else None, tuple(limits), credits_in(answer.get("credits")))
+
+
+def read_limit(window: Mapping[str, Any]) -> Limit | None:
+    used, seconds, resets_at = (
+        float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        for value in (window.get("used_percent"), window.get("limit_window_seconds"), window.get("reset_at"))
+    )
+    return Limit(seconds, used, in_our_time(resets_at)) if used is not None else None
+
+
+def in_our_time(moment: float | None) -> float | None:
+    """A moment that a calendar can show; servers have been seen to send milliseconds."""
+    return moment if moment is not None and 0 < moment < FAR else None
+
+
+def credits_in(found: Any) -> str | None:
+    if not isinstance(found, dict):
+        return None
+    if found.get("unlimited"):
+        return "unlimited"
+    balance = found.get("balance")
+    return (str(balance) if balance not in (None, "") else "some") if found.get("has_credits") else "none"
+
+
+def credential(provider: Provider, settings: Settings) -> str:
+    """What is presented, and where that comes from; never itself."""
+    if provider.login:
+        return f"login in {provider.login.path}"
+    option = KEYS.get(provider.name)
+    if option and settings.written(option):
+        return f"API key from {settings.source(option)}"
+    return {"azure": "Entra ID", "codex": "Codex's API key"}.get(provider.name, "no credential needed")
+
+
+# Showing.
+
+
+def rows(report: Report, now: float) -> Iterator[tuple[str, str]]:
+    provider, tokens = report.provider, report.tokens
+    yield "provider", plain(f"{provider.name}: {provider.label}")
+    if tokens:
+        yield "account", plain(tokens.email or tokens.account_id or "not told")
+    if report.plan:
+        yield "plan", plain(plan_name(report.plan))
+    yield "credential", plain(from_home(report.credential))
+    if tokens and (end := in_our_time(tokens.expires_at)):
+        renewed = "" if isinstance(report.problem, NotLoggedIn) else "; it is renewed by itself"
+        yield "token", f"{'ended' if end <= now else 'ends'} {local_time(end, now)}{renewed}"
+    yield "server", f"{plain(provider.url)} {verdict(report.problem)}"
+    for tier in TIERS:
+        model = model_of(provider, tier)
+        yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report, model)}")
+    if report.usage:
+        yield from left_rows(report.usage, now)
+
+
+def left_rows(usage: Usage, now: float) -> Iterator[tuple[str, str]]:
+    for limit in usage.limits:
+        yield limit.name, bar(limit, now)
+    if usage.credits:
+        yield "credits", plain(usage.credits)
+
+
+def verdict(problem: ClaudegptError | None) -> str:
+    if problem is None:
+        return "[green]answers[/green]"
+    if isinstance(problem, BadSetting):
+        return "[red]was not asked[/red]"
+    refused = isinstance(problem, NotLoggedIn | Forbidden)
+    return f"[red]{'does not let this account in' if refused else 'does not answer as it should'}[/red]"
+
+
+def bar(limit: Limit, now: float) -> str:
+    """█████░░░░░ 40 % used, resets on Tue 24 Nov at 14:05"""
+    signs = marks(sys.stdout)
+    full = min(BAR, round(BAR * limit.used / 100))
+    colour = "green" if limit.used < 70 else "yellow" if limit.used < 90 else "red"
+    resets = f", resets {local_time(limit.resets_at, now)}" if limit.resets_at and limit.resets_at > now else ""
+    return f"[{colour}]{signs.full * full}[/{colour}]{signs.empty * (BAR - full)} {limit.used:g} % used{resets}"
+
+
+def model_of(provider: Provider, tier: Tier) -> Model:
+    return provider.model(split_effort(provider.tiers.model(tier))[0])
+
+
+def window_of(provider: Provider, model: Model) -> str:
+    shown = short(model.window)
+    return shown if is_known(provider, model) else f"{shown} (assumed)"
+
+
+def is_known(provider: Provider, model: Model) -> bool:
+    """Whether a table or the account's list says something of it."""
+    return model.id in KNOWN or provider.name == "demo" or (model.window, model.efforts) != (UNKNOWN_WINDOW, EFFORTS)
+
+
+def note_of(report: Report, model: Model) -> str:
+    return "".join(f"; {words}" for words in described(report.lessons.get(model.id) or Lessons()))
+
+
+def model_row(provider: Provider, name: str, learnt: Lessons) -> tuple[str, str, str, str, str]:
+    model = provider.model(split_effort(name)[0])
+    levels = learnt.efforts or model.efforts
+    efforts = "" if levels == EFFORTS else " ".join(levels)
+    tiers = [tier for tier in TIERS if provider.tiers.model(tier) == name]
+    notes = described(replace(learnt, efforts=None))
+    return name, window_of(provider, model), efforts, " ".join(tiers), "; ".join(notes)
+
+
+def as_object(report: Report) -> dict[str, Any]:
+    provider, tokens = report.provider, report.tokens
+    return {
+        "ok": report.problem is None,
+        "error": str(report.problem) if report.problem else None,
+        "provider": provider.name,
+        "label": provider.label,
+        "url": provider.url,
+        "account": {"email": tokens.email, "id": tokens.account_id} if tokens else None,
+        "plan": report.plan,
+        "credential": report.credential,
+        "expires_at": moment(in_our_time(tokens.expires_at)) if tokens else None,
+        "models": {tier: model_object(report, model_of(provider, tier)) for tier in TIERS},
+        **left_object(report.usage),
+    }
+
+
+def model_object(report: Report, model: Model) -> dict[str, Any]:
+    learnt = report.lessons.get(model.id) or Lessons()
+    return {
+        "id": model.id,
+        "name": model.name,
+        "window": model.window,
+        "efforts": list(learnt.efforts or model.efforts),
+        "encrypted_reasoning": learnt.encrypted_reasoning,
+        "web_search": learnt.web_search,
+    }
+
+
+def left_object(usage: Usage | None) -> dict[str, Any]:
+    limits = [
+        {
+            "name": limit.name,
+            "seconds": limit.seconds,
+            "used_percent": limit.used,
+            "resets_at": moment(limit.resets_at),
+        }
+        for limit in (usage.limits if usage else ())
+    ]
+    return {"limits": limits, "credits": usage.credits if usage else None}
+
+
+def moment(seconds: float | None) -> str | None:
+    """ISO 8601, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else None

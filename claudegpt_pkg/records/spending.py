@@ -1,0 +1,70 @@
+"""What answers take: tokens, and dollars at list price; and how people are told of such numbers. Pure.
+
+spent_on(model, usage, turn=True)     # of one answer, from the usage that the Messages API has for it
+tokens_told(spent)                    # 41.2k tokens in (87% cached), 1.2k out
+short(272_000), dollars(0.04)         # 272k, $0.04
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..models import Model
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Tokens, and dollars at list price: None as soon as one model's price is not known."""
+
+    turns: int = 0  # no side requests
+    tokens_in: int = 0  # cached ones included
+    cached: int = 0
+    tokens_out: int = 0
+    cost: float | None = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.turns + other.turns,
+            self.tokens_in + other.tokens_in,
+            self.cached + other.cached,
+            self.tokens_out + other.tokens_out,
+            None if self.cost is None or other.cost is None else self.cost + other.cost,
+        )
+
+    @property
+    def hit_rate(self) -> float:
+        """The share of the input that the upstream's prompt cache had, 0 to 1."""
+        return self.cached / self.tokens_in if self.tokens_in else 0.0
+
+
+def spent_on(model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> Spent:
+    cached = usage.get("cache_read_input_tokens") or 0
+    tokens_in = cached + (usage.get("input_tokens") or 0) + (usage.get("cache_creation_input_tokens") or 0)
+    tokens_out = usage.get("output_tokens") or 0
+    return Spent(int(turn), tokens_in, cached, tokens_out, model.cost(tokens_in, cached, tokens_out))
+
+
+def tokens_told(spent: Spent) -> str:
+    return f"{short(spent.tokens_in)} tokens in ({spent.hit_rate:.0%} cached), {short(spent.tokens_out)} out"
+
+
+def turns(count: int) -> str:
+    return "1 turn" if count == 1 else f"{count} turns"
+
+
+def short(count: float) -> str:
+    """950, 14.5k, 272k, 1.05M"""
+    if count < 1000:
+        return str(round(count))
+    thousands = count / 1000
+    if thousands < 99.95:
+        return f"{thousands:.1f}k".replace(".0k", "k")
+    return f"{thousands:.0f}k" if thousands < 999.5 else f"{count / 1e6:.2f}".rstrip("0").rstrip(".") + "M"
+
+
+def dollars(cost: float) -> str:
+    if not cost:
+        return "$0"
+    return f"${cost:.2f}" if cost >= 0.1 else f"${cost:.4f}".rstrip("0").rstrip(".") if cost >= 0.0001 else "$0.0001"

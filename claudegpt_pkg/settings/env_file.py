@@ -1,0 +1,107 @@
+"""A file of NAME=value lines, as `config.env` is: what it says, and changes that leave all else in it as it stands.
+
+    values = read(file)
+    change(file, {"CLAUDEGPT_PROVIDER": "openai", "PORT": None})     # None: taken out
+
+A change is made at once, for nobody else's eyes, and by one writer at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dotenv.parser import Binding, parse_stream
+
+from .. import files
+from ..errors import BadSetting
+
+
+def read(file: Path, *, strict: bool = False) -> dict[str, str]:
+    """The NAME=value lines of `file`; an absent file has none. Raises BadSetting if it cannot be read, and if
+    `strict`, for a line that is none, such as one cut off: in other files they may be somebody else's."""
+    try:
+        bindings = _bindings(file)
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "not UTF-8 text"
+        raise BadSetting(f"Cannot read {file}: {reason}.", "Correct its permissions or move it away.") from None
+    for binding in bindings:
+        if strict and binding.error:
+            raise BadSetting(
+                f"{file}, line {binding.original.line}, is not NAME=value.",
+                "Correct it, or move the file away and run `claudegpt setup`.",
+            )
+    return {each.key: each.value for each in bindings if each.key and each.value is not None}
+
+
+def make_sure(file: Path) -> None:
+    """Raises BadSetting where `file` could not be changed: before somebody goes to the trouble of answering."""
+    if problem := files.refusal(Path(os.path.realpath(file)).parent):
+        raise _unwritable(file, problem)
+
+
+def change(file: Path, changes: Mapping[str, str | None]) -> None:
+    """Give each name its value, or take it out for None.
+
+    Raises BadSetting when the file cannot be read or written, or a value cannot stand in it; it is then as it was.
+    """
+    for name, value in changes.items():
+        if value and not value.isprintable():
+            raise BadSetting(f"{name} cannot hold a line break or another control character.")
+    try:
+        file.parent.mkdir(parents=True, mode=files.PRIVATE_FOLDER, exist_ok=True)
+        with _turn(file.parent):
+            read(file)  # raises its own for one that is no text
+            files.write(file, _changed(file, changes))
+    except OSError as problem:
+        raise _unwritable(file, problem) from None
+
+
+def _unwritable(file: Path, problem: OSError) -> BadSetting:
+    return BadSetting(f"Cannot write {file}: {problem.strerror}.", files.ELSEWHERE)
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """One writer at a time, across processes."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _changed(file: Path, changes: Mapping[str, str | None]) -> str:
+    left = dict(changes)
+    pieces = []
+    for binding in _bindings(file):
+        piece = binding.original.string
+        if binding.key and binding.key in changes:
+            value = left.pop(binding.key, None)
+            blank = piece[: len(piece) - len(piece.lstrip())]
+            piece = blank + (_assignment(binding.key, value) if value else "")
+        pieces.append(piece)
+    if pieces and pieces[-1] and not pieces[-1].endswith("\n"):
+        pieces.append("\n")
+    return "".join([*pieces, *(_assignment(name, value) for name, value in left.items() if value)])
+
+
+def _bindings(file: Path) -> list[Binding]:
+    """The file in pieces that put together are the file again: assignments, comments, blanks."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return list(parse_stream(lines))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _assignment(name: str, value: str) -> str:
+    if re.fullmatch(r"[\w@%+=:,./~-]*", value, re.ASCII):
+        return f"{name}={value}\n"
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{name}='{quoted}'\n"

@@ -1,0 +1,198 @@
+"""The one Rich console, on stderr; nothing else prints. stdout is Claude's, or holds a command's result (`result`).
+
+Rich is loaded with the first word said, so that a silent start does not pay for it. It leaves colour out by itself
+where stderr is no terminal, or NO_COLOR is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ..secret import without_secrets
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How right, wrong, a filled and an empty part of a bar are written."""
+
+    right: str
+    wrong: str
+    full: str
+    empty: str
+    dot: str
+
+
+SIGNS = Marks("✓", "✗", "█", "░", "·")
+LETTERS = Marks("ok", "x", "#", "-", "-")
+# Control characters but tab and line feed, halves of characters, and what turns the direction of writing.
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+@cache
+def console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """One line of ours beside Claude's output."""
+    _print_line(f"[dim]claudegpt:[/dim] {plain(from_home(message), sys.stderr)}")
+
+
+def complain(message: str) -> None:
+    """One line saying what went wrong and what to do. It may quote what no error of ours went through: a bug."""
+    _print_line(f"[bold red]claudegpt:[/bold red] {plain(from_home(without_secrets(message)), sys.stderr)}")
+
+
+def _print_line(markup: str) -> None:
+    """Folded between words on a terminal; one line anywhere else."""
+    console().print(markup, soft_wrap=not console().is_terminal)
+
+
+def tell(text: str) -> None:
+    """Lines of ours to somebody who is being asked or shown something. On a terminal they are folded between words;
+    one word that is a line by itself, an address to be copied, stays whole."""
+    for line in visible(from_home(text), sys.stderr).split("\n"):
+        console().print(line, markup=False, soft_wrap=" " not in line or not console().is_terminal)
+
+
+def marks(stream: TextIO) -> Marks:
+    """The signs that the encoding of `stream` can hold."""
+    return SIGNS if "utf" in (stream.encoding or "").lower() else LETTERS
+
+
+def result(line: str) -> None:
+    """A line of a command's result, on stdout, in signs that it can hold."""
+    print(held(line, sys.stdout), flush=True)  # noqa: T201
+
+
+def result_json(value: Any) -> None:
+    """A result for a program. Nothing in it can steer the terminal it may be shown on."""
+    text = json.dumps(value, ensure_ascii=marks(sys.stdout) is not SIGNS, indent=2)
+    result(UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text))
+
+
+def result_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Collection[str] = (), spare: Sequence[str] = ()
+) -> None:
+    """A result of several columns: fitted to the width on a terminal, tab-separated and whole anywhere else.
+
+    `numbers` are columns that end in line; `spare`, those that are left out, in this order, where there is no room.
+    """
+    if not sys.stdout.isatty():
+        for row in rows:
+            result("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console, rows = Console(highlight=False), list(rows)
+    shown, gap = fitting(columns, rows, spare, console.width)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
+    for index in shown:
+        right = columns[index] in numbers
+        table.add_column(
+            columns[index], overflow="fold", no_wrap=right or not index, justify="right" if right else "left"
+        )
+    for row in rows:
+        table.add_row(*(plain(row[index]) for index in shown))
+    console.print(table)
+
+
+def fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str], room: int
+) -> tuple[list[int], int]:
+    """Which columns to show, and how far apart: those with something in them. Where nothing is spare, they are folded
+    instead."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+    full = [index for index in range(len(columns)) if not rows or any(row[index] for row in rows)]
+    for left_out in range(len(spare) + 1):
+        shown = [index for index in full if columns[index] not in spare[:left_out]]
+        for gap in (2, 1) if spare else (2,):
+            if sum(widths[index] + gap for index in shown) - gap <= room:
+                return shown, gap
+    return shown, gap
+
+
+def result_rows(rows: Iterable[Sequence[str]]) -> None:
+    """A result of marked-up rows, their last column folded to the width on a terminal; tab-separated anywhere else.
+
+    Cells are Rich markup: what comes from elsewhere goes through `plain`.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not sys.stdout.isatty():
+        for row in rows:
+            result("\t".join(" ".join(Text.from_markup(cell).plain.split()) for cell in row).rstrip())
+        return
+    table = Table.grid(padding=(0, 2))
+    for number, row in enumerate(rows):
+        if not number:
+            for index in range(len(row)):
+                table.add_column(overflow="fold", no_wrap=index < len(row) - 1)
+        table.add_row(*row)
+    Console(highlight=False).print(table)
+
+
+def result_entries(entries: Iterable[tuple[str, str]]) -> None:
+    """Names, each with a text that may have several lines; an empty pair is an empty line. A text is folded to the
+    width on a terminal, and indented anywhere else."""
+    entries = [(visible(name), visible(text)) for name, text in entries]
+    width = 2 + max((len(name) for name, _ in entries), default=0)
+    if not sys.stdout.isatty():
+        for name, text in entries:
+            first, *rest = text.split("\n")
+            result(f"{name:{width}}{first}".rstrip())
+            for line in rest:
+                result(f"{'':{width}}{line}".rstrip())
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in entries:
+        table.add_row(Text(name), Text(text))
+    Console(highlight=False).print(table)
+
+
+def from_home(text: str) -> str:
+    """The user's home in it written ~, as in the shell; in quotes it stays, as a shell would not know it there."""
+    home = os.path.expanduser("~")  # noqa: PTH111  Path's raises for a user without one
+    return re.sub(rf"(?<![\w/'\"-]){re.escape(home)}/", "~/", text) if home != "/" else text
+
+
+def plain(message: str, stream: TextIO | None = None) -> str:
+    """Text that says nothing to Rich, nor to the terminal, on one line."""
+    from rich.markup import escape
+
+    return escape(" ".join(visible(message, stream).split()))
+
+
+def visible(text: str, stream: TextIO | None = None) -> str:
+    """Somebody else's text without anything that could steer the terminal, in signs that `stream` can show: a result's,
+    stdout, if none is named."""
+    return held(UNSEEN.sub("\ufffd", text), stream or sys.stdout)
+
+
+def held(text: str, stream: TextIO) -> str:
+    """With \\x… or \\u… for what the encoding of `stream` lacks: a file's, a program's, an old terminal's."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

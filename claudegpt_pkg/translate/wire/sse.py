@@ -1,0 +1,109 @@
+"""Server-sent events: the upstream's bytes → events (dicts), and our events → bytes. No I/O.
+
+A line ends at LF, CRLF or CR and nowhere else (U+2028 and U+0085 are ordinary characters), so everything happens on
+bytes: a character split between two chunks cannot break. Memory is bounded by one event of at most MAX_EVENT bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from ...errors import UpstreamFailed
+from .json_text import loads_halves, mended
+
+Event = dict[str, Any]
+LANE = ("type", "item_id", "content_index", "summary_index")  # tells whose delta it is
+MAX_EVENT = 64 * 2**20  # bytes; images and whole responses fit many times over
+
+
+class Decoder:
+    """Feed it chunks as they arrive; it gives back the events they complete."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []  # of the event not yet complete
+        self._held = 0  # bytes in _parts
+        self._halves: dict[tuple[Any, ...], str] = {}  # by lane: what its last delta ended in
+        self._after_cr = False  # the last chunk ended in CR: a leading LF belongs to it
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Events completed by `chunk`, in order. Raises UpstreamFailed on data that is not a JSON object."""
+        if self._after_cr or b"\r" in chunk:
+            chunk = self._plain_newlines(chunk)
+        if not chunk:
+            return []
+        if b"\n\n" not in chunk and not (self._parts and chunk[0] == 10 and self._parts[-1][-1] == 10):
+            self._hold(chunk)
+            return []
+        blocks = b"".join([*self._parts, chunk]).split(b"\n\n")
+        self._parts, self._held = [], 0
+        if rest := blocks.pop():
+            self._hold(rest)
+        return [event for block in blocks if (event := self._parse(block)) is not None]
+
+    def flush(self) -> list[Event]:
+        """At the end of the stream: the last event, where a server left out its closing blank line."""
+        rest, self._parts, self._held = b"".join(self._parts), [], 0
+        try:
+            event = self._parse(rest)
+        except UpstreamFailed:  # cut within the event: the stream's missing end says so better
+            return []
+        return [event] if event is not None else []
+
+    def _parse(self, block: bytes) -> Event | None:
+        data = data_of(block)
+        if not data:
+            return None
+        try:
+            event = orjson.loads(data)
+        except ValueError:
+            event = self._with_halves(data)
+        return event if isinstance(event, dict) else None
+
+    def _with_halves(self, data: bytes) -> Any:
+        """An event in which an emoji was cut. Where a delta ends in its first half, the next one has the other."""
+        try:
+            event = loads_halves(data)
+        except ValueError:
+            raise UpstreamFailed(f"The upstream sent an event that is not JSON: {data[:80]!r}.") from None
+        if isinstance(event, dict) and isinstance(delta := event.get("delta"), str):
+            lane = tuple(event.get(name) for name in LANE)
+            delta = self._halves.pop(lane, "") + delta
+            if "\ud800" <= delta[-1:] <= "\udbff":
+                delta, self._halves[lane] = delta[:-1], delta[-1]
+            event["delta"] = delta
+        return mended(event)
+
+    def _hold(self, piece: bytes) -> None:
+        self._held += len(piece)
+        if self._held > MAX_EVENT:
+            raise UpstreamFailed(f"The upstream sent a single event of over {MAX_EVENT >> 20} MB.")
+        self._parts.append(piece)
+
+    def _plain_newlines(self, chunk: bytes) -> bytes:
+        if self._after_cr and chunk[:1] == b"\n":
+            chunk = chunk[1:]
+            self._after_cr = False
+            if not chunk:
+                return chunk
+        self._after_cr = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def data_of(block: bytes) -> bytes:
+    """One event's lines → its data; nothing for comments, other fields, and the [DONE] some servers send."""
+    at = block.find(b"data:")
+    if at < 0:
+        return b""
+    if (at == 0 or block[at - 1] == 10) and block.find(b"\n", at) < 0:
+        data = block[at + 5 :]  # one data line, and it is the last: nearly always
+    else:
+        lines = block.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        data = b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
+    return b"" if data.strip() == b"[DONE]" else data
+
+
+def encode(event: Event) -> bytes:
+    """One event as it goes to the client."""
+    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))

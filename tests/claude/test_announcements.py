@@ -1,0 +1,96 @@
+"""What is said before a session starts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from claudegpt_pkg.accounts.providers.base import Provider
+from claudegpt_pkg.claude.announcements import Notice, announced, notices, remember, unsaid
+from claudegpt_pkg.claude.session import Session
+from claudegpt_pkg.claude.user_settings import UserSetup
+from claudegpt_pkg.models import Tiers
+
+PROVIDER = Provider("openai", "OpenAI API key", "https://x", Tiers("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"))
+OLD, NEW = "2.1.197", "2.1.330"
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Said:
+    return Said(tmp_path)
+
+
+class Said:
+    """What is said of sessions, one after another."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def of(
+        self, session: Session, *args: str, version: str = NEW, terminal: bool = True, seen: bool = True
+    ) -> list[str]:
+        program = self.folder / version / "claude"
+        program.parent.mkdir(exist_ok=True)
+        package = {"name": "@anthropic-ai/claude-code", "version": version}
+        (program.parent / "package.json").write_text(json.dumps(package))
+        memory = self.folder / "state"
+        told = unsaid(notices(args, session, PROVIDER, program=program, terminal=terminal), memory)
+        if seen:
+            remember(told, memory)
+        return [notice.sentence for notice in told]
+
+
+def session(mode: str | None = "default", *, set_aside: tuple[str, ...] = (), narrowed: str = "") -> Session:
+    return Session([], {}, {}, list(set_aside), mode, narrowed)
+
+
+def test_mostly_nothing_is_said(said: Said) -> None:
+    assert said.of(session()) == []
+    assert said.of(session(None), version=OLD) == []
+
+
+def test_what_was_set_aside_is_said_each_time(said: Said) -> None:
+    for _ in range(2):
+        [line] = said.of(session(set_aside=("apiKeyHelper", "ANTHROPIC_BASE_URL")))
+        assert line.endswith("apiKeyHelper, ANTHROPIC_BASE_URL")
+
+
+def test_auto_mode_is_explained_each_time_where_it_is_other_than_usual(said: Said) -> None:
+    for _ in range(2):
+        [line] = said.of(session("auto"), "-p", terminal=False)
+        assert line.startswith("auto mode: ") and "GPT-6.1 Terra" in line
+    assert said.of(session("auto"), version=OLD) == []
+
+
+def test_that_a_session_does_not_start_in_auto_mode_is_said_once(said: Said) -> None:
+    assert said.of(session(None), terminal=False) == []
+    assert said.of(session(None), "-p", "x") == []
+    for seen in (False, True):
+        [line] = said.of(session(None), seen=seen)
+    assert "sessions ask before they act" in line
+    assert said.of(session(None)) == []
+
+
+def test_what_is_said_of_windows_is_said_once_until_it_changes(said: Said) -> None:
+    assert said.of(session(narrowed="272k")) == ["272k"]
+    assert said.of(session(narrowed="272k")) == []
+    assert said.of(session(narrowed="500k")) == ["500k"]
+
+
+def test_a_folder_that_cannot_be_written_costs_saying_it_again(said: Said) -> None:
+    (said.folder / "state").touch()
+    for _ in range(2):
+        assert said.of(session(narrowed="272k")) == ["272k"]
+
+
+def test_what_is_said_stands_in_the_interface() -> None:
+    shown = announced(session(), [Notice("One."), Notice("Two.", once="two")], UserSetup())
+    assert shown and shown.settings == {"companyAnnouncements": ["claudegpt: One.\nclaudegpt: Two."]}
+    assert announced(session(), [], UserSetup()) == session()
+
+
+def test_announcements_of_the_users_stay_the_only_ones() -> None:
+    """Of several, Claude Code shows one."""
+    assert announced(session(), [Notice("One.")], UserSetup({"companyAnnouncements": ["Lunch at noon"]})) is None

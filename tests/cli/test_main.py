@@ -1,0 +1,401 @@
+"""The command line as a user types it: what runs, what is said, the exit status. With a stand-in for Claude Code."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from claudegpt_pkg import __version__
+from claudegpt_pkg.claude.session import Session
+from claudegpt_pkg.cli import main
+from claudegpt_pkg.cli.main import run
+from claudegpt_pkg.errors import NotLoggedIn
+from claudegpt_pkg.proxy.plan import Rules
+from claudegpt_pkg.settings.settings import EFFORT, REASONING_SONNET
+from tests.support.fakes.backend import DEADLINE
+from tests.support.launched import SCRIPTS
+
+ROOT = str(Path(main.__file__).parents[2])
+Said = Callable[[], tuple[str, str]]
+
+
+@pytest.fixture(autouse=True)
+def stand_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with the stand-in as its Claude Code and nothing configured."""
+    program = home / "claude"
+    program.write_text(SCRIPTS["python"])
+    program.chmod(0o755)
+    monkeypatch.setenv("CLAUDEGPT_CLAUDE_BIN", str(program))
+    monkeypatch.chdir(home)
+    return program
+
+
+@pytest.fixture
+def said(capfd: pytest.CaptureFixture[str]) -> Said:
+    """(stdout, stderr) since the last look."""
+
+    def read() -> tuple[str, str]:
+        stdout, stderr = capfd.readouterr()
+        return stdout, stderr
+
+    return read
+
+
+def command(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`claudegpt WORDS…` in a process of its own."""
+    env = {**os.environ, "NOTES": str(Path("notes").absolute()), "PYTHONPATH": ROOT, **variables}
+    line = [sys.executable, "-P", "-m", "claudegpt_pkg", *words]
+    return subprocess.run(line, env=env, capture_output=True, text=True, input="typed\n", timeout=60)
+
+
+# The plain form.
+
+
+@pytest.mark.parametrize(("words", "status"), [(["exit", "0"], 0), (["exit", "7"], 7), (["die", "15"], 143)])
+def test_the_exit_status_is_claudes(words: list[str], status: int) -> None:
+    ran = command("--provider", "demo", *words)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (status, "", "")
+
+
+def test_claude_talks_to_us_with_its_own_stdin_and_stdout() -> None:
+    assert command("get", "/health", CLAUDEGPT_PROVIDER="demo").stdout.startswith("{")
+    assert command("cat", CLAUDEGPT_PROVIDER="demo").stdout == "typed\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_a_stream_that_was_closed_before_us_is_an_empty_one(closed: str) -> None:
+    env = {**os.environ, "NOTES": str(Path("notes").absolute()), "PYTHONPATH": ROOT}
+    line = f"'{sys.executable}' -P -m claudegpt_pkg --provider demo cat {closed}"
+    ran = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, input="typed", timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "" if "<" in closed else "typed", "")
+
+
+def test_in_a_folder_that_is_gone_claude_itself_says_so(home: Path, launched: list[Session]) -> None:
+    (home / "gone").mkdir()
+    os.chdir(home / "gone")
+    (home / "gone").rmdir()
+    assert run(["--provider", "demo", "-p", "hi"]) == 0
+    assert launched[0].args == ["-p", "hi"]
+
+
+def test_claude_gets_its_words_in_order(launched: list[Session]) -> None:
+    assert run(["-p", "hi", "--provider", "demo", "--allowedTools", "Bash", "--port", "0", "--", "-x"]) == 0
+    assert launched[0].args == ["-p", "hi", "--allowedTools", "Bash", "--", "-x"]
+
+
+@pytest.mark.parametrize("level", ["low", "medium", "high", "xhigh", "max"])
+def test_an_effort_that_claude_knows_is_told_to_it(launched: list[Session], level: str) -> None:
+    run(["--provider", "demo", "-p", "hi", "--effort", level])
+    assert launched[0].args == ["--effort", level, "-p", "hi"]
+
+
+@pytest.mark.parametrize("level", ["none", "minimal"])
+def test_an_effort_that_claude_does_not_know_is_told_by_another_name(launched: list[Session], level: str) -> None:
+    run(["--provider", "demo", "-p", "hi", "--effort", level])
+    assert launched[0].args == ["--effort", "low", "-p", "hi"]
+    settings, _ = main.told({EFFORT.name: level}, [])
+    assert Rules.of(settings).effort["sonnet"].forced == level
+
+
+def test_an_effort_of_the_command_line_beats_what_is_set_for_a_tier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REASONING_SONNET.name, "low")
+    settings, _ = main.told({EFFORT.name: "high"}, [])
+    assert Rules.of(settings).effort["sonnet"].default == "high"
+
+
+def test_isolation_gives_claude_a_configuration_of_ours(launched: list[Session], home: Path) -> None:
+    run(["--provider", "demo", "--isolate"])
+    assert launched[0].env["CLAUDE_CONFIG_DIR"] == str(home / "claudegpt" / "data" / "claude")
+    run(["--provider", "demo", "--isolate", "--no-isolate"])
+    assert "CLAUDE_CONFIG_DIR" not in launched[1].env
+
+
+@pytest.mark.parametrize("before", [[], ["--"], ["--provider", "demo"]])
+def test_a_command_of_claudes_runs_without_a_proxy(before: list[str], stand_in: Path) -> None:
+    stand_in.write_text('#!/bin/sh\necho "$@" $ANTHROPIC_BASE_URL\n')
+    ran = command(*before, "mcp", "add", "--port", "80")
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("mcp add --port 80\n", "", 0)
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "--version", "-v"])
+def test_after_a_double_dash_claude_answers_about_itself(word: str, stand_in: Path) -> None:
+    stand_in.write_text('#!/bin/sh\necho "claude $@"\n')
+    assert command("--", word).stdout == f"claude {word}\n"
+
+
+# demo
+
+
+def test_the_demo_is_the_plain_form_with_the_demo_provider(launched: list[Session]) -> None:
+    assert run(["demo", "--yes", "-p", "hi", "--trace", "--name", "--yes"]) == 0
+    assert launched[0].args == ["-p", "hi", "--name", "--yes"]
+    assert "demo" in launched[0].env["ANTHROPIC_DEFAULT_OPUS_MODEL_DESCRIPTION"]
+
+
+def test_help_for_the_demo_is_about_the_demo(said: Said) -> None:
+    assert run(["demo", "--help"]) == 0
+    assert said()[0].startswith("Usage: claudegpt demo [--yes] [CLAUDE ARGS]...\n\n  Try it with a built-in model")
+
+
+# What can go wrong.
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "line"),
+    [
+        (["-p", "hi"], 2, "No account is set up."),
+        (["--provider", "gpt"], 2, "--provider is one of"),
+        (["--provider"], 2, "--provider needs a value"),
+        (["setup", "--provider", "gpt"], 2, "--provider is one of"),
+        (["serve", "--provider", "gpt"], 2, "--provider is one of"),
+        (["serve", "--port", "a"], 2, "--port is a whole number"),
+        (["--effort", "lots"], 2, "--effort is one of"),
+        (["--port", "a"], 2, "--port is a whole number"),
+        (["--provider", "openai"], 2, "Provider openai needs a key. Set OPENAI_API_KEY."),
+        (["--provider", "demo", "--settings", "gone.json"], 2, "Cannot read --settings gone.json"),
+        (["--provider", "demo", "--bg", "do it"], 2, "A background session would outlive its proxy."),
+        (["serve", "--host", "0.0.0.0", "--provider", "demo"], 2, "0.0.0.0 can be reached by others. Set CLAUDEGPT"),
+        (["config", "set", "CLAUDEGPT_TRACE", "maybe"], 2, "CLAUDEGPT_TRACE is 1 or 0, not 'maybe'."),
+        (["config", "get", "PASTHROUGH"], 2, "There is no setting PASTHROUGH. Did you mean PASSTHROUGH_MODE?"),
+    ],
+)
+def test_bad_input_is_one_line_and_a_status(words: list[str], status: int, line: str, said: Said) -> None:
+    assert run(words) == status
+    stdout, stderr = said()
+    assert stdout == ""
+    assert stderr.startswith(f"claudegpt: {line}") and stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["serve", "--nope"], ["config", "nope"], ["config", "get"]])
+def test_a_command_used_wrongly_says_how_it_is_used(words: list[str], said: Said) -> None:
+    assert run(words) == 2
+    stdout, stderr = said()
+    assert stdout == "" and "Usage: claudegpt" in stderr
+
+
+def test_a_missing_claude_is_status_4(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    monkeypatch.setenv("CLAUDEGPT_CLAUDE_BIN", "/nowhere/claude")
+    assert run(["--provider", "demo"]) == 4
+    assert "/nowhere/claude" in said()[1]
+
+
+def test_a_taken_port_is_said(said: Said) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert run(["--provider", "demo", "--port", str(taken.getsockname()[1])]) == 2
+    assert "Address already in use" in said()[1]
+
+
+def test_an_error_of_ours_ends_with_its_status(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    def fail(words: object) -> int:
+        raise NotLoggedIn("Not [logged] in.", "Log in.")
+
+    monkeypatch.setattr(main, "dispatch", fail)
+    assert run([]) == 3
+    assert said() == ("", "claudegpt: Not [logged] in. Log in.\n")
+
+
+def test_a_bug_is_one_line_unless_the_user_wants_to_see_it(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    def fail(words: object) -> int:
+        raise ZeroDivisionError("a\nbug")
+
+    monkeypatch.setattr(main, "dispatch", fail)
+    assert run([]) == 1
+    assert said() == ("", "claudegpt: A bug of ours: ZeroDivisionError: a bug (CLAUDEGPT_DEBUG=1 shows where)\n")
+    monkeypatch.setenv("CLAUDEGPT_DEBUG", "1")
+    assert run([]) == 1
+    shown = said()[1]
+    assert shown.startswith("Traceback") and "in fail\n" in shown and "A bug of ours: ZeroDivisionError" in shown
+
+
+@pytest.mark.parametrize("words", [["config"], ["config", "path"], ["--help"], ["--version"]])
+def test_a_result_that_finds_no_room_is_said_to(words: list[str]) -> None:
+    command = [sys.executable, "-m", "claudegpt_pkg", *words]
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    assert (ran.returncode, ran.stderr) == (1, "claudegpt: The output cannot be written: No space left on device.\n")
+
+
+def test_an_os_error_from_elsewhere_is_a_bug(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    def fail(words: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(main, "dispatch", fail)
+    assert run([]) == 1
+    assert "A bug of ours: OSError" in said()[1]
+
+
+# Help and version.
+
+
+def test_help_lists_every_option_and_command_of_ours(said: Said) -> None:
+    assert run(["--help"]) == 0
+    stdout, stderr = said()
+    from claudegpt_pkg.claude.arguments import OUR_COMMANDS, OUR_OPTIONS
+
+    assert stderr == ""
+    assert all(name in stdout for name in (*OUR_OPTIONS, *OUR_COMMANDS, "--version", "goes to `claude`"))
+    assert max(map(len, stdout.splitlines())) <= 80
+
+
+def test_the_version_is_ours_and_claudes(stand_in: Path, said: Said) -> None:
+    stand_in.write_text('#!/bin/sh\necho "2.1.330 (Claude Code)"\n')
+    assert run(["--version"]) == 0
+    assert said() == (f"claudegpt {__version__}\n2.1.330 (Claude Code)\n", "")
+
+
+def test_the_version_is_told_without_a_claude_too(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    monkeypatch.setenv("CLAUDEGPT_CLAUDE_BIN", "/nowhere/claude")
+    assert run(["-v"]) == 0
+    assert said()[0] == f"claudegpt {__version__}\n"
+
+
+# config
+
+
+def test_a_setting_is_set_shown_and_taken_out(home: Path, said: Said) -> None:
+    file = home / "claudegpt" / "config" / "config.env"
+    assert run(["config", "set", "claudegpt_effort", "high"]) == 0
+    assert file.read_text() == "CLAUDEGPT_EFFORT=high\n"
+    assert run(["config", "get", "CLAUDEGPT_EFFORT"]) == 0
+    assert run(["config", "unset", "CLAUDEGPT_EFFORT"]) == 0
+    assert run(["config", "get", "CLAUDEGPT_EFFORT"]) == 1
+    assert run(["config", "path"]) == 0
+    assert said() == (f"high\n{file}\n", "")
+
+
+def test_an_older_name_is_replaced_by_the_newer(home: Path) -> None:
+    file = home / "claudegpt" / "config" / "config.env"
+    file.parent.mkdir(parents=True)
+    file.write_text("PROXY_DEFAULT_EFFORT=low\n")
+    assert run(["config", "set", "PROXY_DEFAULT_EFFORT", "high"]) == 0
+    assert file.read_text() == "CLAUDEGPT_EFFORT=high\n"
+
+
+def test_a_misspelt_name_is_said_and_stays(home: Path, said: Said) -> None:
+    file = home / "claudegpt" / "config" / "config.env"
+    file.parent.mkdir(parents=True)
+    file.write_text("CLAUDEGPT_PROVIDR=demo\n")
+    assert run(["config"]) == 0
+    words = "claudegpt: CLAUDEGPT_PROVIDR (from ~/claudegpt/config/config.env) is no setting. Did you mean "
+    assert said()[1] == f"{words}CLAUDEGPT_PROVIDER?\n"
+    assert run(["config", "set", "CLAUDEGPT_PROVIDER", "demo"]) == 0
+    assert file.read_text() == "CLAUDEGPT_PROVIDR=demo\nCLAUDEGPT_PROVIDER=demo\n"
+
+
+def test_a_change_in_vain_is_said(home: Path, monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    monkeypatch.setenv("PROXY_DEFAULT_EFFORT", "low")
+    assert run(["config", "set", "CLAUDEGPT_EFFORT", "high"]) == 0
+    assert said() == ("", "claudegpt: CLAUDEGPT_EFFORT is also set in the environment, which wins.\n")
+    monkeypatch.delenv("PROXY_DEFAULT_EFFORT")
+    user = home / ".claude" / ".env"
+    user.parent.mkdir()
+    user.write_text("CLAUDEGPT_EFFORT=low\n")
+    assert run(["config", "set", "CLAUDEGPT_EFFORT", "max"]) == 0
+    assert said() == ("", "")
+    assert run(["config", "unset", "CLAUDEGPT_EFFORT"]) == 0
+    assert said() == ("", "claudegpt: CLAUDEGPT_EFFORT is also set in ~/.claude/.env, which wins.\n")
+
+
+def test_a_secret_is_set_from_stdin_and_never_shown(home: Path) -> None:
+    assert command("config", "set", "OPENAI_API_KEY").returncode == 0
+    assert (home / "claudegpt" / "config" / "config.env").read_text() == "OPENAI_API_KEY=typed\n"
+    assert command("config", "get", "OPENAI_API_KEY").stdout == "***\n"
+    assert "typed" not in command("config").stdout
+
+
+def test_the_list_has_every_setting_its_value_and_where_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch, said: Said
+) -> None:
+    monkeypatch.setenv("CLAUDEGPT_TRACE", "maybe")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hidden")
+    assert run(["--effort", "low", "config", "list"]) == 0
+    rows = {name: (value, source) for name, value, source in (line.split("\t") for line in said()[0].splitlines())}
+    assert rows["CLAUDEGPT_TRACE"] == ("maybe", "the environment (unusable)")
+    assert rows["OPENAI_API_KEY"] == ("***", "the environment")
+    assert rows["CLAUDEGPT_EFFORT"] == ("low", "flag")
+    assert rows["CLAUDEGPT_PORT"] == ("a free one", "default")
+    assert rows["CLAUDEGPT_HOST"] == ("127.0.0.1", "default")
+
+
+def test_a_setting_that_the_environment_overrides_is_set_and_said(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    monkeypatch.setenv("CLAUDEGPT_EFFORT", "low")
+    assert run(["config", "set", "CLAUDEGPT_EFFORT", "high"]) == 0
+    assert "also set in the environment" in said()[1]
+
+
+@pytest.mark.parametrize("words", ["config", "--version"])
+def test_a_reader_that_has_seen_enough_is_no_bug(words: str) -> None:
+    line = f"{sys.executable} -P -m claudegpt_pkg {words} | true; echo ${{PIPESTATUS[0]}}"
+    env = {**os.environ, "PYTHONPATH": ROOT}
+    ran = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True, timeout=60)
+    assert (ran.stdout, ran.stderr) in (("0\n", ""), ("1\n", ""))
+
+
+# serve
+
+
+class Served:
+    """`claudegpt serve` in a process of its own, once it serves."""
+
+    def __init__(self, *words: str, **variables: str):
+        env = {**os.environ, "PYTHONPATH": ROOT} | variables
+        line = [sys.executable, "-P", "-m", "claudegpt_pkg", "serve", "--provider", "demo", *words]
+        self.process = subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        exports = [self.process.stdout.readline().removeprefix("export ").strip().split("=", 1) for _ in range(2)]
+        self.variables: dict[str, str] = dict(exports)
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_prints_where_it_is_and_ends_cleanly(number: signal.Signals) -> None:
+    served = Served("--port", "0")
+    url, token = served.variables["ANTHROPIC_BASE_URL"], served.variables["ANTHROPIC_AUTH_TOKEN"]
+    assert httpx.get(f"{url}/v1/models").status_code == 401
+    assert httpx.get(f"{url}/v1/models", headers={"authorization": f"Bearer {token}"}).status_code == 200
+    assert served.end(number) == 0
+
+
+def test_serve_ends_at_once_with_a_client_connected() -> None:
+    served = Served()
+    with httpx.Client() as client:
+        client.get(f"{served.variables['ANTHROPIC_BASE_URL']}/health")
+        assert served.end(signal.SIGINT) == 0
+
+
+def test_serve_takes_a_token_of_the_users() -> None:
+    served = Served("--host", "0.0.0.0", CLAUDEGPT_TOKEN="chosen")
+    assert served.variables["ANTHROPIC_AUTH_TOKEN"] == "chosen"
+    assert served.variables["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
+    assert served.end(signal.SIGTERM) == 0
+
+
+# Commands about an account.
+
+
+@pytest.mark.parametrize("command", ["status", "models", "doctor"])
+def test_the_account_can_be_named_before_and_behind_them(command: str, said: Said) -> None:
+    shown = []
+    for words in ([command, "--provider", "demo"], ["--provider", "demo", command]):
+        assert run(words) in (0, 1)  # doctor: the stand-in is no Claude Code
+        shown.append(re.sub(r":\d+/", ":PORT/", said()[0].partition("round trip")[0]))
+    assert "demo" in shown[0] and shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("command", ["status", "models", "doctor", "serve"])
+def test_an_account_that_there_is_not_is_refused_behind_them(command: str, said: Said) -> None:
+    assert run([command, "--provider", "gpt"]) == 2
+    assert "--provider is one of" in said()[1]

@@ -1,0 +1,71 @@
+"""What a run of Claude Code begins with, and what is said of it where there is no interface to say it in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from claudegpt_pkg.claude.session import Session
+from claudegpt_pkg.cli.run import run_claude, wishes
+from claudegpt_pkg.settings.settings import (
+    EFFORT,
+    MCP_SERVERS,
+    PROVIDER,
+    REASONING_SONNET,
+    STATUS_LINE,
+    TOOL_SEARCH,
+    load,
+)
+
+
+def start(home: Path, *args: str) -> int:
+    return run_claude(home / "claude", args, load({PROVIDER.name: "demo"}), {**os.environ})
+
+
+def test_a_session_begins_with_the_effort_of_the_settings(
+    launched: list[Session], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(EFFORT.name, "minimal")
+    monkeypatch.setenv(REASONING_SONNET.name, "xhigh")
+    start(home, "-p", "hi")
+    start(home, "-p", "hi", "--model", "sonnet")
+    start(home, "-p", "hi", "--effort", "max")
+    assert [session.args[:2] for session in launched[:2]] == [["--effort", "low"], ["--effort", "xhigh"]]
+    assert launched[2].args == ["-p", "hi", "--effort", "max"]
+
+
+def test_claude_hears_of_our_settings() -> None:
+    plain = wishes(load({}))
+    assert plain.tool_search and not plain.mcp_first and set(plain.efforts.values()) == {None}
+    assert plain.status_line is not None and plain.status_line.endswith("/status_line_command.py")
+    chosen = wishes(load({TOOL_SEARCH.name: "0", STATUS_LINE.name: "0", MCP_SERVERS.name: "files", EFFORT.name: "max"}))
+    assert not chosen.tool_search and chosen.status_line is None and chosen.mcp_first
+    assert set(chosen.efforts.values()) == {"max"}
+
+
+def test_a_key_in_a_file_that_others_may_read_is_said(
+    home: Path, launched: list[Session], capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = home / "claudegpt" / "config" / "config.env"
+    file.parent.mkdir(parents=True)
+    file.write_text("OPENAI_API_KEY=sk-0123456789\n")
+    file.chmod(0o644)
+    assert start(home, "-p", "hi") == 0 and launched
+    shown = "~/claudegpt/config/config.env"
+    assert f"claudegpt: others can read {shown}: run `chmod 600 {shown}`" in capfd.readouterr().err
+    file.chmod(0o600)
+    assert start(home, "-p", "hi") == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_leftovers_in_claudes_settings_are_named(
+    launched: list[Session], home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (home / ".claude").mkdir()
+    (home / ".claude" / "settings.json").write_text('{"env": {"ANTHROPIC_BASE_URL": "http://old"}}')
+    start(home)
+    line = "claudegpt: set aside for this session, from your Claude settings: ANTHROPIC_BASE_URL\n"
+    assert capfd.readouterr() == ("", line)
+    assert launched[0].settings["env"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")

@@ -1,0 +1,321 @@
+"""`claudegpt status` and `claudegpt models`, from what strict backends answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.accounts.auth.tokens import own_file
+from claudegpt_pkg.accounts.providers.base import Provider
+from claudegpt_pkg.cli.status import Limit, Usage, bar, read_usage
+from claudegpt_pkg.models import Tiers
+from claudegpt_pkg.settings.settings import load
+from claudegpt_pkg.upstream.capability_store import remember
+from claudegpt_pkg.upstream.refusals import Lessons
+from tests.conftest import Run
+from tests.support.auth_files import disk_with, write
+from tests.support.fakes.backend import SOON, USAGE, FakeBackend
+from tests.support.fakes.login import FakeLogin
+from tests.support.fakes.trial import takes_trials, trials, trusts
+
+
+@pytest.fixture
+def openai(backend: FakeBackend, home: Path, monkeypatch: pytest.MonkeyPatch) -> FakeBackend:
+    monkeypatch.setenv("CLAUDEGPT_PROVIDER", "openai")
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    monkeypatch.setenv("OPENAI_BASE_URL", backend.url)
+    return takes_trials(backend)
+
+
+@pytest.fixture
+def login(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLogin]:
+    with FakeLogin() as server:
+        monkeypatch.setenv("CLAUDEGPT_AUTH_URL", server.url)
+        yield server
+        server.check()
+
+
+@pytest.fixture
+def plan(login: FakeLogin, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBackend]:
+    """A ChatGPT plan, and a login of ours that is good for it."""
+    with FakeBackend("chatgpt", credentials=(), account_id="account-1") as backend:
+        document = login.log_in()
+        backend.credentials.add(document["tokens"]["access_token"])
+        write(own_file(load().dirs.data).path, document)
+        monkeypatch.setenv("CLAUDEGPT_PROVIDER", "chatgpt")
+        monkeypatch.setenv("CODEX_BASE_URL", backend.url)
+        yield takes_trials(backend)
+        backend.check()
+
+
+def as_rows(text: str) -> dict[str, str]:
+    return dict(line.partition("\t")[::2] for line in text.splitlines())
+
+
+# status
+
+
+def test_a_plan_is_shown_with_what_is_left_of_it(run: Run, plan: FakeBackend) -> None:
+    soon = int(time.time()) + 1800
+    page = {
+        **USAGE,
+        "rate_limit": {"primary_window": {**window(12, 18_000), "reset_at": soon}, "secondary_window": None},
+    }
+    plan.page("GET", "/backend-api/wham/usage", 200, page)
+    status, out, _ = run("status")
+    shown = as_rows(out)
+    assert status == 0
+    assert shown["provider"] == "chatgpt: ChatGPT Plus"
+    assert (shown["account"], shown["plan"]) == ("ann@example.com", "ChatGPT Plus")
+    assert shown["token"].startswith("ends ") and shown["server"].endswith(" answers")
+    assert (shown["opus"], shown["sonnet"]) == ("GPT-6.1 Sol, 272k tokens", "GPT-6.1 Terra, 500k tokens")
+    assert shown["5 hours"].startswith("██░░░░░░░░░░░░░░░░░░ 12 % used, resets at ")
+    assert time.strftime("%H:%M", time.localtime(soon)) in shown["5 hours"]
+    assert shown["credits"] == "none"
+
+
+def window(used: float, seconds: int) -> dict[str, Any]:
+    return {"used_percent": used, "limit_window_seconds": seconds, "reset_at": 1_795_003_600}
+
+
+def test_everything_is_one_json_object_too(run: Run, plan: FakeBackend) -> None:
+    status, out, err = run("status", "--json")
+    found = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (found["ok"], found["provider"], found["plan"]) == (True, "chatgpt", "plus")
+    assert found["account"] == {"email": "ann@example.com", "id": "account-1"}
+    assert found["models"]["sonnet"]["window"] == 500_000
+    assert [(limit["name"], limit["used_percent"]) for limit in found["limits"]] == [("5 hours", 12), ("1 week", 40)]
+    assert datetime.fromisoformat(found["limits"][0]["resets_at"]).timestamp() == SOON
+    assert found["expires_at"]
+
+
+def test_a_login_that_looks_good_and_is_dead_is_found_out(run: Run, plan: FakeBackend, login: FakeLogin) -> None:
+    plan.credentials.clear()
+    login.logins[0].ended = True
+    status, out, err = run("status")
+    assert status == 3
+    assert "Run `claudegpt login`." in err
+    assert as_rows(out)["account"] == "ann@example.com"
+    assert as_rows(out)["server"].endswith(" does not let this account in")
+    assert as_rows(out)["token"].startswith("ends ") and "renewed" not in as_rows(out)["token"]
+    status, out, _ = run("status", "--json")
+    assert (status, json.loads(out)["ok"]) == (3, False)
+    plan.faults.clear()
+
+
+def test_a_full_disk_is_no_fault_of_the_server(run: Run, plan: FakeBackend) -> None:
+    plan.credentials.clear()
+    with disk_with(100):
+        status, out, err = run("status")
+    assert status == 2 and as_rows(out)["server"].endswith(" was not asked")
+    assert "chatgpt.json cannot be read and kept up to date: File too large. Make room on the disk" in err
+    plan.faults.clear()
+
+
+def test_a_token_that_the_server_refuses_is_renewed_once(run: Run, plan: FakeBackend, login: FakeLogin) -> None:
+    trusts(plan, login)
+    for given in login.logins[0].access:
+        login.logins[0].access[given] = 0  # the server says it is over, the token itself does not
+    assert run("status")[0] == 0
+    assert login.renewals == 1
+    plan.faults.clear()
+
+
+def test_a_plan_whose_usage_is_not_told_is_still_asked(run: Run, plan: FakeBackend) -> None:
+    plan.page("GET", "/backend-api/wham/usage", 404, {"detail": "Not Found"})
+    status, out, _ = run("status")
+    assert status == 0 and "5 hours" not in out
+    assert [request.path.partition("?")[0] for request in plan.others][-1] == "/backend-api/codex/models"
+
+
+def test_an_api_key_is_asked_for_its_models(run: Run, openai: FakeBackend) -> None:
+    status, out, _ = run("status")
+    assert status == 0
+    assert as_rows(out)["credential"] == "API key from the environment"
+    assert {request.path for request in openai.others} == {"/v1/models"} and not trials(openai)
+
+
+def test_a_server_without_a_list_is_asked_one_tiny_turn(run: Run, openai: FakeBackend) -> None:
+    openai.page("GET", "/v1/models", 404, {"error": "none"})
+    assert run("status")[0] == 0
+    assert len(trials(openai)) == 1
+
+
+def test_azure_is_asked_one_tiny_turn(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeBackend("azure", deployments={"big": "gpt-6.1-sol"}) as azure:
+        takes_trials(azure)
+        monkeypatch.setenv("CLAUDEGPT_PROVIDER", "azure")
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", azure.origin)
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", "test-key")
+        monkeypatch.setenv("AZURE_OPENAI_CHAT_DEPLOYMENT", "big")
+        status, out, _ = run("status")
+        assert (status, len(trials(azure))) == (0, 1)
+        assert as_rows(out)["opus"] == "big, 272k (assumed) tokens"
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", "wrong")
+        status, _, err = run("status")
+        assert status == 3 and "does not accept the credential" in err
+
+
+def test_the_demo_answers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDEGPT_PROVIDER", "demo")
+    assert run("status")[0] == 0
+
+
+def test_a_key_that_is_refused_has_its_status(run: Run, openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "wrong")
+    status, _, err = run("status")
+    assert status == 3 and "the credential was refused" in err
+    openai.faults.clear()
+
+
+def test_without_an_account_the_next_step_is_said(run: Run) -> None:
+    status, out, err = run("status")
+    assert (status, out) == (2, "") and "Run `claudegpt setup`" in err
+    status, out, err = run("status", "--json")
+    assert (status, err) == (2, "") and "Run `claudegpt setup`" in json.loads(out)["error"]
+
+
+def test_what_was_learnt_of_a_model_is_shown(run: Run, openai: FakeBackend) -> None:
+    run("status")
+    provider = Provider("openai", "", f"{openai.url}/responses", Tiers("", "", ""), account=account())
+    remember(load().dirs.cache, provider, {"gpt-6-luna": Lessons(web_search=False)})
+    assert as_rows(run("status")[1])["haiku"] == "GPT-6 Luna, 1.05M tokens; no web search"
+    row = next(line for line in run("models")[1].splitlines() if line.startswith("gpt-6-luna"))
+    assert row.split("\t") == ["gpt-6-luna", "1.05M", "low medium high xhigh max", "haiku", "no web search"]
+    assert "`claudegpt setup` forgets it and looks again" in run("models")[2]
+
+
+def test_where_nothing_was_learnt_there_is_nothing_to_forget(run: Run, openai: FakeBackend) -> None:
+    assert "forgets" not in run("models")[2]
+
+
+def test_levels_that_were_learnt_are_the_models_levels(run: Run, openai: FakeBackend) -> None:
+    run("status")
+    provider = Provider("openai", "", f"{openai.url}/responses", Tiers("", "", ""), account=account())
+    learnt = Lessons(efforts=("low", "medium"), encrypted_reasoning=False)
+    remember(load().dirs.cache, provider, {"gpt-6-luna": learnt})
+    row = next(line for line in run("models")[1].splitlines() if line.startswith("gpt-6-luna"))
+    assert row.split("\t")[2:] == ["low medium", "haiku", "no encrypted reasoning"]
+    told = json.loads(run("status", "--json")[1])["models"]["haiku"]
+    assert (told["efforts"], told["encrypted_reasoning"], told["web_search"]) == (["low", "medium"], False, True)
+
+
+def account() -> str:
+    from claudegpt_pkg.assembly import backend
+
+    return backend(load())[0].account
+
+
+# What a plan's server says.
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"rate_limit": None, "credits": None},
+        {"rate_limit": {"primary_window": None}, "plan_type": None},
+        {"rate_limit": {"primary_window": {"used_percent": "12"}}},
+        {"rate_limit": [], "credits": []},
+    ],
+)
+def test_what_it_does_not_say_is_not_shown(answer: dict[str, Any]) -> None:
+    assert read_usage(answer) == Usage(None, (), None)
+
+
+def test_what_is_no_answer_is_none() -> None:
+    assert read_usage([]) is None
+
+
+@pytest.mark.parametrize(
+    ("credits", "words"),
+    [
+        ({"has_credits": False, "unlimited": False}, "none"),
+        ({"has_credits": True, "unlimited": True}, "unlimited"),
+        ({"has_credits": True, "balance": "12.50"}, "12.50"),
+        ({"has_credits": True, "balance": None}, "some"),
+    ],
+)
+def test_credits_are_said_in_a_word(credits: dict[str, Any], words: str) -> None:
+    found = read_usage({"credits": credits})
+    assert found and found.credits == words
+
+
+def test_a_moment_that_no_calendar_has_is_left_out() -> None:
+    window = {"used_percent": 1, "limit_window_seconds": 60, "reset_at": 1.8e12}
+    found = read_usage({"rate_limit": {"primary_window": window}})
+    assert found and found.limits == (Limit(60, 1, None),)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "name"),
+    [
+        (18_000, "5 hours"),
+        (3600, "1 hour"),
+        (604_800, "1 week"),
+        (86_400, "1 day"),
+        (2_592_000, "30 days"),
+        (900, "15 minutes"),
+        (90, "90 seconds"),
+        (None, "limit"),
+    ],
+)
+def test_a_window_is_named_as_people_do(seconds: float | None, name: str) -> None:
+    assert Limit(seconds, 1, None).name == name
+
+
+@pytest.mark.parametrize(("used", "full"), [(0, 0), (2, 0), (3, 1), (50, 10), (100, 20), (130, 20)])
+def test_a_bar_is_as_full_as_the_window_is_used(used: float, full: int) -> None:
+    shown = bar(Limit(18_000, used, None), 0)
+    assert (shown.count("█"), shown.count("░")) == (full, 20 - full)
+    assert f" {used:g} % used" in shown
+
+
+# models
+
+
+def test_every_model_is_listed_with_its_tier(run: Run, plan: FakeBackend) -> None:
+    status, out, _ = run("models")
+    assert status == 0
+    assert [line.split("\t")[:4] for line in out.splitlines()] == [
+        ["gpt-6.1-sol", "272k", "low medium high xhigh max", "opus"],
+        ["gpt-6.1-terra", "500k", "low medium high xhigh max", "sonnet"],
+        ["gpt-6-luna", "272k", "low medium high xhigh max", "haiku"],
+        ["gpt-5.5", "272k", "low medium high xhigh max", ""],
+    ]
+
+
+def test_a_model_that_is_chosen_but_not_listed_is_shown(
+    run: Run, openai: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDEGPT_OPENAI_OPUS", "gpt-7-preview-high")
+    first = run("models")[1].splitlines()[0]
+    assert first.split("\t") == ["gpt-7-preview-high", "272k (assumed)", "", "opus", ""]
+
+
+def test_what_was_last_known_is_listed_when_the_server_is_gone(
+    run: Run, openai: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run("models")[1]
+    openai.page("GET", "/v1/models", 503, {"error": {"message": "Busy."}})
+    status, out, err = run("models")
+    assert (status, out) == (0, before)
+    assert "This is what was last known." in err
+
+
+def test_without_a_list_the_models_that_we_know_are_said_to_be_that(
+    run: Run, plan: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEX_BASE_URL", "http://127.0.0.1:9/backend-api/codex")
+    status, out, err = run("models")
+    assert status == 0 and out.startswith("gpt-6.1-sol")
+    assert "(Connection refused). Check the address and the network. These are the models known to claudegpt." in err
+    status, _, err = run("status")
+    assert status == 1 and "wham/usage cannot be reached (Connection refused). Run `claudegpt doctor`." in err

@@ -1,0 +1,105 @@
+"""One trace in words: every kind of block has its line, long things are cut, and nothing that is missing is made up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.cli.trace_text import MOST_FIELDS, MOST_LINES, duration, entries
+
+
+def trace(*blocks: Any, role: str = "user", **fields: Any) -> dict[str, Any]:
+    request = {"model": "claude-opus-4-8", "messages": [{"role": role, "content": list(blocks)}]}
+    return {"id": "abc", "began": 1_795_312_614.0, "request": request, "sent": None, "answer": {}, **fields}
+
+
+def said(*blocks: Any) -> list[tuple[str, str]]:
+    """What is told of the blocks of a message."""
+    told = list(entries(trace(*blocks)))
+    return told[told.index(("", "")) + 1 :]
+
+
+def fact(told: dict[str, Any], name: str) -> str | None:
+    return dict(entries(told)).get(name)
+
+
+@pytest.mark.parametrize(
+    ("block", "entry"),
+    [
+        ({"type": "text", "text": "Hello."}, ("user", "Hello.")),
+        ({"type": "thinking", "thinking": "Hm.", "signature": "s"}, ("thinking", "Hm.")),
+        ({"type": "thinking", "thinking": "", "signature": "s"}, ("thinking", "[sealed]")),
+        ({"type": "redacted_thinking", "data": "x"}, ("thinking", "[sealed]")),
+        ({"type": "tool_use", "id": "t", "name": "Read", "input": {"a": "日"}}, ("call", 'Read {"a":"日"}')),
+        ({"type": "tool_result", "tool_use_id": "t", "content": "one\ntwo"}, ("result", "one\ntwo")),
+        ({"type": "tool_result", "tool_use_id": "t"}, ("result", "")),
+        ({"type": "tool_result", "tool_use_id": "t", "content": "No.", "is_error": True}, ("error", "No.")),
+        (
+            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "x" * 14_500}},
+            ("image", "image/png, 14.5k characters"),
+        ),
+        ({"type": "document", "source": {"type": "url", "url": "https://a/b"}}, ("document", "https://a/b")),
+        ({"type": "brand_new", "a": 1}, ("brand_new", '{"a":1}')),
+    ],
+)
+def test_every_block_is_told(block: dict[str, Any], entry: tuple[str, str]) -> None:
+    assert said(block) == [entry]
+
+
+def test_a_tools_result_of_several_blocks_is_told_in_their_order() -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "abcd"}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "A cat:"}, image]}
+    assert said(result) == [("result", "A cat:\nimage, image/png, 4 characters")]
+
+
+def test_only_what_is_new_in_the_turn_is_told() -> None:
+    messages = [
+        {"role": "user", "content": "old"},
+        {"role": "assistant", "content": "answered"},
+        {"role": "user", "content": "new"},
+        {"role": "system", "content": "by the way"},
+    ]
+    told = list(entries(trace() | {"request": {"model": "m", "messages": messages}}))
+    assert told[told.index(("", "")) :] == [("", ""), ("user", "new"), ("", ""), ("system", "by the way")]
+
+
+@pytest.mark.parametrize("text", ["line\n" * 500, "x" * 5_000])
+def test_of_a_long_text_its_beginning_is_told_and_where_the_rest_is(text: str) -> None:
+    ((_, told),) = said({"type": "text", "text": text})
+    *lines, last = told.split("\n")
+    assert text.startswith("\n".join(lines)) and len(lines) <= MOST_LINES
+    assert last.endswith("k characters more: --request]")
+
+
+def test_a_text_that_just_fits_is_told_whole() -> None:
+    text = "line\n" * MOST_LINES
+    assert said({"type": "text", "text": text}) == [("user", text.rstrip("\n"))]
+
+
+def test_fields_that_became_the_same_are_told_together() -> None:
+    notes = [[f"tools.{number}", "withheld"] for number in range(MOST_FIELDS + 3)] + [["top_k", "dropped: why"]]
+    assert fact(trace(notes=notes), "became") == (
+        f"{', '.join(f'tools.{number}' for number in range(MOST_FIELDS))} and 3 more: withheld\ntop_k: dropped: why"
+    )
+
+
+def test_what_was_learnt_is_told() -> None:
+    assert fact(trace(learned=["No such parameter.", "No summary."]), "learned") == "No such parameter.\nNo summary."
+
+
+def test_what_is_not_known_is_not_told() -> None:
+    names = [name for name, _ in entries(trace())]
+    assert names == ["turn", "time", "asked", "took", "ended"]
+
+
+def test_an_error_without_a_status_is_told_too() -> None:
+    told = trace(error={"kind": "cancelled", "message": "the client went away"})
+    assert fact(told, "ended") == "cancelled: the client went away"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"), [(8.6, "9ms"), (999.4, "999ms"), (999.6, "1.0s"), (12_440, "12.4s"), (125_000, "125s")]
+)
+def test_a_duration_is_short(milliseconds: float, text: str) -> None:
+    assert duration(milliseconds) == text

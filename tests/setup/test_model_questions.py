@@ -1,0 +1,57 @@
+"""Which models are offered for a tier, what the pointer stands on, and what an answer means."""
+
+from __future__ import annotations
+
+import pytest
+
+from claudegpt_pkg.accounts.model_list import Catalog
+from claudegpt_pkg.accounts.providers.base import Provider
+from claudegpt_pkg.models import Tiers, known
+from claudegpt_pkg.setup.model_questions import BY_NAME, FOLLOW, choose_model
+from tests.setup.test_wizard import Person
+
+PROVIDER = Provider("openai", "OpenAI API key", "https://here", Tiers("a", "b", "c"))
+OURS = Catalog(tuple(map(known, ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"))), hidden=(known("gpt-5.5"),))
+FOREIGN = Catalog(tuple(map(known, ("qwen3:32b", "llama4:8b"))))
+NEWEST_OF_ALL = "gpt-6.1-sol"
+QUESTION = "Model for opus, the large model"
+
+
+def chosen(person: Person, listed: Catalog, now: str | None = None) -> str | None:
+    return choose_model("opus", now, listed, PROVIDER, person)
+
+
+def test_the_newest_is_followed_and_not_named() -> None:
+    person = Person(None)
+    assert chosen(person, OURS) is None
+    assert person.defaults[QUESTION] == FOLLOW
+    assert person.choices[QUESTION] == [FOLLOW, *(model.id for model in OURS.offered), BY_NAME]
+    assert person.titles[FOLLOW] == "The newest (now GPT-6.1 Sol)"
+    assert person.titles["gpt-6-luna"].startswith("GPT-6 Luna · ") and " tokens · " in person.titles["gpt-6-luna"]
+
+
+def test_where_no_size_is_told_by_the_names_the_first_is_named() -> None:
+    person = Person(None)
+    assert chosen(person, FOREIGN) == "qwen3:32b"
+    assert FOLLOW not in person.choices[QUESTION]
+
+
+@pytest.mark.parametrize("now", ["gpt-6.1-terra", "gpt-5.5", "gpt-6.1-sol-high"])
+def test_the_pointer_stands_on_what_is_set(now: str) -> None:
+    person = Person(None)
+    assert chosen(person, OURS, now) == now
+
+
+def test_the_name_of_another_accounts_model_is_no_default() -> None:
+    person = Person(None)
+    assert chosen(person, OURS, "qwen3:32b") is None
+    assert "qwen3:32b" not in person.choices[QUESTION]
+
+
+def test_a_name_that_no_list_has_can_be_typed() -> None:
+    assert chosen(Person(BY_NAME, "gpt-7-private"), OURS) == "gpt-7-private"
+
+
+@pytest.mark.parametrize(("typed", "name"), [(None, None), (NEWEST_OF_ALL, None), ("llama", "llama")])
+def test_without_a_list_a_name_is_asked_for(typed: str | None, name: str | None) -> None:
+    assert chosen(Person(typed), Catalog(())) == name

@@ -1,0 +1,269 @@
+"""The trial turn, through the whole proxy, before a strict backend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.accounts.providers.base import Provider
+from claudegpt_pkg.errors import (
+    ClaudegptError,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    NotLoggedIn,
+    RateLimited,
+    UpstreamFailed,
+    UsageLimitReached,
+)
+from claudegpt_pkg.models import EFFORTS, NONE_TO_XHIGH, Tiers
+from claudegpt_pkg.settings.settings import load
+from claudegpt_pkg.setup.trial import (
+    NoCall,
+    Stage,
+    carries_reasoning,
+    described,
+    distinct,
+    learnt,
+    play,
+    shortcomings,
+    stage,
+    try_out,
+)
+from claudegpt_pkg.translate.reasoning import sign
+from claudegpt_pkg.translate.request.translate import INCLUDE_REASONING, INCLUDE_SOURCES
+from claudegpt_pkg.upstream.capability_store import recall
+from claudegpt_pkg.upstream.refusals import Lessons
+from tests.support.fakes.answers import HttpError, Reply, answer, error, failed
+from tests.support.fakes.backend import FakeBackend
+from tests.support.fakes.deployment import Deployment
+from tests.support.fakes.trial import is_trial, takes_trials, trials
+
+
+def flags(backend: FakeBackend) -> dict[str, str]:
+    return {"CLAUDEGPT_PROVIDER": "openai", "OPENAI_API_KEY": "test-key", "OPENAI_BASE_URL": backend.url}
+
+
+def test_it_is_what_claude_code_would_send_only_small(home: object, backend: FakeBackend) -> None:
+    takes_trials(backend)
+    with stage(flags(backend)) as on_stage:
+        play(on_stage, "opus")
+    (request,) = trials(backend)
+    body = request.body
+    assert body["stream"] is True and body["store"] is False and body["model"] == "gpt-6.1-sol"
+    assert "reasoning.encrypted_content" in body["include"] and body["reasoning"] == {
+        "effort": "low",
+        "summary": "auto",
+    }
+    assert [tool["name"] for tool in body["tools"]] == ["Bash"]
+    assert len(request.raw) < 2000
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "words"),
+    [
+        (error(401, "invalid_api_key", "Wrong key."), NotLoggedIn, "gpt-6.1-sol: The upstream does not accept the cre"),
+        (error(403, "forbidden", "Not you."), Forbidden, "refuses this account"),
+        (error(404, "model_not_found", "No such model."), NotFound, "does not know this model"),
+        (error(400, "strange", "What is that?"), InvalidRequest, "What is that?"),
+        (error(429, "insufficient_quota", "Pay."), UsageLimitReached, "no credit left"),
+        (error(429, "x", "Slow.", headers={"retry-after": "60"}), RateLimited, "Slow."),
+        (answer("I am", end=failed("server_error", "It broke.")), UpstreamFailed, "It broke."),
+        (answer("I am ready."), NoCall, "gpt-6.1-sol answered, but did not use the tool"),
+    ],
+)
+def test_a_failure_is_told_as_a_session_would_tell_it(
+    home: object, backend: FakeBackend, reply: object, kind: type[ClaudegptError], words: str
+) -> None:
+    backend.route(is_trial, reply)  # type: ignore[arg-type]
+    with stage(flags(backend)) as on_stage, pytest.raises(kind) as raised:
+        play(on_stage, "opus")
+    assert type(raised.value) is kind and words in str(raised.value)
+
+
+def test_a_model_that_is_known_is_not_probed(home: object, backend: FakeBackend) -> None:
+    takes_trials(backend)
+    with stage(flags(backend)) as on_stage:
+        try_out(on_stage, "opus")
+    assert "web_search" not in json.dumps([request.body for request in trials(backend)])
+
+
+def test_each_model_is_tried_once() -> None:
+    def tiers(opus: str, sonnet: str, haiku: str) -> list[str]:
+        return list(distinct(Provider("x", "X", "http://x", Tiers(opus, sonnet, haiku))))
+
+    assert tiers("a", "b", "c") == ["opus", "sonnet", "haiku"]
+    assert tiers("a", "a", "b") == ["opus", "haiku"]
+    assert tiers("a", "a", "a") == ["opus"]
+
+
+def test_what_was_learnt_is_said_in_a_few_words() -> None:
+    assert described(Lessons()) == []
+    assert described(Lessons(efforts=("low", "high"), web_search=False)) == ["efforts low, high", "no web search"]
+    assert described(Lessons(efforts=EFFORTS[2:])) == ["efforts low to max"]
+    assert described(Lessons(encrypted_reasoning=False)) == ["no encrypted reasoning"]
+    assert described(Lessons(parameters=frozenset({"reasoning"}), efforts=("low",))) == ["no reasoning"]
+    refused = Lessons(
+        summary=False,
+        tool_search=False,
+        media_in_outputs=False,
+        phases=False,
+        parameters=frozenset({"service_tier", "max_output_tokens"}),
+        includes=frozenset({INCLUDE_REASONING, INCLUDE_SOURCES}),
+    )
+    assert described(refused) == [
+        "no summaries of its reasoning",
+        "no tool search",
+        "no pictures in tools' outputs",
+        "no phases",
+        "without max_output_tokens, service_tier, web_search_call.action.sources",
+    ]
+
+
+@pytest.mark.parametrize("lesson", [each.name for each in fields(Lessons)])
+def test_all_that_is_remembered_is_said(lesson: str) -> None:
+    """But for what is of one conversation, and what is not yet known."""
+    learnt: dict[str, Any] = {"efforts": ("low",), "parameters": frozenset({"x"}), "includes": frozenset({"x"})}
+    said = described(Lessons(**{lesson: learnt.get(lesson, False)}))
+    assert bool(said) is (lesson not in ("refused_reasoning", "silent_search"))
+
+
+# What a deployment lacks.
+
+AZURE = {"CLAUDEGPT_PROVIDER": "azure", "AZURE_OPENAI_API_KEY": "test-key"}
+LOW_TO_MAX = EFFORTS[2:]
+UNKNOWN = ""  # a model of which the strict backend has no table: it has the levels that the deployment says
+
+
+@contextmanager
+def azure(deployment: Deployment, name: str = "mine") -> Iterator[tuple[FakeBackend, Stage]]:
+    """A resource with one deployment, and the proxy before it."""
+    with FakeBackend("azure", deployments={name: deployment}) as backend:
+        takes_trials(backend)
+        own = {**AZURE, "AZURE_OPENAI_ENDPOINT": backend.origin, "AZURE_OPENAI_CHAT_DEPLOYMENT": name}
+        with stage(own) as on_stage:
+            yield backend, on_stage
+        backend.check()
+
+
+@pytest.mark.parametrize(
+    ("deployment", "lessons", "words"),
+    [
+        (Deployment(), Lessons(efforts=LOW_TO_MAX), ["efforts low to max"]),
+        (Deployment(UNKNOWN), Lessons(), []),
+        (Deployment(UNKNOWN, blob="done"), Lessons(), []),
+        (Deployment("gpt-5.4-nano"), Lessons(efforts=NONE_TO_XHIGH), ["efforts none, low, medium, high, xhigh"]),
+        (
+            Deployment(UNKNOWN, efforts=LOW_TO_MAX[:3], tells_levels=False),
+            Lessons(efforts=LOW_TO_MAX[:3]),
+            ["efforts low to high"],
+        ),
+        (Deployment(UNKNOWN, efforts=LOW_TO_MAX), Lessons(efforts=LOW_TO_MAX), ["efforts low to max"]),
+        (Deployment(UNKNOWN, search="refused"), Lessons(web_search=False), ["no web search"]),
+        (Deployment(UNKNOWN, search="silent"), Lessons(web_search=False), ["no web search"]),
+        (Deployment(UNKNOWN, search="no event"), Lessons(web_search=False), ["no web search"]),
+        (
+            Deployment(UNKNOWN, blob="refused"),
+            Lessons(includes=frozenset({INCLUDE_REASONING}), encrypted_reasoning=False),
+            ["no encrypted reasoning"],
+        ),
+        (Deployment(UNKNOWN, blob="none"), Lessons(encrypted_reasoning=False), ["no encrypted reasoning"]),
+        (
+            Deployment(UNKNOWN, efforts=("medium",), tells_levels=False, search="silent", blob="none"),
+            Lessons(efforts=("medium",), web_search=False, encrypted_reasoning=False),
+            ["efforts medium", "no encrypted reasoning", "no web search"],
+        ),
+    ],
+)
+def test_a_probe_finds_out_what_a_deployment_lacks_and_it_is_remembered(
+    home: Path, deployment: Deployment, lessons: Lessons, words: list[str]
+) -> None:
+    with azure(deployment) as (backend, on_stage):
+        try_out(on_stage, "opus")
+        assert learnt(on_stage, "opus") == lessons
+        assert shortcomings(on_stage, "opus") == words
+        lacked = len(backend.lacked)
+        try_out(on_stage, "opus")
+        assert len(backend.lacked) == lacked, "what is known is not asked for again"
+    assert recall(load().dirs.cache, on_stage.provider) == ({"mine": lessons} if lessons != Lessons() else {})
+
+
+def test_a_deployment_s_name_is_no_reason_not_to_look(home: Path) -> None:
+    with azure(Deployment("gpt-5.4-mini", search="silent"), "gpt-5.4-mini") as (_, on_stage):
+        try_out(on_stage, "opus")
+        assert learnt(on_stage, "opus") == Lessons(web_search=False)
+
+
+def test_the_users_own_limits_do_not_hide_what_there_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDEGPT_TOOLS_REASONING", "low")
+    with azure(Deployment(UNKNOWN, efforts=LOW_TO_MAX[:2], tells_levels=False)) as (_, on_stage):
+        try_out(on_stage, "haiku")
+        assert shortcomings(on_stage, "haiku") == ["efforts low, medium"]
+
+
+@pytest.mark.parametrize("failures", [2, 3, 4, 5, 6])
+def test_an_outage_while_the_search_is_tried_is_not_taken_for_its_absence(home: Path, failures: int) -> None:
+    """It ends when the proxy, or else the probe itself, has just left the search out."""
+    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+        left = [error(500, "server_error", "Oh.")] * failures
+        backend.route(lambda it: is_trial(it) and bool(left), lambda _: left.pop())
+        try_out(on_stage, "opus")
+        assert learnt(on_stage, "opus") == Lessons()
+    assert recall(load().dirs.cache, on_stage.provider) == {}
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_refusals_that_say_nothing_are_concluded_from(home: Path, status: int) -> None:
+    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+        odd = HttpError(status, {"error": {"message": "Bad request."}})
+        backend.route(lambda it: any(tool["type"] == "web_search" for tool in it.body.get("tools") or ()), odd)
+        backend.route(lambda it: it.body["reasoning"]["effort"] in ("none", "minimal"), odd)
+        try_out(on_stage, "opus")
+        assert learnt(on_stage, "opus") == Lessons(web_search=False, efforts=LOW_TO_MAX)
+
+
+@pytest.mark.parametrize("reply", [answer(), error(429, "rate_limit_exceeded", "Slow.", headers={"retry-after": "60"})])
+def test_who_is_able_need_not_be_so_twice(home: Path, reply: Reply) -> None:
+    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+        backend.route(lambda it: it.body["reasoning"]["effort"] == "none", reply)
+        try_out(on_stage, "opus")
+        assert learnt(on_stage, "opus") == Lessons()
+
+
+def test_a_model_that_only_talks_is_said_to_and_nothing_is_concluded_about_its_search(home: Path) -> None:
+    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+        backend.route(is_trial, answer("I am ready."))
+        with pytest.raises(NoCall):
+            try_out(on_stage, "opus")
+        assert learnt(on_stage, "opus") == Lessons()
+
+
+def test_the_tool_is_asked_for_in_a_way_that_leaves_no_choice(home: Path, backend: FakeBackend) -> None:
+    takes_trials(backend)
+    with stage(flags(backend)) as on_stage:
+        play(on_stage, "opus")
+    assert trials(backend)[0].body["tool_choice"] == "required"
+
+
+def test_where_nothing_can_be_required_it_is_left_to_the_model(home: Path, backend: FakeBackend) -> None:
+    takes_trials(backend)
+    words = "Only 'auto' tool_choice is supported in response API with Harmony None"
+    backend.route(lambda it: "tool_choice" in it.body, error(400, None, words))
+    with stage(flags(backend)) as on_stage:
+        play(on_stage, "opus")
+    assert ["tool_choice" in request.body for request in trials(backend)] == [True, False]
+
+
+def test_reasoning_that_comes_late_is_reasoning_that_came() -> None:
+    item = {"type": "reasoning", "id": "rs_1", "summary": []}
+    early = {"type": "thinking", "signature": sign(item)}
+    late = {"type": "redacted_thinking", "data": sign({**item, "encrypted_content": "blob"}, late=True)}
+    assert carries_reasoning({"content": [early, late]})
+    assert not carries_reasoning({"content": [early]})
+    assert carries_reasoning({"content": [{"type": "text", "text": "Hm."}]})

@@ -1,0 +1,35 @@
+"""Whether what is typed will do, and that what is wrong with it fits on a line."""
+
+from __future__ import annotations
+
+import pytest
+
+from claudegpt_pkg.setup.validators import bare, judge_endpoint, judge_key, judge_optional_key, judge_url
+from claudegpt_pkg.terminal.questions import Judge, needed
+from tests.setup.test_wizard import NARROW
+
+
+@pytest.mark.parametrize("judge", [judge_url, judge_endpoint, judge_key, judge_optional_key, needed])
+@pytest.mark.parametrize("text", ["", "no", "ftp://here", "https://me:pw@here", "https://a..b/", "a b", "0" * 32])
+def test_what_is_wrong_with_a_text_is_not_cut_off(judge: Judge, text: str) -> None:
+    assert len(judge(text) or "") <= NARROW
+
+
+@pytest.mark.parametrize(
+    ("judge", "fine", "wrong"),
+    [
+        (judge_url, "http://localhost:11434/v1", "localhost:11434"),
+        (judge_url, "https://llm.example/v1", "ftp://llm.example"),
+        (judge_endpoint, "https://mine.openai.azure.com/", "https://a..b/"),
+        (judge_key, "sk-abc", ""),
+        (judge_key, ' "sk-abc"\n', "sk abc"),
+        (judge_optional_key, "", "sk-\N{EN DASH}"),
+        (needed, "gpt-5", " "),
+    ],
+)
+def test_a_judge_tells_what_will_do_from_what_will_not(judge: Judge, fine: str, wrong: str) -> None:
+    assert judge(fine) is None and judge(wrong)
+
+
+def test_a_key_has_no_quotes_of_its_own() -> None:
+    assert bare(" 'sk-abc'\n") == "sk-abc"

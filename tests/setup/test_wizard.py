@@ -1,0 +1,623 @@
+"""The wizard, with somebody who answers by script, before strict backends."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg import assembly
+from claudegpt_pkg.accounts.auth import entra
+from claudegpt_pkg.accounts.auth.tokens import own_file
+from claudegpt_pkg.claude import install
+from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
+from claudegpt_pkg.models import LOW_TO_MAX
+from claudegpt_pkg.settings import env_file
+from claudegpt_pkg.settings.settings import Secret, Settings, load
+from claudegpt_pkg.setup import wizard
+from claudegpt_pkg.setup.wizard import Given, first_run, set_up
+from claudegpt_pkg.terminal.questions import Choice, Judge, Nobody, anything
+from claudegpt_pkg.upstream.capability_store import recall
+from claudegpt_pkg.upstream.refusals import Lessons
+from tests.support.auth_files import write
+from tests.support.fakes.answers import answer, error
+from tests.support.fakes.backend import FakeBackend, Request
+from tests.support.fakes.identity import FakeIdentity
+from tests.support.fakes.login import FakeLogin
+from tests.support.fakes.trial import call_the_tool, is_trial, takes_trials, trials
+
+KEY = "test-key"
+Answer = str | None  # None: the default
+
+
+class Person:
+    """Gives the answers in order; for None what the pointer stands on, or the text that is there already."""
+
+    there = True
+
+    def __init__(self, *answers: Answer):
+        self.answers = list(answers)
+        self.asked: list[str] = []
+        self.choices: dict[str, list[str]] = {}  # the values on offer, by question
+        self.titles: dict[str, str] = {}  # by value
+        self.defaults: dict[str, str | None] = {}
+
+    def choose(self, question: str, choices: Sequence[Choice], *, default: str | None, flag: str) -> str:
+        values = [choice.value for choice in choices]
+        self.choices[question] = values
+        self.titles |= {choice.value: choice.title for choice in choices}
+        assert default is None or default in values, f"{question}: the pointer stands on {default}, of {values}"
+        return self._answer(question, values[0] if default is None else default)
+
+    def text(self, question: str, *, default: str = "", judge: Judge = anything, flag: str) -> str:
+        given = self._answer(question, default)
+        assert judge(given) is None, f"{question}: {judge(given)}"
+        return given
+
+    def secret(self, question: str, *, judge: Judge = anything, flag: str) -> Secret:
+        given = self._answer(question, "")
+        assert judge(given) is None, f"{question}: {judge(given)}"
+        return Secret(given)
+
+    def working(self, what: str) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def _answer(self, question: str, default: str) -> str:
+        self.asked.append(question)
+        self.defaults[question] = default
+        assert self.answers, f"nobody foresaw the question {question!r}"
+        given = self.answers.pop(0)
+        if given == "^C":
+            raise KeyboardInterrupt
+        return default if given is None else given
+
+
+@pytest.fixture(autouse=True)
+def machine(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, with a Claude Code that is not asked for anything."""
+    program = home / "claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("CLAUDEGPT_CLAUDE_BIN", str(program))
+    return home
+
+
+@pytest.fixture
+def backend(backend: FakeBackend) -> FakeBackend:
+    return takes_trials(backend)
+
+
+@pytest.fixture
+def azure() -> Iterator[FakeBackend]:
+    deployments = {"big": "gpt-6.1-sol", "small": "gpt-5.4-nano"}
+    with FakeBackend("azure", deployments=deployments) as backend:
+        yield takes_trials(backend)
+
+
+@pytest.fixture
+def plan(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBackend]:
+    """A ChatGPT plan; `plan_login` gives a login that it takes."""
+    with FakeBackend("chatgpt", credentials=(), account_id="account-1") as backend:
+        monkeypatch.setenv("CODEX_BASE_URL", backend.url)
+        yield takes_trials(backend)
+        backend.check()
+
+
+@pytest.fixture
+def login_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLogin]:
+    with FakeLogin() as server:
+        monkeypatch.setenv("CLAUDEGPT_AUTH_URL", server.url)
+        yield server
+        server.check()
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What was written since the test began, on one line however it was folded."""
+    pieces: list[str] = []
+
+    def everything() -> str:
+        pieces.append(capsys.readouterr().err)
+        return " ".join("".join(pieces).split())
+
+    return everything
+
+
+@pytest.fixture
+def public(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backend is where the user's environment has the OpenAI API."""
+    monkeypatch.setenv("OPENAI_BASE_URL", backend.url)
+
+
+def plan_login(server: FakeLogin, plan: FakeBackend) -> dict[str, Any]:
+    document = server.log_in()
+    plan.credentials.add(document["tokens"]["access_token"])
+    return document
+
+
+def saved() -> dict[str, str]:
+    return env_file.read(config_file())
+
+
+def config_file() -> Path:
+    return load().dirs.config_file
+
+
+def run(person: Person, given: Given | None = None, flags: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The wizard to its end; what it saved."""
+    set_up(person, given or Given(), flags or {})
+    assert not person.answers, f"never asked for: {person.answers}"
+    return saved()
+
+
+NARROW = 60  # columns, in which a line of a menu or about a text is cut off, not folded
+
+
+def test_a_narrow_terminal_shows_every_account_whole() -> None:
+    person = Person("demo")
+    run(person)
+    assert max(map(len, person.titles.values())) <= NARROW - len(" » ")
+
+
+# Each account.
+
+
+def test_an_openai_key_is_asked_for_tried_and_kept(backend: FakeBackend, public: None) -> None:
+    person = Person("openai", KEY, None, None, None)
+    assert run(person) == {"CLAUDEGPT_PROVIDER": "openai", "OPENAI_API_KEY": KEY}
+    assert [request.body["model"] for request in trials(backend)] == ["gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"]
+    assert stat.S_IMODE(config_file().stat().st_mode) == 0o600
+
+
+def test_quotes_that_came_along_with_a_key_are_no_part_of_it(backend: FakeBackend, public: None) -> None:
+    assert run(Person("openai", f' "{KEY}"\n', None, None, None))["OPENAI_API_KEY"] == KEY
+
+
+def test_a_key_that_is_there_stays_where_it_is(
+    backend: FakeBackend, public: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    person = Person("openai", "keep", None, None, None)
+    assert run(person) == {"CLAUDEGPT_PROVIDER": "openai"}
+    assert person.titles["keep"] == "Use the one from the environment"
+
+
+def test_a_server_of_the_users_own_may_need_no_key(backend: FakeBackend) -> None:
+    backend.credentials.add("")
+    assert run(Person("server", backend.url, "", None, "gpt-5.5", None)) == {
+        "CLAUDEGPT_PROVIDER": "openai",
+        "OPENAI_BASE_URL": backend.url,
+        "CLAUDEGPT_OPENAI_SONNET": "gpt-5.5",
+    }
+
+
+def test_a_key_that_goes_out_unencrypted_is_said_and_not_refused(
+    backend: FakeBackend, said: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = backend.url.replace("127.0.0.1", "0.0.0.0")  # which is this machine, and does not look like it
+    monkeypatch.setenv("NO_PROXY", "0.0.0.0")
+    assert run(Person("server", far, KEY, None, None, None))["OPENAI_BASE_URL"] == far
+    assert "unencrypted: on the way it can be read. Use https:// if the server can." in said()
+
+
+def test_the_models_of_a_server_with_names_of_its_own_are_kept_by_name(backend: FakeBackend) -> None:
+    backend.page("GET", "/v1/models", 200, {"data": [{"id": "qwen3:8b"}, {"id": "llama4:70b"}]})
+    person = Person("server", backend.url, KEY, None, "llama4:70b", None)
+    assert {name: model for name, model in run(person).items() if "_OPENAI_" in name} == {
+        "CLAUDEGPT_OPENAI_OPUS": "qwen3:8b",
+        "CLAUDEGPT_OPENAI_SONNET": "llama4:70b",
+        "CLAUDEGPT_OPENAI_HAIKU": "qwen3:8b",
+    }
+
+
+def test_a_server_without_a_list_is_told_the_names(backend: FakeBackend) -> None:
+    backend.page("GET", "/v1/models", 404, {"error": "no such page"})
+    found = run(Person("server", backend.url, KEY, "qwen3:8b", "qwen3:8b", "qwen3:8b"))
+    assert found["CLAUDEGPT_OPENAI_HAIKU"] == "qwen3:8b"
+    assert [request.body["model"] for request in trials(backend)][-1:] == ["qwen3:8b"]
+
+
+def test_a_list_that_was_seen_serves_where_there_is_none_to_be_had(backend: FakeBackend) -> None:
+    run(Person("server", backend.url, KEY, None, None, None))
+    backend.page("GET", "/v1/models", 503, {"error": {"message": "busy"}})
+    person = Person("server", backend.url, "keep", None, None, None)
+    run(person)
+    assert "gpt-5.5" in person.choices["Model for sonnet, the middle one"]
+
+
+def test_azure_takes_the_address_as_pasted_and_a_deployment_in_it(azure: FakeBackend) -> None:
+    pasted = f"{azure.origin}/openai/deployments/big/chat/completions?api-version=2024-10-21"
+    person = Person("azure", pasted, "key", KEY, None, None, "small")
+    assert run(person) == {
+        "CLAUDEGPT_PROVIDER": "azure",
+        "AZURE_OPENAI_ENDPOINT": f"{azure.origin}/openai/v1",
+        "AZURE_OPENAI_API_KEY": KEY,
+        "AZURE_OPENAI_CHAT_DEPLOYMENT_FULL": "big",
+        "AZURE_OPENAI_CHAT_DEPLOYMENT": "big",
+        "AZURE_OPENAI_CHAT_DEPLOYMENT_NANO": "small",
+    }
+    assert {request.body["model"] for request in trials(azure)} == {"big", "small"}
+    assert not azure.faults
+
+
+def test_entra_needs_no_key_and_is_the_answer_the_next_time(
+    azure: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeIdentity() as identity:
+        azure.credentials = identity  # type: ignore[assignment]
+        for name, value in identity.environ.items():
+            monkeypatch.setenv(name, value)
+        run(Person("azure", azure.origin, "entra", "big", None, "small"))
+        again = Person(None, None, None, None, None, None)
+        assert "AZURE_OPENAI_API_KEY" not in run(again)
+        assert again.defaults["Access"] == "entra"
+    assert not azure.faults
+
+
+def test_entra_without_its_package_says_what_to_install(
+    azure: FakeBackend, monkeypatch: pytest.MonkeyPatch, said: Callable[[], str]
+) -> None:
+    monkeypatch.setattr(entra, "installed", lambda: False)
+    with pytest.raises(KeyboardInterrupt):
+        run(Person("azure", azure.origin, "entra", "leave"))
+    assert "install claudegpt with its extra: claudegpt[azure]" in said()
+
+
+def test_codex_is_offered_first_when_its_login_is_there(
+    machine: Path, plan: FakeBackend, login_server: FakeLogin
+) -> None:
+    write(machine / ".codex" / "auth.json", plan_login(login_server, plan))
+    person = Person(None, None, None, None)
+    assert run(person) == {"CLAUDEGPT_PROVIDER": "codex"}
+    assert person.choices["Account"][0] == person.defaults["Account"] == "codex"
+    assert person.titles["codex"] == "The Codex CLI's login (ann@example.com, plus plan)"
+
+
+def test_without_a_codex_login_it_is_offered_last(machine: Path) -> None:
+    person = Person("^C")
+    with pytest.raises(KeyboardInterrupt):
+        run(person)
+    assert person.choices["Account"][-1] == "codex" and person.defaults["Account"] == "chatgpt"
+
+
+def test_codexs_api_key_is_one_on_the_openai_api(machine: Path, backend: FakeBackend, public: None) -> None:
+    write(machine / ".codex" / "auth.json", {"auth_mode": "apikey", "OPENAI_API_KEY": KEY, "tokens": None})
+    person = Person("codex", None, None, "gpt-5.5")
+    assert run(person) == {"CLAUDEGPT_PROVIDER": "codex", "CLAUDEGPT_CODEX_HAIKU": "gpt-5.5"}
+    assert person.titles["codex"] == "The Codex CLI's login (an API key)"
+
+
+def test_a_login_that_codex_keeps_in_the_keyring_is_explained(machine: Path, said: Callable[[], str]) -> None:
+    write(machine / ".codex" / "config.toml", 'cli_auth_credentials_store = "keyring"')
+    with pytest.raises(KeyboardInterrupt):
+        run(Person("codex", "leave"))
+    assert "keep its login in the OS keyring" in said()
+
+
+def test_codex_login_is_run_for_the_user_who_wants_it(
+    machine: Path, plan: FakeBackend, login_server: FakeLogin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = plan_login(login_server, plan)
+    write(machine / "elsewhere" / "auth.json", document)
+    program = machine / "bin" / "codex"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\n[ "$1" = login ] && cp "$HOME/elsewhere/auth.json" "$HOME/.codex/auth.json"\n')
+    program.chmod(0o755)
+    (machine / ".codex").mkdir()
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    assert run(Person("codex", "yes", None, None, None)) == {"CLAUDEGPT_PROVIDER": "codex"}
+
+
+def test_a_chatgpt_login_that_is_there_is_kept(plan: FakeBackend, login_server: FakeLogin) -> None:
+    write(own_file(load().dirs.data).path, plan_login(login_server, plan))
+    person = Person("chatgpt", None, "gpt-5.5", None, None)
+    assert run(person) == {"CLAUDEGPT_PROVIDER": "chatgpt", "CLAUDEGPT_CODEX_OPUS": "gpt-5.5"}
+    assert person.titles["keep"] == "Keep the login of ann@example.com, plus plan"
+
+
+def test_a_login_that_was_refused_is_not_kept_by_mistake_a_second_time(
+    plan: FakeBackend, login_server: FakeLogin, said: Callable[[], str]
+) -> None:
+    write(own_file(load().dirs.data).path, login_server.log_in())
+    login_server.logins[0].ended = True
+    person = Person("chatgpt", "keep", "again", "^C")
+    with pytest.raises(KeyboardInterrupt):
+        run(person)
+    assert person.defaults["ChatGPT"] == "browser" and "keep" in person.choices["ChatGPT"]
+    assert "The saved login was revoked" in said()
+    plan.faults.clear()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_chatgpt_login_that_cannot_be_used_is_not_offered(mode: int) -> None:
+    file = own_file(load().dirs.data).path
+    write(file, "{cut off")
+    file.chmod(mode)
+    person = Person("chatgpt", "^C")
+    with pytest.raises(KeyboardInterrupt):
+        run(person)
+    assert person.choices["ChatGPT"] == ["browser", "device"]
+    assert person.titles["chatgpt"] == "ChatGPT plan (not usable as it is)"
+
+
+@pytest.mark.parametrize(("how", "expected"), [("browser", (False, True)), ("device", (True, True))])
+def test_a_chatgpt_login_is_made_on_the_way(
+    how: str,
+    expected: tuple[bool, bool],
+    plan: FakeBackend,
+    login_server: FakeLogin,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+
+    def login(settings: Settings, show: Callable[[str], None], *, with_device: bool, browser: bool, typed: Any) -> None:
+        made.append((with_device, browser or with_device))
+        write(own_file(settings.dirs.data).path, plan_login(login_server, plan))
+
+    monkeypatch.setattr(wizard, "login", login)
+    assert run(Person("chatgpt", how, None, None, None)) == {"CLAUDEGPT_PROVIDER": "chatgpt"}
+    set_up(Nobody(), Given(provider="chatgpt", login=how), {})  # the same by a flag, where nobody can be asked
+    assert made == [expected, expected]
+
+
+def test_the_demo_needs_no_answer() -> None:
+    assert run(Person("demo")) == {"CLAUDEGPT_PROVIDER": "demo"}
+
+
+# What goes wrong.
+
+
+def test_a_wrong_key_is_one_sentence_and_can_be_corrected(backend: FakeBackend, said: Callable[[], str]) -> None:
+    person = Person("server", backend.url, "wrong", "again", None, "new", KEY, None, None, None)
+    assert run(person)["OPENAI_API_KEY"] == KEY
+    assert "the credential was refused" in said()
+    assert person.defaults["Address of its Responses API"] == backend.url
+    assert "wrong" not in said()
+    assert backend.faults.pop().startswith("GET /v1/models was refused with 401") and not backend.faults
+
+
+def test_another_account_can_be_chosen_instead(backend: FakeBackend) -> None:
+    assert run(Person("server", backend.url, "wrong", "account", "demo")) == {"CLAUDEGPT_PROVIDER": "demo"}
+    backend.faults.clear()
+
+
+def test_a_flag_that_was_wrong_does_not_answer_again(backend: FakeBackend) -> None:
+    given = Given(provider="openai", base_url=backend.url, key=Secret("wrong"))
+    assert run(Person("account", "demo"), given) == {"CLAUDEGPT_PROVIDER": "demo"}
+    backend.faults.clear()
+
+
+def test_what_does_not_work_can_be_saved_all_the_same(backend: FakeBackend) -> None:
+    backend.route(is_trial, error(500, "server_error", "Broken."))
+    assert run(Person("server", backend.url, KEY, None, None, None, "save"))["OPENAI_API_KEY"] == KEY
+
+
+def test_leaving_saves_nothing(backend: FakeBackend) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(Person("server", "http://127.0.0.1:9/v1", "", "leave"))
+    assert not config_file().exists()
+
+
+def test_a_model_that_calls_no_tool_is_not_ready(backend: FakeBackend, said: Callable[[], str]) -> None:
+    backend.route(is_trial, lambda request: answer("I am ready!"))
+    with pytest.raises(KeyboardInterrupt):
+        run(Person("server", backend.url, KEY, None, None, None, "leave"))
+    assert "gpt-6.1-sol answered, but did not use the tool it was told to use." in said()
+
+
+def test_the_model_that_fails_is_named(azure: FakeBackend, said: Callable[[], str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(Person("azure", azure.origin, "key", KEY, "big", "big", "smal", "leave"))
+    assert "smal: The upstream does not know this model, deployment or address" in said()
+
+
+def test_nothing_is_written_before_the_end_wherever_the_user_leaves(
+    backend: FakeBackend, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(config_file(), "# mine\nOTHER=1\n")
+    answers: list[Answer] = ["server", backend.url, KEY, None, None, None]
+    for place in range(len(answers)):
+        with pytest.raises(KeyboardInterrupt):
+            run(Person(*answers[:place], "^C"))
+        assert config_file().read_text() == "# mine\nOTHER=1\n"
+    monkeypatch.setattr(wizard, "try_out", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(Person(*answers))
+    assert [file.name for file in config_file().parent.iterdir()] == ["config.env"]
+    assert config_file().read_text() == "# mine\nOTHER=1\n"
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_is_not_ours_in_the_file_stays(backend: FakeBackend) -> None:
+    write(config_file(), "# mine\nOTHER=1\nCLAUDEGPT_PROVIDER=demo\nAZURE_OPENAI_API_KEY=kept\n")
+    run(Person("server", backend.url, KEY, None, None, None))
+    lines = config_file().read_text().splitlines()
+    assert lines[:4] == ["# mine", "OTHER=1", "CLAUDEGPT_PROVIDER=openai", "AZURE_OPENAI_API_KEY=kept"]
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(machine: Path) -> None:
+    (machine / "claudegpt").write_text("a file in its place")
+    person = Person()
+    with pytest.raises(BadSetting, match=r"Cannot write .*config\.env"):
+        run(person)
+    assert not person.asked
+
+
+def test_a_setting_that_cannot_be_used_does_not_keep_the_wizard_from_repairing_it() -> None:
+    write(config_file(), "CLAUDEGPT_PROVIDER=chatgtp\n")
+    assert run(Person("demo")) == {"CLAUDEGPT_PROVIDER": "demo"}
+
+
+def test_what_the_environment_overrules_is_said(
+    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch, said: Callable[[], str]
+) -> None:
+    monkeypatch.setenv("CLAUDEGPT_PROVIDER", "azure")
+    run(Person("demo"))
+    assert "CLAUDEGPT_PROVIDER is also set in the environment, which wins." in said()
+
+
+def test_models_of_another_account_are_no_default(backend: FakeBackend, public: None) -> None:
+    write(config_file(), "CLAUDEGPT_OPENAI_OPUS=qwen3:8b\nCLAUDEGPT_OPENAI_HAIKU=gpt-5.5-low\n")
+    person = Person("openai", KEY, None, None, None)
+    assert run(person).get("CLAUDEGPT_OPENAI_OPUS") is None
+    assert saved()["CLAUDEGPT_OPENAI_HAIKU"] == "gpt-5.5-low"
+
+
+# The trial.
+
+
+def test_the_trial_needs_no_port_of_the_users_and_leaves_no_trace(
+    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDEGPT_PORT", str(backend.port))  # taken
+    run(Person("server", backend.url, KEY, None, None, None))
+    assert not load().trace_dir.exists()
+
+
+def test_what_a_deployment_lacks_is_found_out_and_remembered(azure: FakeBackend) -> None:
+    refuse_search_and_effort(azure)
+    run(Person("azure", azure.origin, "key", KEY, "big", None, None))
+    settings = load()
+    provider, _ = assembly.backend(settings)
+    assert recall(settings.dirs.cache, provider) == {"big": Lessons(efforts=("low", "medium"), web_search=False)}
+    last = trials(azure)[-1].body
+    assert last["reasoning"]["effort"] == "medium"
+    assert [tool["type"] for tool in last["tools"]] == ["function"]
+
+
+def refuse_search_and_effort(backend: FakeBackend) -> None:
+    efforts = "Unsupported value: 'max' is not supported with this model. Supported values are: 'low' and 'medium'."
+    search = "Hosted tool 'web_search' is not supported with this model."
+    backend.route(lambda it: is_trial(it) and searches(it), error(400, "unsupported_value", search, param="tools"))
+    backend.route(
+        lambda it: is_trial(it) and it.body["reasoning"]["effort"] == "max",
+        error(400, "unsupported_value", efforts, param="reasoning.effort"),
+    )
+
+
+def searches(request: Request) -> bool:
+    return any(tool["type"] == "web_search" for tool in request.body.get("tools") or ())
+
+
+def test_a_deployment_that_falls_silent_over_the_search_is_not_given_it_again(azure: FakeBackend) -> None:
+    azure.route(lambda it: is_trial(it) and searches(it), lambda it: answer())
+    run(Person("azure", azure.origin, "key", KEY, "big", None, None))
+    settings = load()
+    provider, _ = assembly.backend(settings)
+    assert recall(settings.dirs.cache, provider)["big"].web_search is False
+
+
+def test_a_new_setup_forgets_what_was_learnt(azure: FakeBackend) -> None:
+    refuse_search_and_effort(azure)
+    run(Person("azure", azure.origin, "key", KEY, "big", None, None))
+    azure.route(is_trial, call_the_tool)
+    run(Person("azure", None, "key", "keep", None, None, None))
+    settings = load()
+    provider, _ = assembly.backend(settings)
+    assert recall(settings.dirs.cache, provider) == {"big": Lessons(efforts=LOW_TO_MAX)}
+
+
+# Without a terminal.
+
+
+def test_flags_answer_everything(backend: FakeBackend) -> None:
+    given = Given(provider="openai", base_url=backend.url, key=Secret(KEY), models={"haiku": "gpt-5.5"})
+    set_up(Nobody(), given, {})
+    assert saved() == {
+        "CLAUDEGPT_PROVIDER": "openai",
+        "OPENAI_BASE_URL": backend.url,
+        "OPENAI_API_KEY": KEY,
+        "CLAUDEGPT_OPENAI_HAIKU": "gpt-5.5",
+    }
+
+
+def test_azures_flags_answer_everything(azure: FakeBackend) -> None:
+    given = Given(provider="azure", endpoint=azure.origin, key=Secret(KEY), models={"opus": "big", "haiku": "small"})
+    set_up(Nobody(), given, {})
+    assert saved()["AZURE_OPENAI_CHAT_DEPLOYMENT"] == "big"
+    assert saved()["AZURE_OPENAI_CHAT_DEPLOYMENT_NANO"] == "small"
+
+
+def test_a_deployment_that_is_set_already_serves_all_tiers_without_one(
+    azure: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_CHAT_DEPLOYMENT", "big")
+    set_up(Nobody(), Given(provider="azure", endpoint=azure.origin, key=Secret(KEY)), {})
+    assert saved()["AZURE_OPENAI_CHAT_DEPLOYMENT_FULL"] == saved()["AZURE_OPENAI_CHAT_DEPLOYMENT_NANO"] == "big"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (Given(provider="openai"), "OpenAI API key: there is no terminal to ask on. Give --api-key-stdin (or set OP"),
+        (Given(provider="azure"), "Address of the resource, as the portal shows it: there is no terminal to ask on"),
+        (Given(provider="azure", endpoint="r"), "Key of the resource: there is no terminal to ask on."),
+        (Given(provider="azure", endpoint="r", key=Secret("k")), "Deployment for opus, the large model: there is no"),
+        (Given(provider="azure", endpoint="http://r.com"), "is not an address a key may be sent to"),
+        (
+            Given(provider="openai", base_url="nowhere"),
+            "--base-url is an address that begins with https:// or http://.",
+        ),
+        (Given(provider="openai", key=Secret("")), "On stdin: A key is needed."),
+        (Given(provider="openai", key=Secret("a b")), "On stdin: That is not a key"),
+        (Given(provider="openai", key=Secret("''")), "On stdin: A key is needed."),
+        (Given(provider="openai", endpoint="r", key=Secret("k")), "--endpoint is not for provider openai."),
+        (Given(provider="openai", api_version="v"), "--api-version is not for provider openai."),
+        (Given(provider="azure", base_url="https://r.com"), "--base-url is not for provider azure."),
+        (Given(provider="codex", login="device"), "--device or --no-browser is not for provider codex."),
+        (Given(provider="demo", key=Secret("k")), "--api-key-stdin is not for provider demo."),
+        (Given(provider="demo", models={"opus": "x"}), "--opus is not for provider demo."),
+        (Given(provider="chatgpt"), "There is no login in"),
+        (Given(provider="codex"), "There is no login in"),
+        (Given(), "No account is set up."),
+    ],
+)
+def test_what_no_flag_answers_is_named(given: Given, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entra, "installed", lambda: False)
+    with pytest.raises(ClaudegptError) as raised:
+        set_up(Nobody(), given, {})
+    assert str(raised.value).startswith(words) or words in str(raised.value)
+    assert not config_file().exists()
+
+
+def test_what_does_not_work_is_not_saved(backend: FakeBackend, said: Callable[[], str]) -> None:
+    with pytest.raises(NotLoggedIn, match="the credential was refused"):
+        set_up(Nobody(), Given(provider="openai", base_url=backend.url, key=Secret("wrong")), {})
+    assert "--no-check saves without trying" in said()
+    assert not config_file().exists()
+    backend.faults.clear()
+
+
+def test_unless_it_is_not_to_be_tried() -> None:
+    address = "http://127.0.0.1:9/v1"
+    set_up(Nobody(), Given(provider="openai", base_url=address, key=Secret("k"), check=False), {})
+    assert saved()["OPENAI_BASE_URL"] == address
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    with pytest.raises(UpstreamFailed, match=r"http://127\.0\.0\.1:9/v1/models cannot be reached"):
+        set_up(Nobody(), Given(provider="openai", base_url="http://127.0.0.1:9/v1", key=Secret("k")), {})
+
+
+def test_the_first_run_without_a_terminal_says_which_flags_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "on_terminal", lambda: False)
+    with pytest.raises(BadSetting, match="claudegpt setup --provider openai --api-key-stdin"):
+        first_run({})
+
+
+# Claude Code.
+
+
+def test_a_missing_claude_code_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = []
+    monkeypatch.setattr(install, "offer_install", lambda settings, *, yes: offered.append(yes))
+    run(Person("demo"))
+    set_up(Nobody(), Given(provider="demo", yes=True), {})
+    assert offered == [False, True]

@@ -1,0 +1,165 @@
+"""What goes to stdout: whole and plain for a program; fitted, and harmless, on a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from claudegpt_pkg.terminal import console
+from claudegpt_pkg.terminal.console import (
+    complain,
+    fitting,
+    from_home,
+    plain,
+    result,
+    result_entries,
+    result_json,
+    result_table,
+    say,
+    tell,
+    visible,
+)
+
+ROWS = [("abc", "1", "long words"), ("日本", "22", "x")]  # 4, 2 and 10 columns wide
+Out = Callable[[], str]
+
+
+@pytest.fixture
+def out(capsys: pytest.CaptureFixture[str]) -> Out:
+    return lambda: capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("room", "spare", "shown", "gap"),
+    [
+        (20, ["b"], [0, 1, 2], 2),
+        (19, ["b"], [0, 1, 2], 1),
+        (18, ["b"], [0, 1, 2], 1),
+        (17, ["b"], [0, 2], 2),
+        (15, ["b"], [0, 2], 1),
+        (14, ["b", "c"], [0], 2),
+        (1, ["b", "c"], [0], 1),
+        (1, [], [0, 1, 2], 2),
+    ],
+)
+def test_columns_move_together_before_one_is_left_out(room: int, spare: list[str], shown: list[int], gap: int) -> None:
+    assert fitting(("a", "b", "c"), ROWS, spare, room) == (shown, gap)
+
+
+def test_a_column_with_nothing_in_it_is_not_shown() -> None:
+    assert fitting(("a", "b", "c"), [("x", "", "1"), ("y", "", "")], (), 80) == ([0, 2], 2)
+    assert fitting(("a", "b"), [], (), 80) == ([0, 1], 2)
+
+
+def test_a_text_of_several_lines_is_indented(out: Out) -> None:
+    result_entries([("one", "a\nb"), ("", ""), ("longer", "c")])
+    assert out() == "one     a\n        b\n\nlonger  c\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("a\tb\nc", "a\tb\nc"),
+        ("日本 é 🤖", "日本 é 🤖"),
+        ("\x1b[31mred\x07", "�[31mred�"),
+        ("\x9b2J\x7f", "�2J�"),
+        ("right\u202eleft\ud800", "right�left�"),
+    ],
+)
+def test_nothing_of_somebody_elses_steers_the_terminal(text: str, seen: str) -> None:
+    assert visible(text) == seen
+    assert plain(text) == " ".join(seen.split())
+
+
+def written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    assert isinstance(stream.buffer, io.BytesIO)
+    return stream.buffer.getvalue().decode(stream.encoding)
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "results", "words"),
+    [
+        ("utf-8", "utf-8", "日 é", "日 é"),
+        ("ascii", "utf-8", "\\u65e5 \\xe9", "日 é"),
+        ("utf-8", "ascii", "日 é", "\\u65e5 \\xe9"),
+        ("latin-1", "cp932", "\\u65e5 é", "日 \\xe9"),
+    ],
+)
+def test_each_stream_shows_the_signs_it_has(
+    out: str, err: str, results: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them has to have the signs of the other: a result may go to a file, or to a program."""
+    stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding) for encoding in (out, err))
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    console.console.cache_clear()
+    result("日 é")
+    result_table(("a", "b"), [("日", "é")])
+    result_entries([("日", "é")])
+    say("日 é")
+    tell("日 é")
+    console.console.cache_clear()
+    assert written(stdout).split("\n")[:2] == [results, results.replace(" ", "\t")]
+    assert written(stdout).split("\n")[2].split() == results.split()
+    assert written(stderr) == f"claudegpt: {words}\n{words}\n"
+
+
+def test_json_is_json_whatever_the_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    result_json({"text": "日 é 🤖"})
+    assert json.loads(written(stdout)) == {"text": "日 é 🤖"}
+
+
+def test_json_is_whole_and_harmless(out: Out) -> None:
+    value = {"text": "日 \x1b \x9b \x7f \u202e \ud800"}
+    result_json(value)
+    text = out()
+    assert json.loads(text) == value and "日" in text
+    assert not {"\x1b", "\x9b", "\x7f", "\u202e", "\ud800"} & set(text)
+
+
+HOME_WRITTEN = [
+    ("There is no login in {}/.local/x.json.", "There is no login in ~/.local/x.json."),
+    ("run `chmod 600 {}/config.env`", "run `chmod 600 ~/config.env`"),
+    ("run `chmod 600 '{}/a b/config.env'`", None),  # a shell would not find it: in quotes ~ is a letter
+    ("/backup{}/config.env", None),  # another folder
+    ("{}-of-another/config.env", None),
+]
+
+
+@pytest.mark.parametrize(("text", "seen"), HOME_WRITTEN)
+def test_a_person_reads_their_home_as_in_the_shell(
+    text: str, seen: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert from_home(text.format(tmp_path)) == (seen or text.format(tmp_path))
+
+
+@pytest.mark.parametrize("say_it", [say, complain, tell])
+def test_also_where_an_error_names_a_file(
+    say_it: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    console.console.cache_clear()
+    say_it(f"Cannot read {tmp_path}/config.env.")
+    assert "Cannot read ~/config.env." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("home", ["/", ""])  # as in containers
+def test_a_home_that_is_everything_is_written_as_it_is(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", home)
+    assert from_home("http://x/v1 and //y in /.config/z") == "http://x/v1 and //y in /.config/z"
+
+
+def test_a_user_without_a_home_can_be_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # as a container may be run
+    assert from_home("/srv/x") == "/srv/x"

@@ -1,0 +1,503 @@
+"""The client's messages become input items: in order, nothing lost, nothing the upstream would refuse.
+
+Items are shown short: a message as (role, texts…), an assistant's text as a string, a call as ("call", id, name, its
+arguments), an output as ("output", id, what), a reasoning item as ("reasoning", id).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.translate.reasoning import sign
+from claudegpt_pkg.translate.request.messages import (
+    NO_OUTPUT,
+    NO_RESULT,
+    Conversation,
+    added_tools,
+    references,
+    removed_tools,
+    revealed,
+)
+from claudegpt_pkg.translate.request.system_prompt import Identity
+from claudegpt_pkg.translate.tools import ToolRules, short, tool_table
+from claudegpt_pkg.translate.wire import openai
+
+PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0K"}}
+PDF = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0x"}}
+IMAGE_PART = openai.input_image("data:image/png;base64,iVBORw0K")
+FILE_PART = openai.input_file(filename="document.pdf", data_url="data:application/pdf;base64,JVBERi0x")
+FOUND = {"name": "mcp__a__b", "input_schema": {"type": "object", "properties": {}}, "defer_loading": True}
+
+
+def user(*content: Any) -> dict[str, Any]:
+    return {"role": "user", "content": [text(one) if isinstance(one, str) else one for one in content]}
+
+
+def assistant(*content: Any) -> dict[str, Any]:
+    return {**user(*content), "role": "assistant"}
+
+
+def system(content: Any, **more: Any) -> dict[str, Any]:
+    return {"role": "system", "content": content, **more}
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+def call(call_id: str, name: str = "Bash", **arguments: Any) -> dict[str, Any]:
+    return {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
+
+
+def result(call_id: str, content: Any = "ok", **more: Any) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": call_id, "content": content, **more}
+
+
+def reference(name: str) -> dict[str, Any]:
+    return {"type": "tool_reference", "tool_name": name}
+
+
+def thinking(item_id: str, blob: str = "gAAAAA", phase: str | None = None) -> dict[str, Any]:
+    item = {"id": item_id, "summary": [], "encrypted_content": blob}
+    return {"type": "thinking", "thinking": "x", "signature": sign(item, phase=phase)}
+
+
+def late(item_id: str, blob: str) -> dict[str, Any]:
+    return {"type": "redacted_thinking", "data": sign({"id": item_id, "encrypted_content": blob}, late=True)}
+
+
+def conversation(*messages: dict[str, Any], identity: Identity | None = None, **more: Any) -> Conversation:
+    rules = ToolRules(tool_search=more.pop("searching", False), block_mcp=more.pop("block_mcp", False))
+    tools: list[dict[str, Any]] = [{"name": "Bash"}, {"name": "ToolSearch"}, FOUND]
+    table = tool_table(tools, references(messages), rules, revealed=revealed(messages))
+    read = Conversation(table, identity, **more)
+    read.read(messages)
+    return read
+
+
+def items(*messages: dict[str, Any], **more: Any) -> list[Any]:
+    return [shown(item) for item in conversation(*messages, **more).items]
+
+
+def shown(item: dict[str, Any]) -> Any:
+    kind = item["type"]
+    if kind == "message" and isinstance(item["content"], str):
+        assert item["role"] == "assistant"
+        return item["content"]
+    if kind == "message":
+        return (item["role"], *map(part, item["content"]))
+    if kind == "function_call":
+        return "call", item["call_id"], item["name"], item["arguments"]
+    if kind == "function_call_output":
+        output = item["output"]
+        return "output", item["call_id"], output if isinstance(output, str) else list(map(part, output))
+    if kind == "tool_search_call":
+        return "search", item["call_id"], item["arguments"]
+    if kind == "tool_search_output":
+        return "found", item["call_id"], [tool["name"] for tool in item["tools"]]
+    return kind, item["id"]
+
+
+def part(one: dict[str, Any]) -> Any:
+    return one["text"] if one["type"] == "input_text" else one
+
+
+# Plain conversations.
+
+
+def test_what_was_said_comes_in_order() -> None:
+    assert items(
+        {"role": "user", "content": "one"},
+        assistant("two", "three"),
+        user("four", PNG, "five", PDF),
+        {"role": "assistant", "content": "six"},
+    ) == [("user", "one"), "two", "three", ("user", "four", IMAGE_PART, "five", FILE_PART), "six"]
+
+
+def test_text_before_between_and_after_calls_stays_where_it_was() -> None:
+    messages = assistant("before", call("a", command="ls"), "between", call("b"), "after")
+    assert items(messages, user(result("a", "A"), result("b", "B"), "and now?")) == [
+        "before",
+        ("call", "a", "Bash", '{"command":"ls"}'),
+        "between",
+        ("call", "b", "Bash", "{}"),
+        "after",
+        ("output", "a", "A"),
+        ("output", "b", "B"),
+        ("user", "and now?"),
+    ]
+
+
+@pytest.mark.parametrize("empty", ["", [], [text("")]])
+def test_a_message_with_nothing_in_it_is_nothing(empty: Any) -> None:
+    assert items(user("hi"), {"role": "assistant", "content": empty}, {"role": "user", "content": empty}) == [
+        ("user", "hi")
+    ]
+
+
+def test_a_system_message_becomes_the_developers_in_place() -> None:
+    messages = [user("one"), system("rule"), assistant("two"), system([text("a"), text(""), text("b")]), system("")]
+    assert items(*messages) == [("user", "one"), ("developer", "rule"), "two", ("developer", "a", "b")]
+
+
+def test_a_system_message_is_the_same_as_a_string_and_as_marked_blocks() -> None:
+    marked = [{**text("rule"), "cache_control": {"type": "ephemeral"}}]
+    assert conversation(user("x"), system("rule")).items == conversation(user("x"), system(marked)).items
+
+
+def test_a_system_message_may_be_a_change_of_effort_alone() -> None:
+    assert items(user("x"), {"role": "system", "output_config": {"effort": "low"}}) == [("user", "x")]
+
+
+def test_a_system_message_tells_the_truth_about_the_model() -> None:
+    said = " - You are powered by the model named Opus 4.8. The exact model ID is claude-opus-4-8."
+    (message,) = items(system(said), identity=Identity("GPT-6 Sol", "gpt-6-sol"))
+    assert message[1] == " - You are powered by the model named GPT-6 Sol. The exact model ID is gpt-6-sol."
+
+
+def test_a_system_message_for_one_turn_is_left_out_once_the_user_has_spoken_again() -> None:
+    once = system("now", clear_at="next_user_message")
+    assert items(user("a"), once) == [("user", "a"), ("developer", "now")]
+    assert items(user("a"), once, assistant("b"), user("c")) == [("user", "a"), "b", ("user", "c")]
+    always = system("now", clear_at="never")
+    assert ("developer", "now") in items(user("a"), always, user("c"))
+
+
+# Tool results.
+
+TWO_TEXTS = [text("one"), text("two")]
+OUTPUTS: list[tuple[dict[str, Any], Any]] = [
+    (result("a", "plain"), "plain"),
+    (result("a", TWO_TEXTS), "one\ntwo"),
+    (result("a", ""), NO_OUTPUT),
+    (result("a", None), NO_OUTPUT),
+    (result("a", []), NO_OUTPUT),
+    (result("a", [text("")]), NO_OUTPUT),
+    (result("a", [text("see"), PNG]), ["see", IMAGE_PART]),
+    (result("a", [PNG, PDF]), [IMAGE_PART, FILE_PART]),
+    (result("a", "went wrong", is_error=True), "Error:\nwent wrong"),
+    (result("a", "Error: went wrong", is_error=True), "Error: went wrong"),
+    (result("a", "<tool_use_error>no</tool_use_error>", is_error=True), "<tool_use_error>no</tool_use_error>"),
+    (result("a", "", is_error=True), "Error:"),
+    (result("a", [PNG], is_error=True), ["Error:", IMAGE_PART]),
+    (result("a", "fine", is_error=False), "fine"),
+    (result("a", [text("x"), {"type": "hologram"}]), "x"),
+    (
+        result("a", [reference("mcp__a__b"), reference("x.y")]),
+        "These tools can be called now: mcp__a__b, " + short("x.y"),
+    ),
+    (
+        result("a", [{"type": "search_result", "title": "T", "source": "s", "content": [text("c")]}]),
+        "Search result: T\nSource: s\nc",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "output"), OUTPUTS)
+def test_a_result_becomes_its_calls_output(given: dict[str, Any], output: Any) -> None:
+    assert items(assistant(call("a")), user(given))[1:] == [("output", "a", output)]
+
+
+def test_where_outputs_take_no_pictures_these_follow_in_the_users_message() -> None:
+    messages = [assistant(call("a"), call("b")), user(result("a", [text("A"), PNG]), result("b", [PDF]), "look")]
+    assert items(*messages, media_in_outputs=False)[2:] == [
+        ("output", "a", "A\n[what this tool returned is shown in the next message]"),
+        ("output", "b", "[what this tool returned is shown in the next message]"),
+        ("user", IMAGE_PART, FILE_PART, "look"),
+    ]
+
+
+def test_the_bytes_of_pictures_are_known_apart() -> None:
+    read = conversation(user(PNG), assistant(call("a")), user(result("a", [PDF])))
+    urls = (IMAGE_PART["image_url"], FILE_PART["file_data"])
+    assert read.media_bytes == sum(map(len, urls))
+
+
+# Calls.
+
+
+def test_names_and_ids_are_mapped_alike_in_calls_and_results() -> None:
+    long_id, odd_name = "toolu_" + "x" * 80, "mcp__a.b__c"
+    assert items(assistant(call(long_id, odd_name)), user(result(long_id))) == [
+        ("call", short(long_id), short(odd_name), "{}"),
+        ("output", short(long_id), "ok"),
+    ]
+
+
+def test_a_call_without_a_result_gets_one_that_says_so() -> None:
+    assert items(user("x"), assistant(call("a"), call("b")), user(result("b"), "stop")) == [
+        ("user", "x"),
+        ("call", "a", "Bash", "{}"),
+        ("output", "a", NO_RESULT),
+        ("call", "b", "Bash", "{}"),
+        ("output", "b", "ok"),
+        ("user", "stop"),
+    ]
+
+
+def test_a_result_without_a_call_is_what_the_user_says() -> None:
+    assert items(user(result("gone", "kept"), "go on")) == [
+        ("user", "[result of an earlier tool call]", "kept"),
+        ("user", "go on"),
+    ]
+    assert items(user(result("gone", [PNG]))) == [("user", "[result of an earlier tool call]", IMAGE_PART)]
+
+
+def test_a_result_that_came_too_early_moves_behind_its_call() -> None:
+    assert items(user(result("a", "early")), assistant(call("a")), user("x")) == [
+        ("call", "a", "Bash", "{}"),
+        ("output", "a", "early"),
+        ("user", "x"),
+    ]
+
+
+def test_a_second_result_is_what_the_user_says() -> None:
+    assert items(assistant(call("a")), user(result("a", "one"), result("a", "two"))) == [
+        ("call", "a", "Bash", "{}"),
+        ("output", "a", "one"),
+        ("user", "[result of an earlier tool call]", "two"),
+    ]
+
+
+def test_a_server_that_numbers_its_calls_anew_each_turn_loses_none() -> None:
+    turns = [assistant(call("call_0", n=1)), user(result("call_0", "one"))]
+    turns += [assistant(call("call_0", n=2)), user(result("call_0", "two"))]
+    made = items(*turns, assistant(call("call_0", n=3)), user("x"))
+    ids = [item[1] for item in made[::2]][:3]
+    assert [made[:2], made[2:4], made[4:6]] == [
+        [("call", ids[0], "Bash", '{"n":1}'), ("output", ids[0], "one")],
+        [("call", ids[1], "Bash", '{"n":2}'), ("output", ids[1], "two")],
+        [("call", ids[2], "Bash", '{"n":3}'), ("output", ids[2], NO_RESULT)],
+    ]
+    assert len(set(ids)) == 3 and ids[0] == "call_0" and all(len(one) <= 64 for one in ids)
+    assert made[:4] == items(*turns)
+
+
+def test_each_repair_is_noted() -> None:
+    read = conversation(user(result("gone")), assistant(call("a"), {"type": "hologram"}), user("x"))
+    assert [field for field, _ in read.notes] == ["messages.hologram", "messages.tool_result", "messages.tool_use"]
+
+
+# Reasoning.
+
+
+def test_our_reasoning_is_replayed_whole_before_what_it_led_to() -> None:
+    read = conversation(user("x"), assistant(thinking("rs_1"), "said", thinking("rs_2"), call("a")), user(result("a")))
+    assert list(map(shown, read.items)) == [
+        ("user", "x"),
+        ("reasoning", "rs_1"),
+        "said",
+        ("reasoning", "rs_2"),
+        ("call", "a", "Bash", "{}"),
+        ("output", "a", "ok"),
+    ]
+    assert read.items[1] == {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAA"}
+    assert read.notes == []
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "thinking", "thinking": "Hm.", "signature": "EqQBCgIYAhIM"},
+        {"type": "thinking", "thinking": "", "signature": ""},
+        {"type": "thinking"},
+        {"type": "redacted_thinking", "data": "EmwKAhgBEgy"},
+        thinking("rs_1", blob=""),
+    ],
+)
+def test_reasoning_that_is_not_ours_or_has_no_blob_is_dropped_and_noted(block: dict[str, Any]) -> None:
+    read = conversation(user("x"), assistant(block, "said"))
+    assert list(map(shown, read.items)) == [("user", "x"), "said"]
+    assert [field for field, _ in read.notes] == [f"messages.{block['type']}"]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (),
+        (user("x"),),
+        (user(""), assistant("y")),
+        (system(""), assistant("y")),
+        (system("rule"), assistant("y")),
+        (assistant(""),),
+        (assistant({"type": "hologram"}),),
+    ],
+)
+def test_reasoning_that_led_to_nothing_is_left_out(after: tuple[dict[str, Any], ...]) -> None:
+    made = items(user("x"), assistant(thinking("rs_1")), *after)
+    assert ("reasoning", "rs_1") not in made
+
+
+def test_a_message_has_the_phase_it_came_with() -> None:
+    turn = assistant(thinking("rs_1", phase="commentary"), "looking", call("a"), "unmarked", call("b"))
+    end = assistant(thinking("rs_2", phase="final_answer"), "done", "and done")
+    messages = [user("x"), turn, user(result("a"), result("b")), end, user("thanks"), assistant("unmarked too")]
+    said = [item for item in conversation(*messages).items if item.get("role") == "assistant"]
+    phases = {item["content"]: item.get("phase") for item in said}
+    assert phases.pop("looking") == "commentary"
+    assert phases.pop("done") == phases.pop("and done") == "final_answer"
+    assert set(phases.values()) == {None}
+    assert not any("phase" in item for item in conversation(*messages, phases=False).items)
+
+
+def test_the_phase_outlives_reasoning_that_is_not_replayed() -> None:
+    turn = assistant(thinking("rs_1", blob="", phase="commentary"), "looking", late("rs_9", "B"))
+    assert conversation(user("x"), turn).items[1] == openai.assistant_message("looking", phase="commentary")
+
+
+def test_the_same_reasoning_is_replayed_once() -> None:
+    again = assistant(thinking("rs_1"), "said")
+    assert items(user("x"), again, user("y"), again) == [
+        ("user", "x"),
+        ("reasoning", "rs_1"),
+        "said",
+        ("user", "y"),
+        "said",
+    ]
+
+
+def test_a_blob_that_came_late_completes_its_reasoning() -> None:
+    read = conversation(
+        user("x"), assistant(thinking("rs_1", blob=""), call("a"), late("rs_1", "B")), user(result("a"))
+    )
+    assert [shown(item)[0] for item in read.items] == ["user", "reasoning", "call", "output"]
+    assert read.items[1]["encrypted_content"] == "B" and read.notes == []
+
+
+def test_reasoning_the_backend_could_not_read_is_not_sent_again() -> None:
+    messages = [user("x"), assistant(thinking("rs_1"), "a", thinking("rs_2"), "b")]
+    assert items(*messages, refused_reasoning={"rs_1"}) == [("user", "x"), "a", ("reasoning", "rs_2"), "b"]
+
+
+# Server tools, and blocks of Anthropic's own.
+
+SERVER_CALL = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "q"}}
+SERVER_RESULT = {
+    "type": "web_search_tool_result",
+    "tool_use_id": "srvtoolu_1",
+    "content": [{"type": "web_search_result", "url": "https://a.test", "title": "A", "encrypted_content": "E"}],
+}
+
+
+def test_what_a_server_tool_did_is_told_in_place() -> None:
+    assert items(user("x"), assistant("I look.", SERVER_CALL, SERVER_RESULT, "Found."), user("y")) == [
+        ("user", "x"),
+        "I look.",
+        '[web_search: {"query":"q"}]',
+        "A https://a.test",
+        "Found.",
+        ("user", "y"),
+    ]
+
+
+def test_what_a_server_tool_did_never_stands_between_reasoning_and_what_it_led_to() -> None:
+    turn = assistant(thinking("rs_1"), SERVER_CALL, SERVER_RESULT, thinking("rs_2"), "Found.")
+    assert items(user("x"), turn) == [
+        ("user", "x"),
+        '[web_search: {"query":"q"}]',
+        "A https://a.test",
+        ("reasoning", "rs_1"),
+        ("reasoning", "rs_2"),
+        "Found.",
+    ]
+
+
+def test_calls_of_anthropics_own_connector_are_told_too() -> None:
+    made = items(
+        assistant(
+            {"type": "mcp_tool_use", "id": "m", "name": "ask", "server_name": "docs", "input": {"q": 1}},
+            {"type": "mcp_tool_result", "tool_use_id": "m", "is_error": False, "content": [text("answer")]},
+        )
+    )
+    assert made == ['[ask: {"q":1}]', "answer"]
+
+
+def test_a_compaction_of_anthropics_own_is_kept_as_text() -> None:
+    made = items(assistant({"type": "compaction", "content": "What was done."}), user("go on"))
+    assert made == ["What was done.", ("user", "go on")]
+    assert items(assistant({"type": "compaction", "content": None}), user("go on")) == [("user", "go on")]
+
+
+@pytest.mark.parametrize("block", [{"type": "fallback", "to": {}}, {"type": "container_upload", "file_id": "f"}])
+def test_a_block_without_a_counterpart_is_left_out_and_noted(block: dict[str, Any]) -> None:
+    for message in (assistant("a", block, "b"), user("a", block, "b")):
+        read = conversation(message)
+        assert [field for field, _ in read.notes] == [f"messages.{block['type']}"]
+        assert "a" in str(read.items) and "b" in str(read.items)
+
+
+# Tool search.
+
+SEARCH = [
+    assistant(call("s", "ToolSearch", query="b")),
+    user(result("s", [reference("mcp__a__b"), reference("unknown"), text("two more")])),
+]
+
+
+def test_where_the_backend_searches_a_search_is_its_own_item() -> None:
+    read = conversation(*SEARCH, searching=True)
+    assert list(map(shown, read.items)) == [
+        ("search", "s", {"query": "b"}),
+        ("found", "s", ["mcp__a__b"]),
+        ("user", "two more"),
+    ]
+
+
+def test_where_it_does_not_a_search_is_a_call_like_any_other() -> None:
+    assert items(*SEARCH) == [
+        ("call", "s", "ToolSearch", '{"query":"b"}'),
+        ("output", "s", "two more\nThese tools can be called now: mcp__a__b, unknown"),
+    ]
+
+
+def test_what_the_settings_leave_out_cannot_be_called_though_a_search_has_found_it() -> None:
+    said = "two more\nThese tools can be called now: unknown\nThese tools are turned off: mcp__a__b"
+    assert items(*SEARCH, block_mcp=True)[1] == ("output", "s", said)
+    assert items(*SEARCH, block_mcp=True, searching=True)[1] == ("found", "s", [])
+
+
+def test_a_search_without_a_result_found_nothing() -> None:
+    assert items(SEARCH[0], user("x"), searching=True) == [
+        ("search", "s", {"query": "b"}),
+        ("found", "s", []),
+        ("user", "x"),
+    ]
+
+
+def test_a_search_result_without_its_search_is_what_the_user_says() -> None:
+    (message,) = items(SEARCH[1], searching=True)
+    assert message[0] == "user" and "mcp__a__b" in message[-1]
+
+
+def addition(**tool: Any) -> dict[str, Any]:
+    return {"type": "tool_addition", "tool": tool}
+
+
+def removal(name: str) -> dict[str, Any]:
+    return {"type": "tool_removal", "tool": {"type": "tool_reference", "name": name}}
+
+
+def test_tools_are_found_in_results_and_additions_in_order() -> None:
+    definition = {"name": "defined", "input_schema": {}}
+    messages = [
+        *SEARCH,
+        system(
+            [addition(type="tool_reference", name="added"), addition(type="tool_definition", definition=definition)]
+        ),
+    ]
+    assert references(messages) == ["mcp__a__b", "unknown", "added", "defined"]
+    assert revealed(messages) == {"mcp__a__b", "unknown"}
+    assert added_tools(messages) == [definition]
+
+
+def test_only_a_searchs_own_result_reveals() -> None:
+    assert revealed([assistant(call("x", "mcp__other")), user(result("x", [reference("a")]))]) == set()
+    assert revealed([user(result("s", [reference("a")]))]) == set()
+
+
+def test_a_tool_is_gone_until_it_is_added_again() -> None:
+    messages = [system([removal("a"), removal("b")]), user("x"), system([addition(name="b")])]
+    assert removed_tools(messages) == {"a"}
+    assert removed_tools([user({**removal("a")})]) == set()

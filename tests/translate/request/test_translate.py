@@ -1,0 +1,405 @@
+"""A Messages request becomes a Responses request: every field, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.errors import ThreadNotHeld
+from claudegpt_pkg.translate.request.system_prompt import Identity
+from claudegpt_pkg.translate.request.translate import (
+    BYTES_PER_TOKEN,
+    MEDIA_TOKENS,
+    THINKING_ROOM,
+    Target,
+    Translation,
+    conversation_key,
+    is_strict,
+    translate,
+    wants_thinking,
+)
+from claudegpt_pkg.translate.tools import ToolRules
+from claudegpt_pkg.translate.wire import openai
+from claudegpt_pkg.translate.wire.json_text import dumps
+
+BASH = {"name": "Bash", "description": "Run.", "input_schema": {"type": "object", "properties": {}}}
+SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+TITLE = {
+    "type": "object",
+    "properties": {"title": {"type": "string"}},
+    "required": ["title"],
+    "additionalProperties": False,
+}
+
+
+def translated(target: dict[str, Any] | None = None, /, **request: Any) -> Translation:
+    target = {"model": "gpt-6-sol", "effort": "high", "cache_key": "key", **(target or {})}
+    base = {"model": "claude-opus-4-8", "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}]}
+    return translate({**base, **request}, Target(**target))
+
+
+def body(target: dict[str, Any] | None = None, /, **request: Any) -> dict[str, Any]:
+    return translated(target, **request).body
+
+
+def note(field: str, target: dict[str, Any] | None = None, /, **request: Any) -> str:
+    notes = dict(translated(target, **request).notes)
+    return notes.get(field, "")
+
+
+def said(item: dict[str, Any]) -> str:
+    return "".join(part["text"] for part in item["content"])
+
+
+# The whole.
+
+
+def test_a_small_request_becomes_exactly_this() -> None:
+    assert body(system="Be brief.", tools=[BASH]) == {
+        "model": "gpt-6-sol",
+        "instructions": "Be brief.",
+        "tools": [openai.function_tool("Bash", "Run.", {"type": "object", "properties": {}})],
+        "parallel_tool_calls": True,
+        "reasoning": {"effort": "high", "summary": "auto"},
+        "max_output_tokens": 100,
+        "include": ["reasoning.encrypted_content"],
+        "prompt_cache_key": "key",
+        "store": False,
+        "stream": True,
+        "stream_options": {"include_obfuscation": False},
+        "input": [openai.message("user", [openai.input_text("hi")])],
+    }
+
+
+def test_what_stays_from_turn_to_turn_stands_in_front_and_the_conversation_last() -> None:
+    everything = body(system="s", tools=[BASH], tool_choice={"type": "auto"}, speed="fast")
+    assert list(everything)[:3] == ["model", "instructions", "tools"]
+    assert list(everything)[-1] == "input"
+
+
+def test_the_same_request_gives_the_same_bytes() -> None:
+    request = {"system": "s", "tools": [BASH, SEARCH], "metadata": {"user_id": "u"}}
+    assert dumps(body(**request)) == dumps(body(**request))
+
+
+# System prompt.
+
+
+def test_without_a_system_prompt_there_are_no_instructions() -> None:
+    assert "instructions" not in body() and "instructions" not in body(system="")
+
+
+def test_a_backend_without_instructions_gets_a_developers_message_first() -> None:
+    made = body({"instructions": False}, system=[{"type": "text", "text": "Be brief."}])
+    assert "instructions" not in made
+    assert [(item["role"], said(item)) for item in made["input"]] == [("developer", "Be brief."), ("user", "hi")]
+
+
+def test_the_model_is_told_who_it_is() -> None:
+    made = body(
+        {"identity": Identity("GPT-6 Sol", "gpt-6-sol")},
+        system="You are Claude Code, Anthropic's official CLI for Claude.",
+    )
+    assert made["instructions"].startswith("You are GPT-6 Sol")
+
+
+@pytest.mark.parametrize("content", ["", [], [{"type": "hologram"}]])
+def test_an_input_of_nothing_is_never_sent(content: Any) -> None:
+    request = {"messages": [{"role": "user", "content": content}]}
+    for instructions in (True, False):
+        made = translated({"instructions": instructions}, **request, system="s")
+        assert said(made.body["input"][-1]) == "[empty message]"
+        assert ("messages", "repaired: nothing in them has a counterpart upstream") in made.notes
+
+
+def test_counting_tools_alone_needs_no_messages() -> None:
+    assert body(messages=[], tools=[BASH])["input"] == []
+
+
+# Tools.
+
+
+def test_without_tools_nothing_is_said_of_them() -> None:
+    made = body(tools=[], tool_choice={"type": "auto"})
+    assert not made.keys() & {"tools", "tool_choice", "parallel_tool_calls"}
+
+
+def test_tool_fields_stand_together() -> None:
+    made = body(tools=[BASH], tool_choice={"type": "any", "disable_parallel_tool_use": True})
+    assert (made["tool_choice"], made["parallel_tool_calls"]) == ("required", False)
+
+
+def test_a_hosted_search_asks_for_its_sources() -> None:
+    assert body(tools=[SEARCH])["include"] == ["reasoning.encrypted_content", "web_search_call.action.sources"]
+
+
+def test_a_forced_search_is_declared_alone() -> None:
+    made = translated(tools=[BASH, SEARCH], tool_choice={"type": "tool", "name": "web_search"})
+    assert (made.body["tools"], made.body["tool_choice"]) == ([{"type": "web_search"}], "required")
+    assert ("tools", "left out but for the search, which is forced") in made.notes
+
+
+def system(*blocks: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "system", "content": list(blocks)}
+
+
+def test_tools_change_in_mid_conversation() -> None:
+    defined = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {**BASH, "name": "New"}}}
+    added = {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "Later"}}
+    removed = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "Bash"}}
+    tools = [BASH, {**BASH, "name": "Later", "defer_loading": True}, {**BASH, "name": "Read"}]
+    messages = [{"role": "user", "content": "hi"}, system(defined, removed, added)]
+    for search in (False, True):
+        made = body({"tools": ToolRules(tool_search=search)}, tools=tools, messages=messages)
+        assert [tool["name"] for tool in made["tools"]] == ["Read", "New", "Later"]
+
+
+def test_a_removed_tool_that_was_defined_in_mid_conversation_is_gone_too() -> None:
+    defined = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {**BASH, "name": "New"}}}
+    removed = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "New"}}
+    assert "tools" not in body(messages=[{"role": "user", "content": "x"}, system(defined), system(removed)])
+
+
+# Output.
+
+
+def test_effort_and_summary_ride_together() -> None:
+    assert body()["reasoning"] == {"effort": "high", "summary": "auto"}
+    assert body({"summary": None})["reasoning"] == {"effort": "high"}
+    assert body({"effort": "none"})["reasoning"] == {"effort": "none"}
+
+
+@pytest.mark.parametrize(
+    ("least", "asked", "sent"), [(16, 100, 100), (16, 1, 16), (16, 16, 16), (16, None, None), (None, 100, None)]
+)
+def test_the_length_is_kept_raised_or_left_out(least: int | None, asked: int | None, sent: int | None) -> None:
+    assert body({"least_output_tokens": least}, max_tokens=asked).get("max_output_tokens") == sent
+
+
+def test_a_model_that_thinks_although_it_should_not_has_room_to() -> None:
+    """Auto mode's classifier asks for 64 tokens without thinking; the model's lowest effort may need more."""
+    unwanted = {"thinking": {"type": "disabled"}, "max_tokens": 64}
+    assert body({"effort": "low"}, **unwanted)["max_output_tokens"] == 64 + THINKING_ROOM
+    assert body({"effort": "none"}, **unwanted)["max_output_tokens"] == 64
+    assert body({"effort": "low"}, thinking={"type": "adaptive"}, max_tokens=64)["max_output_tokens"] == 64
+
+
+def test_what_became_of_the_length_is_noted() -> None:
+    assert note("max_tokens", {"least_output_tokens": None}).startswith("dropped")
+    assert note("max_tokens", max_tokens=1) == "raised to 16, the backend's least"
+    assert note("max_tokens") == "" and note("max_tokens", max_tokens=None) == ""
+
+
+def test_sampling_is_sent_only_to_a_model_that_does_not_reason() -> None:
+    sampling = {"temperature": 0, "top_p": 0.5, "top_k": 3}
+    reasoning, plain = body(**sampling), body({"effort": "none"}, **sampling)
+    assert not reasoning.keys() & set(sampling)
+    assert (plain["temperature"], plain["top_p"], "top_k" in plain) == (0, 0.5, False)
+    assert note("temperature", **sampling) == note("top_p", **sampling) == "dropped: refused while the model reasons"
+    assert note("top_p", {"effort": "none"}, **sampling) == "" and note("top_k", **sampling).startswith("dropped")
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "tier"),
+    [
+        ({"speed": "fast"}, "priority"),
+        ({"service_tier": "standard_only"}, "default"),
+        ({"speed": "fast", "service_tier": "standard_only"}, "priority"),
+        ({"service_tier": "auto"}, None),
+        ({"speed": "standard"}, None),
+        ({"service_tier": None}, None),
+    ],
+)
+def test_speed_and_service_tier_become_one_field(request_fields: dict[str, Any], tier: str | None) -> None:
+    assert body(**request_fields).get("service_tier") == tier
+
+
+def json_output(schema: Any, **more: Any) -> dict[str, Any]:
+    return {"output_config": {"format": {"type": "json_schema", "schema": schema, **more}}}
+
+
+def test_a_json_schema_becomes_a_text_format() -> None:
+    made = body(**json_output(TITLE))
+    assert made["text"] == {"format": {"type": "json_schema", "name": "answer", "schema": TITLE, "strict": True}}
+    assert body(output_format={"type": "json_schema", "schema": TITLE})["text"] == made["text"]
+
+
+def test_a_schema_that_does_not_qualify_is_not_strict() -> None:
+    loose = {"type": "object", "properties": {"a": {"type": "string"}}}
+    assert body(**json_output(loose))["text"]["format"] == {
+        "type": "json_schema",
+        "name": "answer",
+        "schema": loose,
+        "strict": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "array", "items": {"type": "string"}}, {"anyOf": [TITLE, {"type": "null"}]}, {"type": "string"}]
+)
+def test_a_schema_that_is_not_of_an_object_is_asked_for_in_words(schema: dict[str, Any]) -> None:
+    made = translated(**json_output(schema))
+    assert "text" not in made.body
+    assert made.body["instructions"].startswith("Answer with JSON") and dumps(schema) in made.body["instructions"]
+    assert dict(made.notes)["output_config.format"].startswith("emulated")
+
+
+@pytest.mark.parametrize("output", [{"format": None}, {"format": {}}, {}, None])
+def test_without_a_format_nothing_is_said_of_it(output: Any) -> None:
+    assert "text" not in body(output_config=output)
+
+
+def test_a_format_nobody_has_heard_of_is_noted() -> None:
+    request = {"output_config": {"format": {"type": "xml"}, "task_budget": {"type": "tokens", "total": 9}}}
+    assert "text" not in body(**request)
+    assert note("output_config.format", **request).startswith("dropped")
+    assert note("output_config.task_budget", **request).startswith("dropped")
+
+
+STRICT: list[tuple[Any, bool]] = [
+    (TITLE, True),
+    ({**TITLE, "properties": {}, "required": []}, True),
+    ({**TITLE, "additionalProperties": True}, False),
+    ({**TITLE, "required": []}, False),
+    ({"type": "object", "additionalProperties": False}, True),
+    ({**TITLE, "properties": {"title": {"type": ["string", "null"], "enum": ["a", None]}}}, True),
+    ({**TITLE, "properties": {"title": {"type": "array", "items": TITLE}}}, True),
+    ({**TITLE, "properties": {"title": {"type": "array", "items": {"type": "object"}}}}, False),
+    ({**TITLE, "properties": {"title": {"anyOf": [TITLE, {"type": "null"}]}}}, True),
+    ({**TITLE, "properties": {"title": {"anyOf": [{"properties": {"a": {}}}]}}}, False),
+    ({**TITLE, "properties": {"title": {"oneOf": [{"type": "string"}]}}}, False),
+    ({**TITLE, "properties": {"title": {"allOf": [TITLE]}}}, False),
+    ({**TITLE, "properties": {"title": {"type": "string", "default": "x"}}}, False),
+    ({**TITLE, "properties": {"title": {"$ref": "#/$defs/t"}}, "$defs": {"t": TITLE}}, True),
+    ({**TITLE, "properties": {"title": {"$ref": "#/$defs/t"}}, "$defs": {"t": {"type": "object"}}}, False),
+    ({**TITLE, "properties": {"title": {}}}, False),
+    ({**TITLE, "properties": {"title": True}}, False),
+    ({**TITLE, "patternProperties": {}}, False),
+    ({**TITLE, "$schema": "x", "title": "T", "description": "d"}, False),
+]
+
+
+@pytest.mark.parametrize(("schema", "strict"), STRICT)
+def test_a_schema_is_strict_only_where_the_backend_takes_it_so(schema: Any, strict: bool) -> None:
+    assert is_strict(schema) is strict
+
+
+def test_stop_sequences_are_left_to_the_answer() -> None:
+    made = translated(stop_sequences=["</block>", ""])
+    assert made.stop_sequences == ("</block>",) and "stop" not in made.body
+    assert dict(made.notes)["stop_sequences"].startswith("emulated")
+
+
+# Thinking.
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "wanted"),
+    [
+        ({"thinking": {"type": "adaptive", "display": "omitted"}}, True),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, True),
+        ({"thinking": {"type": "disabled"}}, False),
+        ({"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}, "tools": [BASH]}, False),
+        ({"output_config": {"effort": "low"}, "tools": [BASH]}, True),
+        ({"output_config": {"effort": "low"}}, False),
+        ({"tools": [BASH]}, False),
+        ({"thinking": None, "output_config": None}, False),
+    ],
+)
+def test_thinking_is_shown_to_those_that_ask_for_it(request_fields: dict[str, Any], wanted: bool) -> None:
+    assert wants_thinking(request_fields) is wanted
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "wanted"),
+    [
+        ({"tools": [BASH]}, True),
+        ({"thinking": {"type": "disabled"}, "tools": [BASH]}, False),
+        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, False),
+        ({}, False),
+    ],
+)
+def test_a_client_that_keeps_thinking_gets_it_with_its_tools(request_fields: dict[str, Any], wanted: bool) -> None:
+    assert wants_thinking(request_fields, kept=True) is wanted
+
+
+# Estimates.
+
+
+def test_the_estimate_counts_bytes_but_not_those_of_pictures() -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 40_000}}
+    document = {"type": "document", "source": {"type": "url", "url": "https://a.test/a.pdf"}}
+    call = {"type": "tool_use", "id": "t", "name": "Bash", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
+    messages = [
+        {"role": "user", "content": [image, document]},
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [result]},
+    ]
+    made = translated(messages=messages)
+    size = len(dumps(made.body))
+    assert made.media[0] == 3 and made.media[1] > 80_000
+    estimate = made.estimated_tokens(size)
+    assert 3 * MEDIA_TOKENS < estimate < 3 * MEDIA_TOKENS + (size - 80_000) // BYTES_PER_TOKEN
+    assert translated().estimated_tokens(0) == 1
+
+
+# What became of each field.
+
+
+def test_a_field_nobody_has_heard_of_is_left_out_and_noted() -> None:
+    made = translated(novelty={"deep": 1}, silence=None)
+    assert "novelty" not in made.body
+    assert dict(made.notes) == {"novelty": "dropped: not known here"}
+
+
+def test_a_conversation_kept_on_anthropics_servers_is_refused() -> None:
+    with pytest.raises(ThreadNotHeld, match="thread"):
+        translated(thread={"type": "continue", "previous_message_id": "msg_1"})
+    assert note("thread", thread={"type": "create"}).startswith("dropped")
+
+
+# The cache key.
+
+
+def key(session: str | None = None, agent: str | None = None, **request: Any) -> str:
+    base = {"messages": [{"role": "user", "content": "hi"}], "system": "main"}
+    return conversation_key({**base, **request}, session_id=session, agent_id=agent)
+
+
+def test_a_conversation_keeps_its_key_while_it_grows() -> None:
+    grown = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "ho"},
+        {"role": "user", "content": "x"},
+    ]
+    assert key("s") == key("s", messages=grown)
+    assert key() == key(messages=grown)
+    marked = [{"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}]
+    assert key() == key(messages=marked)
+    billing = [{"type": "text", "text": "x-anthropic-billing-header: cch=1;"}, {"type": "text", "text": "main"}]
+    assert key("s") == key("s", system=billing)
+
+
+def test_conversations_and_agents_have_keys_of_their_own() -> None:
+    keys = [
+        key("s"),
+        key("t"),
+        key("s", "agent"),
+        key("s", "agent2"),
+        key("s", system="a subagent's prompt"),
+        key(),
+        key(system="other"),
+        key(messages=[{"role": "user", "content": "ho"}]),
+        key(metadata={"user_id": "u"}),
+        key(messages=[]),
+        key(messages=[{"role": "system", "output_config": {"effort": "low"}}], system=None),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key("s", "agent") == key("s", "agent", system="changed")
+
+
+@pytest.mark.parametrize("session", ["x" * 200, None, "0b4c9b8e-3f52-4f0a-9a55-0d3cb8d3c1d2"])
+def test_a_key_is_never_longer_than_the_upstream_takes(session: str | None) -> None:
+    assert len(key(session, "y" * 200)) <= 64

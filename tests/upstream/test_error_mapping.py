@@ -1,0 +1,484 @@
+"""What upstreams say when they fail, in their own words, and which of our errors becomes of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from claudegpt_pkg.errors import (
+    ClaudegptError,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    NotLoggedIn,
+    Overloaded,
+    PromptTooLong,
+    RateLimited,
+    RequestTooLarge,
+    ServerFault,
+    UpstreamFailed,
+    UsageLimitReached,
+)
+from claudegpt_pkg.upstream.error_mapping import LONGEST_WAIT, may_retry, ours
+from claudegpt_pkg.upstream.error_report import Report, read_report
+
+NOON = 1_795_262_400.0  # Saturday 21 November 2026, 12:00 UTC
+WINDOW = 272_000
+
+
+@pytest.fixture(autouse=True)
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The user's clock: UTC+1."""
+    monkeypatch.setenv("TZ", "CET-1")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def http(status: int, body: Any = None, **headers: str) -> ClaudegptError:
+    """Our error for an HTTP answer; underscores in header names stand for hyphens."""
+    raw = body.encode() if isinstance(body, str) else b"" if body is None else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return ours(read_report(status, named, raw), tokens=1000, window=WINDOW, now=NOON)
+
+
+def api(status: int, code: str | None, message: str = "Words of theirs.", **more: Any) -> ClaudegptError:
+    """The same for OpenAI's envelope."""
+    headers = more.pop("headers", {})
+    return http(
+        status, {"error": {"message": message, "type": "some_type", "param": None, "code": code, **more}}, **headers
+    )
+
+
+def streamed(code: str | None, message: str = "Words of theirs.", **more: Any) -> ClaudegptError:
+    """The same for an error inside a stream."""
+    return ours(Report.of_event({"code": code, "message": message, **more}), tokens=1000, window=WINDOW, now=NOON)
+
+
+# Which error.
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (301, UpstreamFailed),
+        (400, InvalidRequest),
+        (401, NotLoggedIn),
+        (402, UsageLimitReached),
+        (403, Forbidden),
+        (404, InvalidRequest),
+        (405, InvalidRequest),
+        (408, UpstreamFailed),
+        (409, UpstreamFailed),
+        (413, RequestTooLarge),
+        (415, InvalidRequest),
+        (422, InvalidRequest),
+        (429, RateLimited),
+        (500, ServerFault),
+        (502, UpstreamFailed),
+        (503, Overloaded),
+        (504, UpstreamFailed),
+        (520, UpstreamFailed),
+        (529, Overloaded),
+    ],
+)
+def test_a_status_alone_says_which(status: int, expected: type[ClaudegptError]) -> None:
+    assert type(http(status)) is expected
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The model `gpt-9` does not exist or you do not have access to it.",
+        'model "llama3" not found, try pulling it first',
+        "The API deployment for this resource does not exist.",
+    ],
+)
+def test_a_model_that_is_not_there_is_told_from_an_address_that_is_none(message: str) -> None:
+    assert type(http(404, {"error": {"message": message}})) is NotFound
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, ""), (404, "404 page not found"), (404, {"detail": "Not Found"}), (405, {"detail": "No."})],
+)
+def test_a_server_without_a_responses_api_is_said_to_be_one(status: int, body: Any) -> None:
+    assert "chat completions alone cannot be used" in str(http(status, body))
+
+
+def layered(inner: Any) -> list[Any]:
+    """The same error as gateways pass it on."""
+    text = json.dumps(inner)
+    return [
+        {"error": {"message": f"litellm.BadRequestError: OpenAIException - {text}. Received …", "code": "400"}},
+        {"error": {"message": f"{text}\n", "type": "error"}},
+        {"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": text, "provider_name": "x"}}},
+        {"error": {"message": f"Error: {json.dumps({'error': {'message': text}})}"}},
+    ]
+
+
+@pytest.mark.parametrize("layer", range(4))
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("context_length_exceeded", PromptTooLong), ("insufficient_quota", UsageLimitReached), (None, InvalidRequest)],
+)
+def test_what_a_gateway_wraps_is_read_as_if_it_had_not(
+    layer: int, code: str | None, expected: type[ClaudegptError]
+) -> None:
+    error = http(400, layered({"error": {"message": "Theirs.", "type": "x", "param": None, "code": code}})[layer])
+    assert type(error) is expected and "{" not in str(error) and "litellm" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ('You said: {"error": {"message": "x", "code": "insufficient_quota"}}', "You said: {"),
+        ('{"error": "x"}', '{"error": "x"}'),
+        ("[" * 10_000, "[[["),
+        ("error: " * 10_000, "refuses the request: error: error:"),
+    ],
+)
+def test_what_is_no_wrapped_error_is_shown_as_it_is(message: str, shown: str) -> None:
+    error = api(400, None, message)
+    assert type(error) is InvalidRequest and shown in str(error)
+
+
+def test_what_a_gateway_calls_raw_is_what_is_said() -> None:
+    error = http(400, {"error": {"message": "Provider returned error", "metadata": {"raw": "No such thing."}}})
+    assert "No such thing." in str(error) and "Provider" not in str(error)
+
+
+def test_what_was_sent_is_no_part_of_what_is_said_about_it() -> None:
+    fault = (
+        "{'type': 'x', 'loc': ('body', 'input', 2, 'role'), 'msg': 'Should be a string', 'input': 'my context window'}"
+    )
+    error = api(400, None, f"240 validation errors:\n  {fault}")
+    assert type(error) is InvalidRequest
+    assert str(error) == "The upstream refuses the request: input[2].role: Should be a string."
+
+
+def test_a_success_in_one_piece_of_json_is_said_to_be_no_stream() -> None:
+    error = http(200, {"object": "chat.completion", "choices": []})
+    assert "not with a stream" in str(error) and error.retry is False
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("insufficient_quota", UsageLimitReached),
+        ("credit_balance_exhausted", UsageLimitReached),
+        ("billing_hard_limit_reached", UsageLimitReached),
+        ("project_spend_limit_exceeded", UsageLimitReached),
+        ("usage_not_included", UsageLimitReached),
+        ("rate_limit_exceeded", RateLimited),
+        ("server_is_overloaded", Overloaded),
+        ("slow_down", Overloaded),
+        ("server_error", ServerFault),
+        ("context_length_exceeded", PromptTooLong),
+        ("exceed_context_size_error", PromptTooLong),
+        ("content_filter", InvalidRequest),
+        ("invalid_prompt", InvalidRequest),
+        ("bio_policy", InvalidRequest),
+        ("misalignment_policy_violation", InvalidRequest),
+        ("invalid_image_format", InvalidRequest),
+        ("image_too_large", InvalidRequest),
+        ("failed_to_download_image", InvalidRequest),
+        ("model_not_found", NotFound),
+        (None, UpstreamFailed),
+    ],
+)
+def test_a_code_inside_a_stream_says_which(code: str | None, expected: type[ClaudegptError]) -> None:
+    assert type(streamed(code)) is expected
+
+
+def test_an_error_event_that_calls_the_request_invalid_is_believed() -> None:
+    assert type(streamed(None, type="invalid_request_error")) is InvalidRequest
+    assert type(streamed("server_error", type="invalid_request_error")) is ServerFault
+
+
+@pytest.mark.parametrize("status", [429, 400, 403])
+def test_money_that_is_gone_is_no_rate_limit(status: int) -> None:
+    error = api(status, "insufficient_quota", "You exceeded your current quota.")
+    assert type(error) is UsageLimitReached and error.status == 429
+    assert error.retry is False and "billing" in str(error)
+
+
+def test_an_identity_without_a_role_is_told_which_and_not_to_log_in() -> None:
+    words = (
+        "The principal `1` lacks the required data action `Microsoft.CognitiveServices/accounts/OpenAI/responses/write`"
+    )
+    error = api(401, "PermissionDenied", words)
+    assert isinstance(error, Forbidden) and words in error.message
+    assert error.hint == "Give it the role Cognitive Services OpenAI User on the resource."
+
+
+def test_a_wrong_key_says_what_to_do_about_it() -> None:
+    error = api(401, "invalid_api_key", "Incorrect API key provided: ***.", type="invalid_request_error")
+    assert type(error) is NotLoggedIn and error.retry is False
+    assert str(error) == (
+        "The upstream does not accept the credential (Incorrect API key provided: ***). Run `claudegpt setup` "
+        "to enter another key or log in again; `claudegpt config` shows where a key comes from."
+    )
+
+
+def test_a_web_page_with_a_refusal_is_something_in_between() -> None:
+    error = http(403, "<!DOCTYPE html><html><title>Just a moment...</title></html>", cf_mitigated="challenge")
+    assert type(error) is UpstreamFailed and may_retry(error)
+    assert "VPN" in str(error) and "<" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(401, NotLoggedIn), (413, RequestTooLarge), (429, RateLimited), (502, UpstreamFailed)]
+)
+def test_a_web_page_from_a_gateway_means_what_its_status_says(status: int, expected: type[ClaudegptError]) -> None:
+    error = http(status, "<html><h1>nginx</h1></html>")
+    assert type(error) is expected and "VPN" not in str(error) and "<" not in str(error)
+
+
+def test_a_redirect_says_where_to_and_is_not_followed_again() -> None:
+    error = http(308, None, location="https://api.example/v2/responses")
+    assert "https://api.example/v2/responses" in str(error) and not may_retry(error)
+
+
+def test_the_jailbreak_filter_is_explained() -> None:
+    error = api(400, "content_filter", "The response was filtered due to the prompt triggering a policy.")
+    assert type(error) is InvalidRequest and "Rephrase" in str(error)
+
+
+# The prompt is too long: every known wording.
+
+WORDINGS = {
+    "openai": ("Your input exceeds the context window of this model. Please adjust your input and try again.", None),
+    "openai-limit": (
+        "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 320019 tokens. "
+        "Please reduce the length of the messages.",
+        (320_019, 272_000),
+    ),
+    "openai-string": (
+        "Invalid 'input[3].content[0].text': string too long. Expected a string with maximum length 10485760, but got "
+        "a string with length 11445800 instead.",
+        None,
+    ),
+    "chat": (
+        "This model's maximum context length is 128000 tokens. However, your messages resulted in 130012 tokens.",
+        (130_012, 128_000),
+    ),
+    "vllm": (
+        "This model's maximum context length is 32768 tokens. However, you requested 40000 tokens (39000 in the "
+        "messages, 1000 in the completion). Please reduce the length of the messages or completion.",
+        (40_000, 32_768),
+    ),
+    "vllm-decoder": (
+        "The decoder prompt (length 40000) is longer than the maximum model length of 32768.",
+        (40_000, 32_768),
+    ),
+    "sglang": (
+        "The input (40000 tokens) is longer than the model's context length (32768 tokens).",
+        (40_000, 32_768),
+    ),
+    "sglang-total": (
+        "Requested token count exceeds the model's maximum context length of 131072 tokens. You requested a total of "
+        "140000 tokens: 139000 tokens from the input messages and 1000 tokens for the completion.",
+        (140_000, 131_072),
+    ),
+    "llama.cpp": ("the request exceeds the available context size, try increasing it", None),
+    "xai": (
+        "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+        (537_812, 131_072),
+    ),
+    "gemini": (
+        "The input token count (1196265) exceeds the maximum number of tokens allowed (1048576).",
+        (1_196_265, 1_048_576),
+    ),
+    "litellm": ("prompt is too long: 210,000 tokens > 200,000 maximum", (210_000, 200_000)),
+    "litellm-name": (
+        "litellm.ContextWindowExceededError: litellm.BadRequestError: XException - Too many tokens.",
+        None,
+    ),
+}
+
+
+NO_NUMBERS = "prompt is too long for this model"  # smaller than our window, and refused all the same
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
+@pytest.mark.parametrize("wording", WORDINGS)
+def test_a_prompt_too_long_is_said_in_the_words_the_client_compacts_on(wording: str, status: int) -> None:
+    message, numbers = WORDINGS[wording]
+    error = http(status, {"error": {"message": message}})
+    assert type(error) is PromptTooLong and error.status == 400 and error.kind == "invalid_request_error"
+    told = f"prompt is too long: {numbers[0]} tokens > {numbers[1]} maximum" if numbers else NO_NUMBERS
+    assert str(error) == told
+
+
+def test_inside_a_stream_too() -> None:
+    assert str(streamed("context_length_exceeded")) == NO_NUMBERS
+
+
+def test_the_estimate_is_told_where_the_upstream_gives_no_numbers() -> None:
+    error = ours(Report.of_event({"code": "context_length_exceeded"}), tokens=300_000, window=WINDOW)
+    assert str(error) == f"prompt is too long: 300000 tokens > {WINDOW} maximum"
+
+
+@pytest.mark.parametrize("wording", WORDINGS.values(), ids=WORDINGS.keys())
+@pytest.mark.parametrize(
+    "quoting",
+    [
+        "Invalid schema for function 'Bash': '{}' is no type.",
+        'Invalid value: "{}".',
+        "Your prompt was flagged: `{}`",
+        "Unexpected text at 'input[0].content': 'He said: {}",  # and so on, until it was cut off
+    ],
+)
+@pytest.mark.parametrize("status", [400, 500])
+def test_what_is_only_quoted_compacts_no_conversation(wording: tuple[str, Any], quoting: str, status: int) -> None:
+    assert type(api(status, None, quoting.format(wording[0]))) in (InvalidRequest, ServerFault)
+
+
+def test_what_a_server_has_not_is_not_asked_for_again() -> None:
+    error = api(501, "501", "Background mode is not implemented.")
+    assert type(error) is InvalidRequest and "Background mode" in str(error) and not may_retry(error)
+
+
+def test_a_request_over_what_a_minute_allows_is_too_long_not_too_early() -> None:
+    error = api(
+        429,
+        "rate_limit_exceeded",
+        "Request too large for gpt-5 in organization org-x on tokens per min (TPM): Limit 30000, Requested 45012. The "
+        "input or output tokens must be reduced in order to run successfully.",
+    )
+    assert str(error) == "prompt is too long: 45012 tokens > 30000 maximum"
+
+
+# When to come again.
+
+
+def test_the_usage_limit_is_one_line_with_the_local_time() -> None:
+    body = {"error": {"type": "usage_limit_reached", "message": "x", "plan_type": "plus", "resets_at": NOON + 7500}}
+    error = http(429, body)
+    assert str(error) == "Your ChatGPT plan's usage limit is reached (plus). It resets at 15:05."
+    assert error.status == 429 and error.retry is False and not may_retry(error)
+
+
+def test_another_day_is_named() -> None:
+    error = api(429, None, type="usage_limit_reached", resets_in_seconds=4 * 86_400)
+    assert str(error) == "Your ChatGPT plan's usage limit is reached. It resets on Wed 25 Nov at 13:00."
+
+
+def test_the_headers_of_the_window_that_is_used_up_say_when() -> None:
+    headers = {
+        "x_codex_primary_used_percent": "12",
+        "x_codex_primary_reset_at": str(NOON + 60),
+        "x_codex_secondary_used_percent": "100",
+        "x_codex_secondary_reset_at": str(NOON + 3600),
+    }
+    assert "It resets at 14:00." in str(api(429, None, type="usage_limit_reached", headers=headers))
+
+
+@pytest.mark.parametrize("moment", [None, 0, -1, "soon", 1e300, [], {}])
+def test_a_reset_that_is_no_moment_is_passed_over(moment: Any) -> None:
+    error = api(429, None, type="usage_limit_reached", resets_at=moment, resets_in_seconds=moment)
+    assert str(error) == "Your ChatGPT plan's usage limit is reached. Try again later."
+
+
+@pytest.mark.parametrize(
+    ("headers", "message", "seconds"),
+    [
+        ({"retry_after": "7"}, "Slow down.", 7),
+        ({"retry_after_ms": "1500", "retry_after": "7"}, "Slow down.", 1.5),
+        ({}, "Rate limit reached. Please try again in 1.2s. Visit https://x.example.", 1.2),
+        ({}, "Please try again in 820ms.", 0.82),
+        ({}, "Please try again in 6m0s.", 360),
+        ({}, "Please try again in 1h2m3s.", 3723),
+        ({}, "Please retry after 26 seconds.", 26),
+        ({}, "Please retry after 1 minute.", 60),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"}, "Slow down.", None),
+        ({"retry_after": "nan"}, "Slow down.", None),
+        ({"retry_after": "inf"}, "Slow down.", None),
+        ({"retry_after": "-3"}, "Slow down.", None),
+        ({}, "Slow down.", None),
+    ],
+)
+def test_how_long_to_wait_is_read_wherever_it_stands(
+    headers: dict[str, str], message: str, seconds: float | None
+) -> None:
+    error = api(429, "rate_limit_exceeded", message, headers=headers)
+    assert error.retry_after == (pytest.approx(seconds) if seconds is not None else None)
+
+
+# What may be tried again.
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        api(429, "rate_limit_exceeded", headers={"retry_after": str(LONGEST_WAIT)}),
+        api(503, "server_is_overloaded"),
+        streamed("server_is_overloaded"),
+        streamed("rate_limit_exceeded", "Please try again in 1.2s."),
+        *(http(status) for status in (408, 409, 500, 502, 503, 504, 520, 529)),
+        http(404, "<html></html>"),
+    ],
+)
+def test_what_passes_by_itself_is_tried_again(error: ClaudegptError) -> None:
+    assert may_retry(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        api(429, "rate_limit_exceeded"),
+        api(429, "rate_limit_exceeded", headers={"retry_after": str(LONGEST_WAIT + 1)}),
+        api(503, "server_is_overloaded", headers={"retry_after": "3600"}),
+        http(502, None, retry_after="3600"),
+        api(429, "insufficient_quota", headers={"retry_after": "1"}),
+        api(429, "usage_limit_reached", headers={"retry_after": "1"}),
+        api(429, "usage_not_included"),
+        api(400, "context_length_exceeded"),
+        streamed("bio_policy"),
+        *(http(status) for status in (301, 400, 401, 402, 403, 404, 413, 422)),
+    ],
+)
+def test_what_does_not_is_not(error: ClaudegptError) -> None:
+    assert not may_retry(error)
+
+
+# Whatever a body holds.
+
+BODIES: list[Any] = [
+    None,
+    "",
+    "plain text",
+    "{broken",
+    '"a string"',
+    [],
+    [1],
+    [{"error": {"message": "in a list"}}],
+    {"error": None},
+    {"error": "a string"},
+    {"error": []},
+    {"error": {}},
+    {"error": {"message": None, "code": 7, "type": ["x"]}},
+    {"error": {"message": {"deep": 1}}},
+    {"detail": "Unsupported parameter: user"},
+    {"detail": [{"type": "missing", "loc": ["body", "input"], "msg": "Field required"}]},
+    {"detail": []},
+    {"message": "at the top"},
+    {"error": {"message": "half an emoji \ud83d"}},
+    {"error": {"message": "long " * 10_000}},
+    {"error": {"message": "on\ntwo  lines\r\n"}},
+]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: json.dumps(body)[:30])
+@pytest.mark.parametrize("status", [200, 400, 418, 429, 500, 599])
+def test_any_body_becomes_one_readable_sentence(status: int, body: Any) -> None:
+    text = str(http(status, body))
+    assert text.rstrip().endswith((".", "!", "?", "…")) and ".." not in text
+    assert "\n" not in text and len(text) < 700
+    text.encode()

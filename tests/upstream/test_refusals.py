@@ -1,0 +1,670 @@
+"""What a refusal teaches, in the words of the backends that refuse."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from claudegpt_pkg.models import EFFORTS
+from claudegpt_pkg.translate.request.translate import INCLUDE_REASONING as ENCRYPTED
+from claudegpt_pkg.translate.request.translate import INCLUDE_SOURCES as SOURCES
+from claudegpt_pkg.upstream.error_mapping import ours
+from claudegpt_pkg.upstream.error_report import Report, read_report
+from claudegpt_pkg.upstream.refusals import OPTIONAL, Lessons, Trial, lesson
+
+BODY: dict[str, Any] = {
+    "model": "gpt-6.1-sol",
+    "reasoning": {"effort": "max", "summary": "auto"},
+    "include": ["reasoning.encrypted_content"],
+    "stream_options": {"include_obfuscation": False},
+    "service_tier": "priority",
+    "max_output_tokens": 64_000,
+    "prompt_cache_key": "key",
+    "prompt_cache_retention": "24h",
+    "store": False,
+    "stream": True,
+    "input": [
+        {"type": "message", "role": "user", "content": "hello"},
+        {"type": "reasoning", "id": "rs_1", "encrypted_content": "x"},
+        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_image"}]},
+    ],
+}
+
+
+def learnt(message: str, known: Lessons = Lessons(), *, status: int | None = 400, **report: Any) -> Lessons | None:  # noqa: B008
+    return lesson(Report(status, message=message, **report), known, BODY)
+
+
+# A request that has all there is to leave out.
+WHOLE: dict[str, Any] = {
+    **BODY,
+    "include": [ENCRYPTED, SOURCES],
+    "tools": [{"type": "function", "name": "Bash"}, {"type": "web_search"}, {"type": "tool_search"}],
+    "tool_choice": "required",
+    "temperature": 0.2,
+    "input": [
+        {"type": "message", "role": "user", "content": "hello"},
+        {"type": "reasoning", "id": "rs_1", "encrypted_content": "x"},
+        {"type": "reasoning", "id": "rs_2", "encrypted_content": "y"},
+        {"type": "message", "role": "assistant", "content": "Hm.", "phase": "commentary"},
+        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_image"}]},
+        {"type": "tool_search_call", "call_id": "d"},
+    ],
+}
+
+
+def without(*parameters: str, **lessons: Any) -> Lessons:
+    return Lessons(parameters=frozenset(parameters), **lessons)
+
+
+def efforts(*levels: str) -> Lessons:
+    return Lessons(efforts=levels)
+
+
+def said(message: str, param: str | None = None, code: object = None, kind: str | None = None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind or "invalid_request_error", "param": param, "code": code}}
+
+
+def validation(loc: str, message: str, kind: str, sent: str) -> dict[str, Any]:
+    """As vLLM and SGLang write it."""
+    text = f"1 validation error:\n  {{'type': '{kind}', 'loc': ({loc}), 'msg': {message!r}, 'input': {sent}}}"
+    return {"object": "error", "message": text, "type": "Bad Request", "param": None, "code": 400}
+
+
+# What real servers were seen to answer, as they answer it.
+SEEN: list[tuple[str, int, Any, Lessons]] = [
+    # OpenAI and Azure
+    (
+        "a level that the model has not",
+        400,
+        said(
+            "Unsupported value: 'max' is not supported with the 'gpt-5.1-codex' model. "
+            "Supported values are: 'low', 'medium', and 'high'.",
+            "reasoning.effort",
+            "unsupported_value",
+        ),
+        efforts("low", "medium", "high"),
+    ),
+    (
+        "the same in newer words, from a gateway that loses the param",
+        400,
+        said(
+            "Unsupported value: 'reasoning.effort' does not support 'max' with this model. "
+            "Supported values are: 'minimal', 'low', 'medium', and 'high'."
+        ),
+        efforts("minimal", "low", "medium", "high"),
+    ),
+    (
+        "no reasoning",
+        400,
+        said(
+            "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
+            "reasoning.effort",
+            "unsupported_parameter",
+        ),
+        without("reasoning"),
+    ),
+    (
+        "an organization that nobody has verified",
+        400,
+        said(
+            "Your organization must be verified to generate reasoning summaries. Please go to: "
+            "https://platform.openai.com/settings/organization/general",
+            "reasoning.summary",
+            "unsupported_value",
+        ),
+        Lessons(summary=False),
+    ),
+    (
+        "a blob",
+        400,
+        said("The encrypted content gAAA...DQ== could not be verified.", None, "invalid_encrypted_content"),
+        Lessons(refused_reasoning=frozenset({"rs_1", "rs_2"})),
+    ),
+    (
+        "the blob of one item, in a stream",
+        200,
+        said(
+            "The encrypted content for item rs_2 could not be verified. Reason: Encrypted content could not be "
+            "decrypted or parsed."
+        ),
+        Lessons(refused_reasoning=frozenset({"rs_2"})),
+    ),
+    (
+        "reasoning that led to nothing",
+        400,
+        said("Item 'rs_1' of type 'reasoning' was provided without its required following item.", "input"),
+        Lessons(refused_reasoning=frozenset({"rs_1"})),
+    ),
+    (
+        "a hosted tool",
+        400,
+        said("Hosted tool 'web_search' is not supported with gpt-5.4-nano.", "tools"),
+        Lessons(web_search=False),
+    ),
+    (
+        "tool search",
+        400,
+        said("Tool 'tool_search' is not supported with gpt-5.4-nano.", "tools"),
+        Lessons(tool_search=False),
+    ),
+    (
+        "a tool by its place",
+        400,
+        said(
+            "Invalid value: 'tool_search'. Supported values are: 'function' and 'custom'.",
+            "tools[2].type",
+            "invalid_value",
+        ),
+        Lessons(tool_search=False),
+    ),
+    (
+        "tools of a Foundry model",
+        400,
+        said("The model 'gpt-5-nano' cannot be used with the following tools: web_search. This model only supports …"),
+        Lessons(web_search=False),
+    ),
+    (
+        "a phase",
+        400,
+        said("Unknown parameter: 'input[3].phase'.", "input[3].phase", "unknown_parameter"),
+        Lessons(phases=False),
+    ),
+    (
+        "Azure's retention",
+        400,
+        said("prompt_cache_retention is not supported on this model"),
+        without("prompt_cache_retention"),
+    ),
+    (
+        "Azure's DeepSeek",
+        400,
+        {
+            "error": {
+                "code": "unrecognized_request_argument",
+                "message": "Unrecognized request argument supplied: prompt_cache_key",
+            }
+        },
+        without("prompt_cache_key"),
+    ),
+    (
+        "sampling",
+        400,
+        said(
+            "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is "
+            "supported.",
+            "temperature",
+            "unsupported_value",
+        ),
+        without("temperature"),
+    ),
+    (
+        "a longer answer than there is",
+        400,
+        said(
+            "Invalid 'max_output_tokens': integer above maximum value. Expected a value <= 32768, but got 64000 "
+            "instead.",
+            "max_output_tokens",
+            "integer_above_max_value",
+        ),
+        without("max_output_tokens"),
+    ),
+    # ChatGPT
+    ("ChatGPT", 400, {"detail": "Unsupported parameter: service_tier"}, without("service_tier")),
+    ("ChatGPT's choice", 400, {"detail": "Tool choice 'web_search' not supported"}, without("tool_choice")),
+    # vLLM and SGLang
+    (
+        "vLLM's choice",
+        501,
+        said("Only 'auto' tool_choice is supported in response API with Harmony", None, 501, "NotImplementedError"),
+        without("tool_choice"),
+    ),
+    (
+        "vLLM's choice, checked",
+        400,
+        validation(
+            "'body',", 'Value error, `tool_choice` must either be a named tool, "auto", or "none".', "value_error", "{}"
+        ),
+        without("tool_choice"),
+    ),
+    (
+        "SGLang's levels",
+        400,
+        validation(
+            "'body', 'reasoning', 'effort'", "Input should be 'low', 'medium' or 'high'", "literal_error", "'max'"
+        ),
+        efforts("low", "medium", "high"),
+    ),
+    (
+        "vLLM, of an item of which it has no shape",
+        400,
+        {
+            "error": validation(
+                "'body', 'input', 'str'", "Input should be a valid string", "string_type", "[{'role': 'user'}]"
+            )
+        },
+        Lessons(media_in_outputs=False),
+    ),
+    (
+        "FastAPI",
+        422,
+        {
+            "detail": [
+                {"type": "extra_forbidden", "loc": ["body", "service_tier"], "msg": "Extra inputs are not permitted"}
+            ]
+        },
+        without("service_tier"),
+    ),
+    # LiteLLM and other gateways, before OpenAI, Azure and Cerebras
+    (
+        "LiteLLM",
+        400,
+        said(
+            'litellm.BadRequestError: OpenAIException - {\n  "error": {\n    "message": "Unsupported parameter: '
+            '\'reasoning.effort\' is not supported with this model.",\n    "type": "invalid_request_error",\n'
+            '    "param": "reasoning.effort",\n    "code": "unsupported_parameter"\n  }\n}. Received Model Group=gpt-4o'
+            "\nAvailable Model Group Fallbacks=None",
+            None,
+            "400",
+        ),
+        without("reasoning"),
+    ),
+    (
+        "LiteLLM, in its own words",
+        400,
+        said(
+            "litellm.BadRequestError: litellm.ContentPolicyViolationError: litellm. ContentPolicyViolationError: "
+            "AzureException - prompt_cache_retention is not supported on this model"
+        ),
+        without("prompt_cache_retention"),
+    ),
+    (
+        "LiteLLM, before it asked",
+        400,
+        said(
+            "litellm.UnsupportedParamsError: openai does not support parameters: ['reasoning_effort'], for "
+            "model=o4-mini. To drop these, set `litellm.drop_params=True`"
+        ),
+        without("reasoning"),
+    ),
+    (
+        "OpenRouter",
+        400,
+        {
+            "error": {
+                "message": "Provider returned error",
+                "code": 400,
+                "metadata": {
+                    "raw": json.dumps(said("Unknown parameter: 'service_tier'.", "service_tier", "unknown_parameter")),
+                    "provider_name": "OpenAI",
+                },
+            }
+        },
+        without("service_tier"),
+    ),
+    (
+        "Copilot's gateway",
+        400,
+        {"error": {"message": json.dumps(said("Unknown parameter: 'input[3].phase'.")) + "\n", "type": "error"}},
+        Lessons(phases=False),
+    ),
+    (
+        "Cerebras",
+        400,
+        {
+            "message": "1 validation error for ChatCompletionServerRequest\nreasoning_effort\n Input should be 'low', "
+            "'medium' or 'high' [type=enum, input_value='none', input_type=str]\n For further information visit …",
+            "type": "invalid_request_error",
+            "param": "validation_error",
+            "code": "wrong_api_format",
+        },
+        efforts("low", "medium", "high"),
+    ),
+    (
+        "Kimi",
+        400,
+        said('invalid_request_error: invalid_request_error: tools.2: tool type "tool_search" is not supported'),
+        Lessons(tool_search=False),
+    ),
+    (
+        "DeepSeek",
+        400,
+        said("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]"),
+        without("max_output_tokens"),
+    ),
+    (
+        "DashScope",
+        400,
+        said("<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]"),
+        without("max_output_tokens"),
+    ),
+    (
+        "CLIProxyAPI",
+        400,
+        said('level "max" not supported, valid levels: low, medium, high, xhigh'),
+        efforts("low", "medium", "high", "xhigh"),
+    ),
+    # Ollama and LM Studio
+    (
+        "Ollama's levels",
+        400,
+        said('invalid reasoning value: \'max\' (must be "high", "medium", "low", or "none")'),
+        efforts("none", "low", "medium", "high"),
+    ),
+    (
+        "Ollama, of one level",
+        400,
+        said('think value "max" is not supported for this model', None, None, "api_error"),
+        efforts(*EFFORTS[:-1]),
+    ),
+    (
+        "Ollama, of a model without",
+        400,
+        {"error": {"message": '"qwen3-coder:30b" does not support thinking', "type": "api_error"}},
+        without("reasoning"),
+    ),
+    ("LM Studio", 400, said("Invalid type for 'input'.", "input", "invalid_union"), Lessons(media_in_outputs=False)),
+]
+
+
+@pytest.mark.parametrize(("status", "answer", "learned"), [row[1:] for row in SEEN], ids=[row[0] for row in SEEN])
+def test_what_real_servers_answer_teaches(status: int, answer: Any, learned: Lessons) -> None:
+    report = Report.of_event(answer["error"]) if status == 200 else read_report(status, {}, json.dumps(answer).encode())
+    assert lesson(report, Lessons(), WHOLE) == learned
+
+
+SENTENCES = sorted({read_report(400, {}, json.dumps(row[2]).encode()).message for row in SEEN})
+
+
+@pytest.mark.parametrize("quoted", SENTENCES)
+@pytest.mark.parametrize(
+    "quoting",
+    [
+        lambda words: said(f"Your prompt was flagged: '{words}'", None, "invalid_prompt"),
+        lambda words: said(f"Invalid 'input[0].content': '{words}' is too much.", "input[0].content", "invalid_value"),
+        lambda words: said(f"Invalid value: '{words}'.", "input[0].content[0].text"),
+        lambda words: said(f"Invalid schema for function 'Bash': {words}", "tools[0].parameters"),
+        lambda words: said(f"The image data is no image. {words}", "input"),
+        lambda words: said(f"'{words}'"),
+        lambda words: said(words, "model"),
+        lambda words: validation("'body', 'input', 0, 'content'", "Field required", "missing", repr(words)),
+        lambda words: said(json.dumps(f"litellm.BadRequestError: {words}")),
+        lambda words: said(f"It says: {json.dumps(said(words))}"),
+    ],
+)
+def test_what_a_refusal_quotes_teaches_nothing(quoted: str, quoting: Any) -> None:
+    """A conversation may be about anything, refusals too."""
+    assert lesson(read_report(400, {}, json.dumps(quoting(quoted)).encode()), Lessons(), WHOLE) is None
+
+
+def test_what_says_no_more_than_that_the_input_is_wrong_teaches_one_thing_after_the_other() -> None:
+    trial, report, body = Trial(), Report(400, message="Invalid input", param="input"), WHOLE
+    for learned in (
+        Lessons(media_in_outputs=False),
+        Lessons(media_in_outputs=False, tool_search=False),
+        Lessons(media_in_outputs=False, tool_search=False, phases=False),
+    ):
+        assert trial.learn(report, trial.now or Lessons(), body) and trial.now == learned
+    assert not trial.learn(report, trial.now or Lessons(), body)
+
+
+@pytest.mark.parametrize(
+    "param", ["input[4].output[0].image_url", "input[9]", "input[0]", "input[0].content[1]", "input[1].summary"]
+)
+def test_a_fault_that_is_elsewhere_teaches_nothing_about_outputs(param: str) -> None:
+    assert lesson(Report(400, message=f"Invalid '{param}'.", param=param), Lessons(), WHOLE) is None
+
+
+WORDS = st.sampled_from(
+    [*SENTENCES, "input[" + "9" * 5000 + "]", "tools[²]", "{", "tools[1]", "", "''", "1 validation error"]
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "message", "code", "param", "loc", "metadata", "raw"]), inner, max_size=5
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(error=st.dictionaries(st.sampled_from(["message", "msg", "code", "param", "loc", "metadata", "type"]), ANYTHING))
+@example(error={"message": "x", "param": f"input[{'9' * 5000}]"})
+@example(error={"message": "x", "param": f"tools[{'9' * 5000}]"})
+@example(error={"message": f"(99 in the messages, {'9' * 390} in the completion)"})
+def test_a_refusal_of_any_shape_teaches_something_or_nothing(error: dict[str, Any]) -> None:
+    """But never ends as a bug of ours."""
+    for report in (Report.of_event(error), read_report(400, {}, json.dumps({"error": error}).encode())):
+        lesson(report, Lessons(), WHOLE)
+        ours(report)
+
+
+# What of it is kept.
+
+
+def test_what_helped_is_kept_beside_what_others_have_learnt_meanwhile() -> None:
+    trial = Trial()
+    trial.learn(Report(400, message="Unsupported parameter: 'service_tier'"), Lessons(), WHOLE)
+    trial.learn(Report(400, message="Unsupported value: 'max'"), trial.now or Lessons(), WHOLE)
+    meanwhile = Lessons(summary=False, parameters=frozenset({"text"}), efforts=("low", "max"))
+    assert trial.helped(meanwhile) == Lessons(
+        summary=False, parameters=frozenset({"text", "service_tier"}), efforts=("low",)
+    )
+
+
+def test_what_was_left_out_in_vain_is_not_kept() -> None:
+    trial, report = Trial(), Report(400, message="Invalid input", param="input")
+    trial.learn(report, Lessons(), WHOLE)
+    trial.learn(report, trial.now or Lessons(), WHOLE)
+    assert trial.helped(Lessons()) == Lessons(tool_search=False)
+
+
+def test_levels_that_are_refused_one_after_the_other_are_all_kept() -> None:
+    trial, report = Trial(), Report(400, message="Invalid value for effort.", param="reasoning.effort")
+    for level in ("max", "xhigh"):
+        trial.learn(report, trial.now or Lessons(), {**WHOLE, "reasoning": {"effort": level}})
+    assert trial.helped(Lessons()) == Lessons(efforts=EFFORTS[:-2])
+
+
+def test_nothing_learnt_is_nothing_kept() -> None:
+    trial = Trial()
+    assert not trial.learn(Report(400, message="No."), Lessons(), WHOLE)
+    assert trial.helped(Lessons(summary=False)) == Lessons(summary=False)
+
+
+# One after the other.
+
+
+def test_a_level_of_effort_that_is_refused_gives_way_to_the_levels_named() -> None:
+    words = "Unsupported value: 'max' is not supported with 'gpt-5.5'. Supported values are: 'low' and 'high'."
+    assert learnt(words, param="reasoning.effort") == Lessons(efforts=("low", "high"))
+
+
+def test_without_a_list_it_gives_way_to_all_the_others() -> None:
+    refused = learnt("Invalid value for effort.", param="reasoning.effort")
+    assert refused == Lessons(efforts=EFFORTS[:-1])
+
+
+def test_a_level_that_cannot_search_gives_way_where_the_search_is_wanted() -> None:
+    body = {**BODY, "reasoning": {"effort": "minimal"}, "tools": [{"type": "web_search"}]}
+    words = "The following tools cannot be used with reasoning.effort 'minimal': web_search."
+    learned = lesson(Report(400, message=words, param="tools"), Lessons(efforts=("minimal", "low")), body)
+    assert learned == Lessons(efforts=("low",))
+
+
+def test_when_every_level_was_refused_no_reasoning_is_asked_for() -> None:
+    known = Lessons(efforts=("max",))
+    assert learnt("Invalid value for effort.", known, param="reasoning.effort") == Lessons(
+        efforts=("max",), parameters=frozenset({"reasoning"})
+    )
+
+
+def test_a_model_without_reasoning_teaches_it_at_once() -> None:
+    words = "Unsupported parameter: 'reasoning.effort' is not supported with this model."
+    assert learnt(words, param="reasoning.effort") == Lessons(parameters=frozenset({"reasoning"}))
+
+
+@pytest.mark.parametrize(
+    ("words", "param"),
+    [
+        ("Your organization must be verified to generate reasoning summaries.", "reasoning.summary"),
+        ("Your organization must be verified to generate reasoning summaries.", ""),
+        ("Unsupported parameter: 'reasoning.summary' is not supported with this model.", ""),
+    ],
+)
+def test_a_refused_summary_is_not_asked_for_again(words: str, param: str) -> None:
+    assert learnt(words, param=param) == Lessons(summary=False)
+
+
+def test_reasoning_that_cannot_be_read_is_left_out() -> None:
+    words = "The encrypted content gAAA...x could not be verified."
+    assert learnt(words, code="invalid_encrypted_content") == Lessons(refused_reasoning=frozenset({"rs_1"}))
+
+
+@pytest.mark.parametrize(("name", "left_out"), [("rs_1", {"rs_1"}), ("rs_9", {"rs_1", "rs_2"})])
+def test_reasoning_that_has_lost_what_it_led_to_is_left_out(name: str, left_out: set[str]) -> None:
+    words = f"Item '{name}' of type 'reasoning' was provided without its required following item."
+    body = {**BODY, "input": [*BODY["input"], {"type": "reasoning", "id": "rs_2", "encrypted_content": "y"}]}
+    assert lesson(Report(400, message=words), Lessons(), body) == Lessons(refused_reasoning=frozenset(left_out))
+
+
+@pytest.mark.parametrize(
+    ("words", "param", "refused", "encrypted"),
+    [
+        ("Encrypted content is not supported with this model.", "include", {ENCRYPTED}, False),
+        ("Encrypted content is not supported with this model.", "", {ENCRYPTED}, False),
+        (f"Invalid value: '{SOURCES}'. Supported values are: '{ENCRYPTED}'.", "include[1]", {SOURCES}, True),
+        (f"Invalid value: '{SOURCES}'. Supported values are: '{ENCRYPTED}'.", "", {SOURCES}, True),
+        ("Unknown parameter: 'include'.", "", {ENCRYPTED, SOURCES}, False),
+        ("No.", "include", {ENCRYPTED, SOURCES}, False),
+    ],
+)
+def test_what_cannot_be_included_is_left_out_by_its_name(
+    words: str, param: str, refused: set[str], encrypted: bool
+) -> None:
+    body = {**BODY, "include": [ENCRYPTED, SOURCES]}
+    known = lesson(Report(400, message=words, param=param), Lessons(), body)
+    assert known == Lessons(includes=frozenset(refused), encrypted_reasoning=encrypted)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Hosted tool 'web_search' is not supported with gpt-5.4-nano.",
+        "The web_search tool is disabled for this resource.",
+        "Web search is not enabled for this subscription.",
+        "The following tools are not available in this region: web_search.",
+    ],
+)
+def test_a_search_that_is_not_there_is_not_declared(words: str) -> None:
+    body = {**BODY, "tools": [{"type": "web_search"}]}
+    assert lesson(Report(400, message=words), Lessons(), body) == Lessons(web_search=False)
+    assert learnt(words) is None, "it was not declared"
+
+
+def test_a_search_that_is_there_but_was_asked_for_wrongly_stays() -> None:
+    body = {**BODY, "tools": [{"type": "web_search"}]}
+    words = "web_search: filters.allowed_domains has more than 20 domains."
+    assert lesson(Report(400, message=words), Lessons(), body) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "param"),
+    [
+        ("Only 'auto' tool_choice is supported in response API with Harmony", ""),
+        ("Invalid value: 'required'. Supported values are: 'none' and 'auto'.", "tool_choice"),
+        ("Unsupported parameter: tool_choice", ""),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_left_to_the_model(words: str, param: str) -> None:
+    without = Lessons(parameters=frozenset({"tool_choice"}))
+    report = Report(400, message=words, param=param)
+    assert lesson(report, Lessons(), {**BODY, "tool_choice": "required"}) == without
+    assert lesson(report, Lessons(), BODY) is None
+
+
+def test_lists_as_outputs_are_left_out() -> None:
+    assert learnt("Invalid type for 'input[2].output': expected a string.") == Lessons(media_in_outputs=False)
+    fault = {"type": "string_type", "loc": ["body", "input", "str"], "msg": "Input should be a valid string"}
+    report = read_report(422, {}, json.dumps({"detail": [fault]}).encode())
+    assert lesson(report, Lessons(), BODY) == Lessons(media_in_outputs=False)
+
+
+def test_phases_that_are_refused_are_left_out() -> None:
+    words = "Unknown parameter: 'input[3].phase'."
+    body = {**BODY, "input": [*BODY["input"], {"role": "assistant", "content": "x", "phase": "commentary"}]}
+    assert lesson(Report(400, message=words), Lessons(), body) == Lessons(phases=False)
+    assert lesson(Report(400, message=words), Lessons(), BODY) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "param", "name"),
+    [
+        ("Unsupported parameter: stream_options", "", "stream_options"),
+        ("Unknown parameter: 'stream_options.include_obfuscation'.", "", "stream_options"),
+        ("Unsupported parameter: 'service_tier' is not supported with this model.", "service_tier", "service_tier"),
+        ("Unrecognized field 'prompt_cache_key'", "", "prompt_cache_key"),
+        ("Unrecognized request argument supplied: prompt_cache_key", "", "prompt_cache_key"),
+        ("Invalid value: '24h'.", "prompt_cache_retention", "prompt_cache_retention"),
+        ("prompt_cache_retention is not supported on this model", "", "prompt_cache_retention"),  # Azure
+        (
+            "max_tokens is too large: 64000. This model supports at most 16384 completion tokens.",
+            "",
+            "max_output_tokens",
+        ),
+    ],
+)
+def test_a_parameter_that_is_refused_is_left_out(words: str, param: str, name: str) -> None:
+    assert learnt(words, Lessons(refused_reasoning=frozenset({"rs_1"})), param=param) == Lessons(
+        refused_reasoning=frozenset({"rs_1"}), parameters=frozenset({name})
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "'max_tokens' or 'max_completion_tokens' is too large: 64000. This model's maximum context length is 32768 "
+        "tokens and your request has 20000 input tokens (64000 > 32768 - 20000).",
+        "This model's maximum context length is 32768 tokens. However, you requested 70000 tokens (6000 in the "
+        "messages, 64000 in the completion).",
+        "Requested token count exceeds the model's maximum context length of 32768 tokens. You requested a total of "
+        "70000 tokens: 6000 tokens from the input messages and 64000 tokens for the completion.",
+        "Request too large for gpt-5 on tokens per min (TPM): Limit 30000, Requested 68000.",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 429])
+def test_room_for_an_answer_that_cannot_be_had_is_not_asked_for(words: str, status: int) -> None:
+    if status == 429 and "Request too large" not in words:
+        assert learnt(words, status=status) is None
+    else:
+        assert learnt(words, status=status) == Lessons(parameters=frozenset({"max_output_tokens"}))
+
+
+def test_a_prompt_that_is_too_long_by_itself_teaches_nothing() -> None:
+    words = (
+        "This model's maximum context length is 32768 tokens. However, you requested 40000 tokens (39000 in the "
+        "messages, 1000 in the completion)."
+    )
+    assert learnt(words) is None
+
+
+@pytest.mark.parametrize("name", ["model", "input", "store", "stream", "tools", "instructions"])
+def test_what_a_turn_cannot_do_without_is_never_left_out(name: str) -> None:
+    assert name not in OPTIONAL
+    assert learnt(f"Unsupported parameter: '{name}'") is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 413, 429, 500, 503])
+def test_only_a_refused_request_teaches(status: int) -> None:
+    assert learnt("Unsupported parameter: stream_options", status=status) is None
+
+
+def test_the_same_refusal_twice_teaches_nothing_new() -> None:
+    known = Lessons(summary=False)
+    assert learnt("reasoning.summary", known) is None

@@ -16,8 +16,9 @@ from .accounts.providers.base import Provider
 from .claude.launcher import Site
 from .errors import BadSetting
 from .records.session_usage import Ledger
+from .secret import Secret
 from .server import bind, url_of
-from .settings.settings import (
+from .settings.options import (
     HOST,
     ISOLATE,
     MCP_SERVERS,
@@ -28,10 +29,9 @@ from .settings.settings import (
     PORT,
     PROVIDER,
     TOKEN,
-    Secret,
-    Settings,
-    is_loopback,
 )
+from .settings.settings import Settings
+from .settings.values import is_loopback
 from .terminal import console
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadSetting, ClaudegptError
-from .settings.settings import PORT
+from .settings.options import PORT
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ..errors import BadSetting
-from ..settings.settings import EFFORT, ISOLATE, OPTIONS, PORT, PROVIDER, TRACE
+from ..settings.options import EFFORT, ISOLATE, OPTIONS, PORT, PROVIDER, TRACE
 
 _OURS = "setup login logout status models doctor serve usage trace config demo"
 OUR_COMMANDS = frozenset(_OURS.split())

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ClaudeNotFound
-from ..settings.settings import CLAUDE_BIN, Settings
+from ..settings.options import CLAUDE_BIN
+from ..settings.settings import Settings
 from ..terminal.console import console, say
 from .versions import Version, numbers
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ..accounts.providers.base import Provider
 from ..models import TIERS, Model, Tier, claude_tier, plain, split_effort
 from ..records.spending import short
-from ..settings.settings import Secret
+from ..secret import Secret
 from .arguments import has, replaced, value_of, without
 from .user_settings import SILENCED, UserSetup, merged, redirecting
 from .versions import EITHER_UNKNOWN_OR_SMALL, OLDER_INTERFACE, Version, knows_effort

@@ -17,22 +17,10 @@ from .. import __version__
 from ..claude.arguments import OUR_OPTIONS, CommandLine, checked
 from ..errors import BadSetting, ClaudeNotFound
 from ..files import POSIX
+from ..secret import Secret
 from ..settings import env_file
-from ..settings.settings import (
-    AZURE_API_VERSION,
-    AZURE_ENDPOINT,
-    HOST,
-    NAMES,
-    OPTIONS,
-    PORT,
-    PROVIDER,
-    Dirs,
-    Option,
-    Secret,
-    Settings,
-    load,
-    nearest,
-)
+from ..settings.options import AZURE_API_VERSION, AZURE_ENDPOINT, HOST, NAMES, OPTIONS, PORT, PROVIDER, Option, nearest
+from ..settings.settings import Dirs, Settings, load
 from ..terminal.console import from_home, result, result_table, say, tell
 
 ABOUT = """Run Claude Code on GPT.

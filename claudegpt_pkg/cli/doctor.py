@@ -33,7 +33,8 @@ from ..errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
 from ..files import ELSEWHERE, exposed, make_private, refusal
 from ..server import bind
 from ..settings import env_file
-from ..settings.settings import HOST, OPTIONS, PORT, PROVIDER, Settings, load
+from ..settings.options import HOST, OPTIONS, PORT, PROVIDER
+from ..settings.settings import Settings, load
 from ..setup.trial import Stage, distinct, play, stage
 from ..terminal.console import from_home, marks, plain, result_rows
 from . import status

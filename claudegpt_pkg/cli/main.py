@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from ..claude.arguments import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, grouped, has, resumed, separate
 from ..errors import BadSetting, ClaudegptError
 from ..secret import without_secrets
-from ..settings.settings import EFFORT, ISOLATE, PROVIDER, Settings, load
+from ..settings.options import EFFORT, ISOLATE, PROVIDER
+from ..settings.settings import Settings, load
 from ..terminal import console
 from ..translate.request.effort import told_as
 

@@ -22,15 +22,8 @@ from ..claude.user_settings import SETTINGS, read_user_setup
 from ..files import make_private
 from ..models import Tier
 from ..records.session_usage import last_line
-from ..settings.settings import (
-    EFFORT,
-    MCP_SERVERS,
-    REASONING_OPUS,
-    REASONING_SONNET,
-    STATUS_LINE,
-    TOOL_SEARCH,
-    Settings,
-)
+from ..settings.options import EFFORT, MCP_SERVERS, REASONING_OPUS, REASONING_SONNET, STATUS_LINE, TOOL_SEARCH
+from ..settings.settings import Settings
 from ..terminal import console
 from ..translate.request.effort import told_as
 

@@ -25,7 +25,9 @@ from ..accounts.providers.base import Provider
 from ..errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
 from ..models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
 from ..records.spending import short
-from ..settings.settings import AZURE_API_KEY, OPENAI_API_KEY, Option, Secret, Settings, load
+from ..secret import Secret
+from ..settings.options import AZURE_API_KEY, OPENAI_API_KEY, Option
+from ..settings.settings import Settings, load
 from ..setup.trial import described, play, stage
 from ..terminal.console import from_home, marks, plain, result_json, result_rows, result_table, say
 from ..upstream.capability_store import recall

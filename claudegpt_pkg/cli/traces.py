@@ -19,7 +19,8 @@ from typing import Any
 
 from ..errors import BadSetting
 from ..records.spending import short
-from ..settings.settings import TRACE, Settings
+from ..settings.options import TRACE
+from ..settings.settings import Settings
 from ..terminal.console import result_entries, result_json, result_table, say
 from ..translate.wire.json_text import loads
 from .trace_text import duration, entries, used

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ClaudegptError
 from ..records.spending import Spent, dollars, short
 from ..records.usage_log import read
-from ..settings.settings import PROVIDER, Settings, load
+from ..settings.options import PROVIDER
+from ..settings.settings import Settings, load
 from ..terminal.console import result, result_json, result_rows, result_table, say
 
 if TYPE_CHECKING:

@@ -28,7 +28,10 @@ from ..errors import ClaudegptError, Forbidden, NotLoggedIn
 from ..records.session_usage import Ledger
 from ..records.trace import Traces
 from ..records.usage_log import UsageLog
-from ..settings.settings import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB, Secret, Settings, is_loopback
+from ..secret import Secret
+from ..settings.options import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB
+from ..settings.settings import Settings
+from ..settings.values import is_loopback
 from ..translate.wire import anthropic
 from ..translate.wire.sse import encode
 from ..upstream.capability_store import recall, remember

@@ -20,7 +20,7 @@ from ..models import TIERS, Choice, Tier, choose, pick
 from ..records.session_usage import Ledger
 from ..records.trace import Traces
 from ..records.usage_log import UsageLog
-from ..settings.settings import (
+from ..settings.options import (
     BLOCK_MCP,
     DROP_TOOLS,
     EFFORT,
@@ -35,8 +35,8 @@ from ..settings.settings import (
     REASONING_OPUS,
     REASONING_SONNET,
     TOOLS_REASONING,
-    Settings,
 )
+from ..settings.settings import Settings
 from ..translate.request.effort import AGENT_DEFAULT, EffortRules, resolve, told_as
 from ..translate.request.system_prompt import Identity
 from ..translate.request.translate import Target, Translation, conversation_key, translate

@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
 from ..models import LISTED, TIERS, choose
-from ..settings.settings import JSON_LIMIT
+from ..settings.options import JSON_LIMIT
 from ..translate.request.validate import check_request
 from ..translate.tokens import count_tokens
 from ..translate.wire import anthropic

@@ -33,7 +33,8 @@ from ..errors import (
 )
 from ..models import EFFORTS, TIERS, Tier, choose
 from ..server import serving
-from ..settings.settings import HOST, PORT, REASONING_HAIKU, TOOLS_REASONING, TRACE, load
+from ..settings.options import HOST, PORT, REASONING_HAIKU, TOOLS_REASONING, TRACE
+from ..settings.settings import load
 from ..translate import reasoning
 from ..translate.answer.fold import Folder, Message
 from ..translate.request.translate import INCLUDE_REASONING

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..accounts.providers.azure import read_endpoint
 from ..errors import BadSetting
-from ..settings.settings import web_url
+from ..settings.values import web_url
 
 
 def judge_url(text: str) -> str | None:

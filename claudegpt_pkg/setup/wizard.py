@@ -28,8 +28,9 @@ from ..claude import install
 from ..errors import BadSetting, ClaudegptError, NotLoggedIn
 from ..files import POSIX
 from ..models import Tier
+from ..secret import Secret
 from ..settings import env_file
-from ..settings.settings import (
+from ..settings.options import (
     AZURE_API_KEY,
     AZURE_API_VERSION,
     AZURE_ENDPOINT,
@@ -46,11 +47,9 @@ from ..settings.settings import (
     OPENAI_SONNET,
     PROVIDER,
     Option,
-    Secret,
-    Settings,
-    load,
-    web_url,
 )
+from ..settings.settings import Settings, load
+from ..settings.values import web_url
 from ..terminal.console import complain, from_home, marks, say, tell
 from ..terminal.questions import Asker, Choice, Terminal, needed
 from .model_questions import TIER_NAMES, choose_model, fetch_list

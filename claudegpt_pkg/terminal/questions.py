@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import BadSetting
-from ..settings.settings import Secret
+from ..secret import Secret
 from .console import console, tell
 
 

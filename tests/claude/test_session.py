@@ -13,7 +13,7 @@ from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.claude.session import Session, Wishes, plan
 from claudegpt_pkg.claude.user_settings import HIJACKS, SILENCED, UserSetup
 from claudegpt_pkg.models import Model, Tier, Tiers
-from claudegpt_pkg.settings.settings import Secret
+from claudegpt_pkg.secret import Secret
 
 URL = "http://127.0.0.1:4000"
 PROVIDER = Provider(

@@ -20,7 +20,7 @@ from claudegpt_pkg.cli import main
 from claudegpt_pkg.cli.main import run
 from claudegpt_pkg.errors import NotLoggedIn
 from claudegpt_pkg.proxy.plan import Rules
-from claudegpt_pkg.settings.settings import EFFORT, REASONING_SONNET
+from claudegpt_pkg.settings.options import EFFORT, REASONING_SONNET
 from tests.support.fakes.backend import DEADLINE
 from tests.support.launched import SCRIPTS
 

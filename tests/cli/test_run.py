@@ -9,15 +9,8 @@ import pytest
 
 from claudegpt_pkg.claude.session import Session
 from claudegpt_pkg.cli.run import run_claude, wishes
-from claudegpt_pkg.settings.settings import (
-    EFFORT,
-    MCP_SERVERS,
-    PROVIDER,
-    REASONING_SONNET,
-    STATUS_LINE,
-    TOOL_SEARCH,
-    load,
-)
+from claudegpt_pkg.settings.options import EFFORT, MCP_SERVERS, PROVIDER, REASONING_SONNET, STATUS_LINE, TOOL_SEARCH
+from claudegpt_pkg.settings.settings import load
 
 
 def start(home: Path, *args: str) -> int:

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from claudegpt_pkg.proxy.app import create_app, host_name
+from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.server import bind, serving
-from claudegpt_pkg.settings.settings import Secret, is_loopback
+from claudegpt_pkg.settings.values import is_loopback
 from tests.support import grammar
 from tests.support.fakes.answers import answer
 from tests.support.fakes.backend import FakeBackend

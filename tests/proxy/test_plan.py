@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.proxy.plan import Rules
-from claudegpt_pkg.settings.settings import EFFORT, load
+from claudegpt_pkg.settings.options import EFFORT
+from claudegpt_pkg.settings.settings import load
 from tests.support import grammar
 from tests.support.fakes.answers import HttpError, answer, error
 from tests.support.fakes.backend import FakeBackend, Request

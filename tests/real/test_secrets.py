@@ -18,7 +18,9 @@ import pytest
 
 from claudegpt_pkg import assembly
 from claudegpt_pkg.accounts.auth.tokens import own_file
-from claudegpt_pkg.settings.settings import OPENAI_API_KEY, Secret, load
+from claudegpt_pkg.secret import Secret
+from claudegpt_pkg.settings.options import OPENAI_API_KEY
+from claudegpt_pkg.settings.settings import load
 from claudegpt_pkg.setup.wizard import Given
 from tests.real.clients import NEW
 from tests.real.session import Session, running

@@ -7,19 +7,10 @@ from pathlib import Path
 import pytest
 
 from claudegpt_pkg.errors import BadSetting
-from claudegpt_pkg.settings import settings as module
-from claudegpt_pkg.settings.settings import (
-    EFFORT,
-    JSON_LIMIT,
-    OPENAI_API_KEY,
-    OPTIONS,
-    PORT,
-    PROVIDER,
-    TRACE,
-    Dirs,
-    Secret,
-    load,
-)
+from claudegpt_pkg.secret import Secret
+from claudegpt_pkg.settings import options as module
+from claudegpt_pkg.settings.options import EFFORT, JSON_LIMIT, OPENAI_API_KEY, OPTIONS, PORT, PROVIDER, TRACE
+from claudegpt_pkg.settings.settings import Dirs, load
 
 
 @pytest.fixture
@@ -137,7 +128,7 @@ def test_sizes_are_read_in_the_usual_units(environ: dict[str, str]) -> None:
 
 
 def test_a_key_is_read_without_what_its_file_has_around_it(environ: dict[str, str]) -> None:
-    assert load({}, {**environ, "OPENAI_API_KEY": " sk-1\n"})[module.OPENAI_API_KEY] == module.Secret("sk-1")
+    assert load({}, {**environ, "OPENAI_API_KEY": " sk-1\n"})[module.OPENAI_API_KEY] == Secret("sk-1")
 
 
 @pytest.mark.parametrize("value", ["sk 1", "sk-ü", "sk-1\r\nx: y"])

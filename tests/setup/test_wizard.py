@@ -16,8 +16,9 @@ from claudegpt_pkg.accounts.auth.tokens import own_file
 from claudegpt_pkg.claude import install
 from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
 from claudegpt_pkg.models import LOW_TO_MAX
+from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.settings import env_file
-from claudegpt_pkg.settings.settings import Secret, Settings, load
+from claudegpt_pkg.settings.settings import Settings, load
 from claudegpt_pkg.setup import wizard
 from claudegpt_pkg.setup.wizard import Given, first_run, set_up
 from claudegpt_pkg.terminal.questions import Choice, Judge, Nobody, anything

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from claudegpt_pkg.settings.settings import OPTIONS, Option
+from claudegpt_pkg.settings.options import OPTIONS, Option
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -22,7 +22,7 @@ read: a cloned repo must not be able to redirect a key. An empty value counts as
 
 A misspelt `CLAUDEGPT_…` name is said by `claudegpt config` and `claudegpt doctor`. `CLAUDEGPT_HOME` moves
 configuration, data, state and cache under one folder. This page is printed from the declarations in
-`claudegpt_pkg/settings.py`.
+`claudegpt_pkg/settings/options.py`.
 
 | setting | default | meaning |
 |---|---|---|

@@ -11,7 +11,7 @@ from pathlib import Path
 from claudegpt_pkg.accounts.auth.login_server import LoginServer
 from claudegpt_pkg.accounts.auth.oauth import Grant
 from claudegpt_pkg.accounts.auth.tokens import TokenFile, codex_file
-from claudegpt_pkg.settings.settings import Secret
+from claudegpt_pkg.secret import Secret
 
 
 def renew(file: TokenFile, server: LoginServer, times: int) -> None:

@@ -25,8 +25,9 @@ from claudegpt_pkg.accounts.providers.openai import ApiKey, openai
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.proxy.app import create_app
 from claudegpt_pkg.proxy.plan import Patience, Proxy
+from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.server import bind, serving
-from claudegpt_pkg.settings.settings import Secret, Settings, load
+from claudegpt_pkg.settings.settings import Settings, load
 from tests.support import grammar, planted
 from tests.support.fakes.backend import DEADLINE, FakeBackend, wait_until
 

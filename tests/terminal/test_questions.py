@@ -10,7 +10,7 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from claudegpt_pkg.errors import BadSetting
-from claudegpt_pkg.settings.settings import Secret
+from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.terminal.questions import Choice, Nobody, Terminal, needed
 
 CHOICES = [Choice("a", "The first"), Choice("b", "The second"), Choice("c", "The third")]

@@ -16,8 +16,8 @@ from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.accounts.providers.openai import openai
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.proxy.app import create_app
+from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.server import bind, serving
-from claudegpt_pkg.settings.settings import Secret
 from claudegpt_pkg.upstream.capability_store import LASTS, file_of, forget, recall, remember
 from claudegpt_pkg.upstream.refusals import Lessons
 from tests.support.fakes.answers import answer, error

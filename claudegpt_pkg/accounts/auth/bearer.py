@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from ...errors import BadSetting, NotLoggedIn, UpstreamFailed
-from ...settings.settings import Secret
+from ...secret import Secret
 from . import oauth
 from .login_server import LoginServer
 from .tokens import TokenFile, Tokens

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import httpx
 
 from ...errors import NotLoggedIn, UpstreamFailed
-from ...settings.settings import Secret
+from ...secret import Secret
 from . import oauth
 from .login_server import LoginServer
 from .tokens import TokenFile, Tokens

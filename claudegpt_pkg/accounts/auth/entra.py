@@ -19,7 +19,7 @@ from typing import Protocol
 import httpx
 
 from ...errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
-from ...settings.settings import Secret
+from ...secret import Secret
 from .oauth import EARLY, shorten
 
 PROGRAM_SECONDS = 30  # for `az`: its start alone may take ten

@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from ...errors import BadSetting, NotLoggedIn
-from ...settings.settings import AUTH_URL, Settings
+from ...settings.options import AUTH_URL
+from ...settings.settings import Settings
 from . import device, oauth
 from .callback_server import Door, Finish, open_door
 from .login_server import LoginServer

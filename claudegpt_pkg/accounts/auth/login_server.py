@@ -16,7 +16,7 @@ from functools import cache
 import httpx
 
 from ...errors import UpstreamFailed
-from ...settings.settings import Secret
+from ...secret import Secret
 from . import oauth
 
 HEADERS = {"user-agent": oauth.USER_AGENT, "originator": oauth.ORIGINATOR, "accept": "application/json"}

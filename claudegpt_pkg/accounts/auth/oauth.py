@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from ... import __version__
 from ...errors import ClaudegptError, NotLoggedIn, UpstreamFailed
-from ...settings.settings import Secret
+from ...secret import Secret
 
 CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
 SCOPE = "openid profile email offline_access"

@@ -27,7 +27,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from ... import files
 from ...errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
-from ...settings.settings import Secret
+from ...secret import Secret
 from . import oauth
 
 RENEWAL_WAIT = 60.0  # seconds: longer than any renewal in progress may take

@@ -14,17 +14,10 @@ import httpx
 
 from ...errors import BadSetting
 from ...models import Tiers
-from ...settings.settings import (
-    AZURE_API_KEY,
-    AZURE_API_VERSION,
-    AZURE_ENDPOINT,
-    AZURE_HAIKU,
-    AZURE_OPUS,
-    AZURE_SONNET,
-    Secret,
-    Settings,
-    account_url,
-)
+from ...secret import Secret
+from ...settings.options import AZURE_API_KEY, AZURE_API_VERSION, AZURE_ENDPOINT, AZURE_HAIKU, AZURE_OPUS, AZURE_SONNET
+from ...settings.settings import Settings
+from ...settings.values import account_url
 from ..auth.entra import PUBLIC, Entra, default_token
 from .base import Backend, Provider, choose_tiers
 

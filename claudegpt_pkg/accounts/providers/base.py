@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from ...models import Model, Tiers, claude_tier, known
-from ...settings.settings import DEFAULT_HAIKU, DEFAULT_OPUS, DEFAULT_SONNET, Option, Settings, is_loopback
+from ...settings.options import DEFAULT_HAIKU, DEFAULT_OPUS, DEFAULT_SONNET, Option
+from ...settings.settings import Settings
+from ...settings.values import is_loopback
 
 if TYPE_CHECKING:
     from ..auth.tokens import TokenFile

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from ...models import KNOWN
-from ...settings.settings import (
+from ...settings.options import (
     AUTH_URL,
     CODEX_AUTH,
     CODEX_BASE_URL,
@@ -20,8 +20,8 @@ from ...settings.settings import (
     CODEX_OPUS,
     CODEX_SONNET,
     CODEX_VERSION,
-    Settings,
 )
+from ...settings.settings import Settings
 from .. import model_list
 from ..auth.bearer import Bearer
 from ..auth.login_server import LoginServer

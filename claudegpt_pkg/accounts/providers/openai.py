@@ -9,16 +9,9 @@ import httpx
 
 from ...errors import BadSetting
 from ...models import Tiers
-from ...settings.settings import (
-    OPENAI_API_KEY,
-    OPENAI_BASE_URL,
-    OPENAI_HAIKU,
-    OPENAI_OPUS,
-    OPENAI_SONNET,
-    Option,
-    Secret,
-    Settings,
-)
+from ...secret import Secret
+from ...settings.options import OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_HAIKU, OPENAI_OPUS, OPENAI_SONNET, Option
+from ...settings.settings import Settings
 from .. import model_list
 from .base import Backend, Provider, choose_tiers
 

@@ -16,7 +16,7 @@ from claudegpt_pkg.accounts.auth.bearer import AGAIN, Bearer, authorized
 from claudegpt_pkg.accounts.auth.login_server import LoginServer
 from claudegpt_pkg.accounts.auth.tokens import TokenFile, Tokens
 from claudegpt_pkg.errors import BadSetting, NotLoggedIn, UpstreamFailed
-from claudegpt_pkg.settings.settings import Secret
+from claudegpt_pkg.secret import Secret
 from tests.support import auth_files
 from tests.support.fakes.backend import DEADLINE
 from tests.support.fakes.login import FakeLogin, jwt

@@ -15,7 +15,8 @@ from claudegpt_pkg.accounts.auth.login import browser_login, login, logout, open
 from claudegpt_pkg.accounts.auth.login_server import LoginServer
 from claudegpt_pkg.accounts.auth.tokens import TokenFile, Tokens, own_file
 from claudegpt_pkg.errors import BadSetting, NotLoggedIn, UpstreamFailed
-from claudegpt_pkg.settings.settings import Secret, Settings, load
+from claudegpt_pkg.secret import Secret
+from claudegpt_pkg.settings.settings import Settings, load
 from tests.support import auth_files
 from tests.support.fakes.backend import DEADLINE
 from tests.support.fakes.login import FakeLogin

@@ -10,7 +10,7 @@ import pytest
 
 from claudegpt_pkg.accounts.auth import oauth
 from claudegpt_pkg.errors import NotLoggedIn, UpstreamFailed
-from claudegpt_pkg.settings.settings import Secret
+from claudegpt_pkg.secret import Secret
 from tests.support.fakes.login import jwt
 
 AUTH = "https://api.openai.com/auth"

@@ -20,7 +20,7 @@ from claudegpt_pkg.accounts.auth.oauth import Grant
 from claudegpt_pkg.accounts.auth.tokens import ROOM, TokenFile, Tokens, codex_file, own_file
 from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
 from claudegpt_pkg.files import exposed
-from claudegpt_pkg.settings.settings import Secret
+from claudegpt_pkg.secret import Secret
 from tests.support import auth_files, killed
 from tests.support.fakes import codex
 from tests.support.fakes.backend import DEADLINE
@@ -443,7 +443,7 @@ RENEWING = """
 from pathlib import Path
 from claudegpt_pkg.accounts.auth.oauth import Grant
 from claudegpt_pkg.accounts.auth.tokens import own_file
-from claudegpt_pkg.settings.settings import Secret
+from claudegpt_pkg.secret import Secret
 
 file = own_file(Path(sys.argv[1]))
 tokens = file.read()

@@ -1,16 +1,19 @@
-"""Files that must never be half written, and secrets that must never be readable: beside, then renamed.
+"""Files and folders on disk: never half written, and never readable or writable by other users of the machine.
 
-    with beside(path, room=4096) as draft:   # a new file in the same folder, 0600 from its creation, room reserved
-        text = ask_somebody()                # may take its time, may raise: then `path` is as it was
-        draft.publish(text)                  # written, fsynced, renamed over `path`
+    make_private_folder(folder)              # 0700 whatever the umask; narrowed if it is there and wider
+    replace_file(path, text)                 # written beside `path`, fsynced, renamed over it; 0600
+    with open_draft(path, room=4096) as draft:   # the same in two steps: room on the disk is reserved first,
+        text = ask_somebody()                    # then something slow may happen, or fail: `path` is as it was
+        draft.publish(text)
 
-Whoever is killed in between leaves `path` whole, old or new, and one draft that the next writer removes. A link is
-followed, so that a linked file stays linked. Writers of one file take turns by a lock of their own: the draft's name is
-always the same.
+A process that is killed in between leaves `path` whole, old or new, and at most one draft, which the next writer
+removes. A symbolic link is followed, so that a linked file stays linked. Writers of one file must take turns with a
+lock of their own, because the draft always has the same name.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -19,97 +22,134 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-POSIX = os.name == "posix"  # elsewhere permissions are not in the mode
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
-PROBE = 4096  # bytes: a block of most disks
-ELSEWHERE = "Make room on the disk, correct the permissions, or set CLAUDEGPT_HOME to a folder that can be written."
+FOR_OTHERS = 0o077  # the permission bits of a file's group and of everybody else
+UNWRITABLE_HINT = (
+    "Make room on the disk, correct the permissions, or set CLAUDEGPT_HOME to a folder that can be written."
+)
+_PROBE_SIZE = 4096  # bytes: one block on most disks
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A file on its way to `target`; `handle` is open for writing."""
-
-    target: Path
-    file: Path
-    handle: int
-
-    def publish(self, text: str) -> None:
-        """Make `text` the target's content. Raises OSError, and then the target is as it was."""
-        data = text.encode()
-        os.lseek(self.handle, 0, os.SEEK_SET)
-        write_all(self.handle, data)
-        os.ftruncate(self.handle, len(data))
-        os.fsync(self.handle)
-        self.file.replace(self.target)
-        sync_folder(self.target.parent)
+# Folders.
 
 
-@contextmanager
-def beside(path: Path, *, room: int = 0) -> Iterator[Draft]:
-    """A draft for `path`, with `room` bytes of disk already taken. Raises OSError when there is no place for it."""
-    target = Path(os.path.realpath(path))
-    private_folder(target.parent)
-    file = target.with_name(f".{target.name}.claudegpt-draft")
-    file.unlink(missing_ok=True)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-    try:
-        if room:
-            write_all(handle, bytes(room))
-            os.fsync(handle)
-        yield Draft(target, file, handle)
-    finally:
-        os.close(handle)
-        with suppress(FileNotFoundError):  # published: the draft is the target now
-            file.unlink()
+def make_private_folder(folder: Path) -> None:
+    """Make `folder`, one of claudegpt's own, so that only its owner may list, read or write it (0700).
+
+    Parents that are missing are made 0700 too. A folder that is there already and open to others is narrowed. Raises
+    OSError if the folder cannot be made or narrowed, and PermissionError if it belongs to another user, who could
+    replace what it holds.
+    """
+    make_missing_folders(folder)
+    status = folder.stat()
+    if not is_own(status):
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(folder))
+    if status.st_mode & FOR_OTHERS and status.st_uid == os.geteuid():
+        folder.chmod(PRIVATE_FOLDER)
 
 
-def write(path: Path, text: str) -> None:
-    """Replace the content of `path`, at once and for nobody else's eyes. Raises OSError."""
-    with beside(path) as draft:
-        draft.publish(text)
+def make_missing_folders(folder: Path) -> None:
+    """Make `folder` and its missing parents, each 0700 whatever the umask. A folder that is there is left as it is."""
+    missing = []
+    for each in (folder, *folder.parents):
+        if each.exists():
+            break
+        missing.append(each)
+    for each in reversed(missing):
+        # Path.mkdir(parents=True) would give the parents the umask's permissions.
+        each.mkdir(PRIVATE_FOLDER, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
-def private_folder(folder: Path) -> None:
-    """Make `folder`, readable by its owner only, unless it is there."""
-    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+def is_own(status: os.stat_result) -> bool:
+    """Whether a file belongs to this user, or to root, which can write everything anyway. For root, all files do."""
+    user = os.geteuid()
+    return user == 0 or status.st_uid in (user, 0)
 
 
-def refusal(folder: Path) -> OSError | None:
-    """Why nothing can be written in `folder`, which may have to be made first; None where it can. Leaves nothing."""
+def find_write_problem(folder: Path) -> OSError | None:
+    """Why nothing can be written in `folder`, which may not exist yet; None if it can be. Leaves no file behind."""
     from tempfile import TemporaryFile
 
     try:
-        there = next(each for each in (folder, *folder.parents) if each.exists())
-        with TemporaryFile(dir=there, buffering=0) as file:
-            file.write(bytes(PROBE))
+        existing = next(each for each in (folder, *folder.parents) if each.exists())
+        with TemporaryFile(dir=existing, buffering=0) as file:
+            file.write(bytes(_PROBE_SIZE))
             os.fsync(file.fileno())
     except OSError as problem:
         return problem
     return None
 
 
-def exposed(path: Path) -> bool:
+# Files.
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The new content of `target` before it is published; `handle` is open for writing."""
+
+    target: Path
+    file: Path
+    handle: int
+
+    def publish(self, text: str) -> None:
+        """Make `text` the target's content. Raises OSError; the target is then as it was."""
+        data = text.encode()
+        os.lseek(self.handle, 0, os.SEEK_SET)
+        _write_all(self.handle, data)
+        os.ftruncate(self.handle, len(data))
+        os.fsync(self.handle)
+        self.file.replace(self.target)
+        _sync_folder(self.target.parent)
+
+
+@contextmanager
+def open_draft(path: Path, *, room: int = 0) -> Iterator[Draft]:
+    """A draft for `path` that has taken `room` bytes of the disk already. Raises OSError if it cannot be made."""
+    target = Path(os.path.realpath(path))
+    make_missing_folders(target.parent)
+    file = target.with_name(f".{target.name}.claudegpt-draft")
+    file.unlink(missing_ok=True)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    try:
+        if room:
+            _write_all(handle, bytes(room))
+            os.fsync(handle)
+        yield Draft(target, file, handle)
+    finally:
+        os.close(handle)
+        with suppress(FileNotFoundError):  # a published draft has been renamed
+            file.unlink()
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replace the content of `path` in one step; only its owner may read it. Raises OSError."""
+    with open_draft(path) as draft:
+        draft.publish(text)
+
+
+def is_exposed(path: Path) -> bool:
     """Whether other users of this machine may read or change a file."""
     try:
-        mode = path.stat().st_mode
+        return bool(stat.S_IMODE(path.stat().st_mode) & FOR_OTHERS)
     except OSError:
         return False
-    return POSIX and bool(stat.S_IMODE(mode) & 0o077)
 
 
-def make_private(path: Path) -> str:
-    """The command that makes a file its owner's alone."""
+def chmod_command(path: Path) -> str:
+    """The shell command that closes a file to other users."""
     return f"chmod 600 {shlex.quote(str(path))}"
 
 
-def write_all(handle: int, data: bytes) -> None:
+def _write_all(handle: int, data: bytes) -> None:
     while data:
         data = data[os.write(handle, data) :]
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut; not every file system can, and then there is nothing to do."""
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut. Some file systems cannot sync a folder: nothing can be done there."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,28 +15,80 @@ from tests.support.auth_files import disk_with
 
 def test_a_file_is_private_from_its_creation_and_its_folder_too(tmp_path: Path) -> None:
     path = tmp_path / "new" / "secret"
-    old = os.umask(0)
+    with umask(0), files.open_draft(path) as draft:
+        assert mode_of(draft.file) == 0o600
+        draft.publish("x")
+    assert (mode_of(path), mode_of(path.parent)) == (0o600, 0o700)
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    old = os.umask(mask)
     try:
-        with files.beside(path) as draft:
-            assert stat.S_IMODE(draft.file.stat().st_mode) == 0o600
-            draft.publish("x")
+        yield
     finally:
         os.umask(old)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("make", [files.make_private_folder, files.make_missing_folders])
+@pytest.mark.parametrize("mask", [0, 0o002, 0o022, 0o077])
+def test_every_folder_made_on_the_way_is_private(tmp_path: Path, mask: int, make: Callable[[Path], None]) -> None:
+    folder = tmp_path / "state" / "claudegpt" / "run"
+    with umask(mask):
+        make(folder)
+    assert [mode_of(each) for each in (folder, folder.parent, folder.parent.parent)] == [0o700] * 3
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o755, 0o750, 0o701])
+def test_an_own_folder_that_is_open_to_others_is_narrowed(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "claudegpt"
+    folder.mkdir()
+    folder.chmod(mode)
+    files.make_private_folder(folder)
+    assert mode_of(folder) == 0o700
+
+
+def test_a_folder_that_is_not_claudegpts_own_keeps_its_permissions(tmp_path: Path) -> None:
+    dotfiles = tmp_path / "dotfiles"
+    dotfiles.mkdir()
+    dotfiles.chmod(0o755)
+    files.make_missing_folders(dotfiles)
+    files.replace_file(dotfiles / "file", "x")
+    assert mode_of(dotfiles) == 0o755
+
+
+def test_a_folder_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    if owner == 0:  # what root made can be trusted: give it to somebody else
+        os.chown(tmp_path, 12345, -1)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        files.make_private_folder(tmp_path)
+
+
+@pytest.mark.parametrize("make", [files.make_private_folder, files.make_missing_folders])
+def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(NotADirectoryError):
+            make(folder)
 
 
 def test_what_is_not_published_leaves_no_trace(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), files.beside(path, room=100):
+    with pytest.raises(KeyboardInterrupt), files.open_draft(path, room=100):
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_reserved_room_is_not_part_of_the_file(tmp_path: Path) -> None:
-    with files.beside(tmp_path / "file", room=10_000) as draft:
+    with files.open_draft(tmp_path / "file", room=10_000) as draft:
         draft.publish("short")
     assert (tmp_path / "file").read_text() == "short"
 
@@ -44,13 +98,13 @@ def test_a_linked_file_stays_linked(tmp_path: Path) -> None:
     real.parent.mkdir()
     real.write_text("old")
     link.symlink_to(real)
-    files.write(link, "new")
+    files.replace_file(link, "new")
     assert link.is_symlink() and real.read_text() == "new"
 
 
 def test_a_draft_somebody_left_behind_is_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / ".file.claudegpt-draft").write_text("left by a crash")
-    files.write(tmp_path / "file", "new")
+    files.replace_file(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -58,7 +112,7 @@ def test_a_draft_somebody_left_behind_is_in_nobodys_way(tmp_path: Path) -> None:
 def test_a_draft_never_follows_a_link_set_as_a_trap(tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("theirs")
     (tmp_path / ".file.claudegpt-draft").symlink_to(tmp_path / "theirs")
-    files.write(tmp_path / "file", "secret")
+    files.replace_file(tmp_path / "file", "secret")
     assert (tmp_path / "theirs").read_text() == "theirs"
 
 
@@ -66,7 +120,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
     with disk_with(100), pytest.raises(OSError, match="too large"):
-        files.write(path, "x" * 1000)
+        files.replace_file(path, "x" * 1000)
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -78,7 +132,7 @@ from tests.support import killed
 from tests.support.auth_files import disk_with
 
 arm()
-with files.beside(Path(sys.argv[1]) / "file", room=1000) as draft:
+with files.open_draft(Path(sys.argv[1]) / "file", room=1000) as draft:
     draft.publish("new " * 100)
 """
 
@@ -98,13 +152,13 @@ def test_killed_at_any_write_the_file_is_whole(tmp_path: Path) -> None:
 
 def test_a_folder_that_can_be_made_and_written_is_told_from_one_that_cannot(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert files.refusal(tmp_path / "new" / "newer") is None
-    assert isinstance(files.refusal(tmp_path / "file" / "below"), NotADirectoryError)
+    assert files.find_write_problem(tmp_path / "new" / "newer") is None
+    assert isinstance(files.find_write_problem(tmp_path / "file" / "below"), NotADirectoryError)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_full_disk_refuses_too(tmp_path: Path) -> None:
     with disk_with(0):
-        problem = files.refusal(tmp_path)
+        problem = files.find_write_problem(tmp_path)
     assert problem and problem.strerror == "File too large"
     assert not list(tmp_path.iterdir())

@@ -175,7 +175,7 @@ def keep(answer: httpx.Response, provider: Provider, last: Catalog | None, folde
     found = read_list(answer.content, provider)
     catalog = replace(found, etag=answer.headers.get("etag"))
     with suppress(OSError):
-        files.write(cache_file(folder, str(provider.models_url), provider.account), encode(catalog))
+        files.replace_file(cache_file(folder, str(provider.models_url), provider.account), encode(catalog))
     return catalog
 
 

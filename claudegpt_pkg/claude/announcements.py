@@ -63,7 +63,7 @@ def remember(said: Iterable[Notice], memory: Path) -> None:
     for notice in said:
         if notice.once:
             with suppress(OSError):
-                files.write(marker(notice, memory), notice.sentence + "\n")
+                files.replace_file(marker(notice, memory), notice.sentence + "\n")
 
 
 def marker(notice: Notice, memory: Path) -> Path:

@@ -37,7 +37,7 @@ def private_config(folder: Path, environ: Mapping[str, str]) -> Path:
         _link(folder / "CLAUDE.md", theirs / "CLAUDE.md")
         if not (folder / STATE).exists():
             theme = state(environ).get("theme", "dark")
-            files.write(folder / STATE, json.dumps({"hasCompletedOnboarding": True, "theme": theme}))
+            files.replace_file(folder / STATE, json.dumps({"hasCompletedOnboarding": True, "theme": theme}))
     except OSError as problem:
         raise BadSetting(f"Cannot write in {folder}: {problem.strerror}.", "Set CLAUDEGPT_HOME to a folder.") from None
     return folder

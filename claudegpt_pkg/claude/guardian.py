@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import BadSetting
-from ..files import ELSEWHERE
+from ..files import UNWRITABLE_HINT
 from . import saved_model
 
 # A younger folder may be one that its run has not locked yet.
@@ -75,7 +75,7 @@ def run_folder(parent: Path) -> Iterator[tuple[Path, Guardian]]:
         sweep(parent)
         folder = Path(tempfile.mkdtemp(dir=parent))
     except OSError as problem:
-        raise BadSetting(f"Cannot write in {parent}: {problem.strerror}.", ELSEWHERE) from None
+        raise BadSetting(f"Cannot write in {parent}: {problem.strerror}.", UNWRITABLE_HINT) from None
     lock = os.open(folder, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     guardian = Guardian(folder)

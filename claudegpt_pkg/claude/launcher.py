@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BadSetting, ClaudegptError
-from ..files import ELSEWHERE
+from ..files import UNWRITABLE_HINT
 from ..records.session_usage import Ledger
 from ..server import Server, serving
 from .foreground import WAKE, end, hold_signals, spawn, wait
@@ -67,7 +67,7 @@ def private_file(path: Path, text: str) -> Path:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as problem:
-        raise BadSetting(f"Cannot write in {path.parent}: {problem.strerror}.", ELSEWHERE) from None
+        raise BadSetting(f"Cannot write in {path.parent}: {problem.strerror}.", UNWRITABLE_HINT) from None
     return path
 
 

@@ -131,7 +131,7 @@ def put_back(settings_file: Path, before: bytes | None, memory: Memory) -> None:
         )
         replace(settings_file, text)
     remembered = {"model": model_of(new), "instead_of": old.get("model"), "server": memory.server}
-    files.write(memory.file, json.dumps(remembered))
+    files.replace_file(memory.file, json.dumps(remembered))
 
 
 def differs(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> bool:
@@ -158,7 +158,7 @@ def forget(memory: Path) -> None:
 
 def replace(file: Path, text: str) -> None:
     mode = file.stat().st_mode & 0o777
-    files.write(file, text)
+    files.replace_file(file, text)
     file.chmod(mode)
 
 

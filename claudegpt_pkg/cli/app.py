@@ -16,7 +16,6 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..claude.arguments import OUR_OPTIONS, CommandLine, checked
 from ..errors import BadSetting, ClaudeNotFound
-from ..files import POSIX
 from ..secret import Secret
 from ..settings import env_file
 from ..settings.options import AZURE_API_VERSION, AZURE_ENDPOINT, HOST, NAMES, OPTIONS, PORT, PROVIDER, Option, nearest
@@ -158,7 +157,7 @@ def login(
     from ..accounts.auth.login import login
 
     settings = load(ctx.obj)
-    typed = sys.stdin if POSIX and sys.stdin.isatty() else None
+    typed = sys.stdin if sys.stdin.isatty() else None
     login(settings, tell, with_device=device, browser=not no_browser, typed=typed)
     if settings[PROVIDER] != "chatgpt":
         tell("Use it with `claudegpt --provider chatgpt`, or always:")

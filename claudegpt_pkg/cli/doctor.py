@@ -30,7 +30,7 @@ from ..claude.config_folder import config_folder, state_file
 from ..claude.session import PROXIES
 from ..claude.user_settings import HIJACKS, SETTINGS, managed_files, redirects
 from ..errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
-from ..files import ELSEWHERE, exposed, make_private, refusal
+from ..files import UNWRITABLE_HINT, chmod_command, find_write_problem, is_exposed
 from ..server import bind
 from ..settings import env_file
 from ..settings.options import HOST, OPTIONS, PORT, PROVIDER
@@ -156,10 +156,10 @@ def misspelt(settings: Settings) -> Iterator[Finding]:
 def folders(settings: Settings) -> Iterator[Finding]:
     """Ours: a session writes in them before Claude Code starts, a login when it is renewed."""
     dirs = settings.dirs
-    refused = {folder: refusal(folder) for folder in (dirs.config, dirs.data, dirs.state, dirs.cache)}
+    refused = {folder: find_write_problem(folder) for folder in (dirs.config, dirs.data, dirs.state, dirs.cache)}
     for folder, problem in refused.items():
         if problem:
-            yield Finding("folders", False, f"{folder} cannot be written: {problem.strerror}.", ELSEWHERE)
+            yield Finding("folders", False, f"{folder} cannot be written: {problem.strerror}.", UNWRITABLE_HINT)
     if not any(refused.values()):
         yield Finding("folders", True, "all of ours can be written")
 
@@ -167,10 +167,10 @@ def folders(settings: Settings) -> Iterator[Finding]:
 def secrets(settings: Settings) -> Iterator[Finding]:
     """The files that hold secrets: no other user of this machine may read them."""
     files = list(secret_files(settings))
-    readable = [file for file in files if exposed(file)]
+    readable = [file for file in files if is_exposed(file)]
     for file in readable:
         yield Finding(
-            "secrets", False, f"{file} can be read by other users of this machine.", f"Run `{make_private(file)}`."
+            "secrets", False, f"{file} can be read by other users of this machine.", f"Run `{chmod_command(file)}`."
         )
     if not readable:
         yield Finding("secrets", True, "\n".join(f"{file} is yours alone" for file in files) or "no file holds one")

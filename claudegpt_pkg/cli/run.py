@@ -19,7 +19,7 @@ from ..claude.config_folder import config_folder
 from ..claude.saved_model import Default, memory_of, picked
 from ..claude.session import Wishes, plan, prints
 from ..claude.user_settings import SETTINGS, read_user_setup
-from ..files import make_private
+from ..files import chmod_command
 from ..models import Tier
 from ..records.session_usage import last_line
 from ..settings.options import EFFORT, MCP_SERVERS, REASONING_OPUS, REASONING_SONNET, STATUS_LINE, TOOL_SEARCH
@@ -46,7 +46,7 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
         wishes=wishes(settings),
         version=install.version_on_disk(program),
     )
-    exposed = [Notice(f"others can read {file}: run `{make_private(file)}`") for file in settings.exposed()]
+    exposed = [Notice(f"others can read {file}: run `{chmod_command(file)}`") for file in settings.exposed()]
     found = notices(args, session, chain.provider, program=program, terminal=terminal)
     told = [*exposed, *unsaid(found, memory)]
     announcing = announced(session, told, user) if interface else None

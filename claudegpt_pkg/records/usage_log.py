@@ -25,7 +25,7 @@ from pathlib import Path
 import orjson
 
 from ..errors import BadSetting
-from ..files import PRIVATE_FILE, private_folder
+from ..files import PRIVATE_FILE, make_private_folder
 from .spending import Spent
 
 DELAY = 1.0  # seconds in which answers that end are written together
@@ -87,7 +87,7 @@ def append(file: Path, lines: bytes) -> None:
     if not lines:
         return
     with suppress(OSError):
-        private_folder(file.parent)
+        make_private_folder(file.parent)
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
         try:
             os.write(handle, lines)

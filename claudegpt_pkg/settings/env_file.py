@@ -40,7 +40,7 @@ def read(file: Path, *, strict: bool = False) -> dict[str, str]:
 
 def make_sure(file: Path) -> None:
     """Raises BadSetting where `file` could not be changed: before somebody goes to the trouble of answering."""
-    if problem := files.refusal(Path(os.path.realpath(file)).parent):
+    if problem := files.find_write_problem(Path(os.path.realpath(file)).parent):
         raise _unwritable(file, problem)
 
 
@@ -53,16 +53,16 @@ def change(file: Path, changes: Mapping[str, str | None]) -> None:
         if value and not value.isprintable():
             raise BadSetting(f"{name} cannot hold a line break or another control character.")
     try:
-        file.parent.mkdir(parents=True, mode=files.PRIVATE_FOLDER, exist_ok=True)
+        files.make_private_folder(file.parent)
         with _turn(file.parent):
             read(file)  # raises its own for one that is no text
-            files.write(file, _changed(file, changes))
+            files.replace_file(file, _changed(file, changes))
     except OSError as problem:
         raise _unwritable(file, problem) from None
 
 
 def _unwritable(file: Path, problem: OSError) -> BadSetting:
-    return BadSetting(f"Cannot write {file}: {problem.strerror}.", files.ELSEWHERE)
+    return BadSetting(f"Cannot write {file}: {problem.strerror}.", files.UNWRITABLE_HINT)
 
 
 @contextmanager

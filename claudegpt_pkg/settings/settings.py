@@ -115,7 +115,7 @@ class Settings:
         """The files that a secret comes from though others may read them."""
         sources = {self.source(option) for option in OPTIONS.values() if option.secret}
         found = (Path(layer.source) for layer in self._layers if layer.source in sources)
-        return [file for file in found if file.is_absolute() and files.exposed(file)]
+        return [file for file in found if file.is_absolute() and files.is_exposed(file)]
 
     @cached_property
     def trace_dir(self) -> Path:

@@ -26,7 +26,6 @@ from ..accounts.providers.chatgpt import chatgpt, codex, codex_path
 from ..accounts.providers.openai import openai
 from ..claude import install
 from ..errors import BadSetting, ClaudegptError, NotLoggedIn
-from ..files import POSIX
 from ..models import Tier
 from ..secret import Secret
 from ..settings import env_file
@@ -223,7 +222,7 @@ class Wizard:
         settings = self.settings
         how = self.given.login or self.way_to_log_in(settings)
         if how != "keep":
-            typed = sys.stdin if POSIX and sys.stdin.isatty() else None
+            typed = sys.stdin if sys.stdin.isatty() else None
             login(settings, tell, with_device=how == "device", browser=how == "browser", typed=typed)
         self.choose_models(chatgpt, CODEX_TIERS)
 

@@ -35,7 +35,7 @@ def remember(folder: Path, provider: Provider, lessons: Mapping[str, Lessons]) -
     rows = {**saved["models"], **{model: encode(known) for model, known in lessons.items()}}
     models = {model: row for model, row in rows.items() if row != NOTHING}
     with suppress(OSError):
-        files.write(file, json.dumps({**saved, "models": models}, indent=1))
+        files.replace_file(file, json.dumps({**saved, "models": models}, indent=1))
 
 
 def forget(folder: Path, provider: Provider) -> None:

@@ -17,7 +17,6 @@ from socketserver import TCPServer
 from urllib.parse import urlsplit
 
 from ...errors import ClaudegptError
-from ...files import POSIX
 from .oauth import OtherLogin
 from .tokens import Tokens
 
@@ -67,7 +66,7 @@ def first_free(ports: Sequence[int]) -> Door | None:
 class Door(TCPServer):
     """A listening socket on loopback; `receive` answers who waits there."""
 
-    allow_reuse_address = POSIX  # elsewhere it would let two logins share a port
+    allow_reuse_address = True
 
     def __init__(self, port: int):
         super().__init__(("127.0.0.1", port), Visit)

@@ -118,10 +118,10 @@ class TokenFile:
 
     def read(self) -> Tokens:
         """The login in the file. Raises NotLoggedIn when there is none, BadSetting when it must not be used."""
-        if files.exposed(self.path) and not self.shared:
+        if files.is_exposed(self.path) and not self.shared:
             raise BadSetting(
                 f"{self.path} can be read by other users of this machine.",
-                f"Run `{files.make_private(self.path)}`; if you do not trust them all, log out and in again.",
+                f"Run `{files.chmod_command(self.path)}`; if you do not trust them all, log out and in again.",
             )
         return self._tokens(self._document())
 
@@ -191,7 +191,7 @@ class TokenFile:
         name = f"{self.path.name}.claudegpt.lock" if self.shared else f"{self.path.name}.lock"
         with ExitStack() as stack:
             try:
-                files.private_folder(self.path.parent)
+                files.make_missing_folders(self.path.parent)
                 stack.enter_context(lock_at(self.path.with_name(name), wait=RENEWAL_WAIT))
             except Timeout:
                 raise UpstreamFailed("Another claudegpt is busy renewing the login.", "Try again.") from None
@@ -267,7 +267,7 @@ class TokenFile:
     def _draft(self) -> Iterator[files.Draft]:
         with ExitStack() as stack:
             try:
-                draft = stack.enter_context(files.beside(self.path, room=ROOM))
+                draft = stack.enter_context(files.open_draft(self.path, room=ROOM))
             except OSError as problem:
                 raise self._unusable(problem) from None
             yield draft

@@ -19,7 +19,7 @@ from claudegpt_pkg.accounts.auth.login_server import LoginServer
 from claudegpt_pkg.accounts.auth.oauth import Grant
 from claudegpt_pkg.accounts.auth.tokens import ROOM, TokenFile, Tokens, codex_file, own_file
 from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
-from claudegpt_pkg.files import exposed
+from claudegpt_pkg.files import is_exposed
 from claudegpt_pkg.secret import Secret
 from tests.support import auth_files, killed
 from tests.support.fakes import codex
@@ -140,7 +140,7 @@ def test_a_broken_codex_config_explains_no_less(tmp_path: Path) -> None:
 def test_a_file_of_ours_that_others_can_read_is_not_used(tmp_path: Path, mode: int) -> None:
     file = auth_files.own(tmp_path, {"tokens": {"access_token": "a"}})
     file.path.chmod(mode)
-    assert exposed(file.path)
+    assert is_exposed(file.path)
     with pytest.raises(BadSetting, match=r"can be read by other users.*chmod 600"):
         file.read()
 
@@ -148,7 +148,7 @@ def test_a_file_of_ours_that_others_can_read_is_not_used(tmp_path: Path, mode: i
 def test_codexs_own_file_is_used_as_codex_keeps_it(tmp_path: Path) -> None:
     file = auth_files.codex(tmp_path, {"tokens": {"access_token": "a"}})
     file.path.chmod(0o644)
-    assert exposed(file.path) and file.read().access == Secret("a")
+    assert is_exposed(file.path) and file.read().access == Secret("a")
 
 
 def test_a_folder_in_the_files_place_is_said(tmp_path: Path) -> None:
@@ -369,7 +369,7 @@ def test_a_new_login_replaces_a_file_nobody_can_use(tmp_path: Path, server: Fake
     file.path.chmod(0o644)
     given = server.log_in()["tokens"]
     tokens = file.log_in(lambda: Grant(Secret(given["access_token"]), Secret(given["refresh_token"]), None))
-    assert file.read().access == tokens.access and not exposed(file.path)
+    assert file.read().access == tokens.access and not is_exposed(file.path)
 
 
 # Many at once.

@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..accounts.providers.base import Provider
-from ..models import TIERS, Model, Tier, claude_tier, plain, split_effort
+from ..effort import EffortPolicy
+from ..models import TIERS, Model, claude_tier, plain, split_effort
 from ..records.spending import short
 from ..secret import Secret
 from .arguments import has, replaced, value_of, without
@@ -74,7 +75,7 @@ class Wishes:
     tool_search: bool = True
     status_line: str | None = None  # the command of ours
     mcp_first: bool = False  # whether the first request is to have the tools of the user's MCP servers
-    efforts: Mapping[Tier | None, str | None] = field(default_factory=dict)  # by tier, None for any other model
+    effort: EffortPolicy = field(default_factory=EffortPolicy)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def plan(
     """`version`: Claude Code's, where known."""
     chosen, mode = chosen_model(args, environ, user), chosen_mode(args, user)
     theirs = {**environ, **user.env}
-    args = with_effort(args, wishes.efforts, chosen, theirs, user)
+    args = add_effort(args, wishes.effort, chosen, theirs, user)
     between = version in EITHER_UNKNOWN_OR_SMALL
     mark = MARK if between and prints(args) else ""
     chosen += mark if is_own(chosen) else ""
@@ -140,18 +141,17 @@ def plan(
     )
 
 
-def with_effort(
+def add_effort(
     args: Sequence[str],
-    efforts: Mapping[Tier | None, str | None],
+    policy: EffortPolicy,
     chosen: str,
     theirs: Mapping[str, str],
     user: UserSetup,
 ) -> Sequence[str]:
-    """The arguments with the effort of our settings, where the user names none: Claude Code would name its own default
-    in each request, as if somebody had asked for it."""
-    asked = value_of("--effort", args) or theirs.get(EFFORT_VARIABLE) or user.settings.get("effortLevel")
-    level = efforts.get(claude_tier(plain(chosen))) or efforts.get(None)
-    return args if asked or not level else ["--effort", level, *args]
+    """Add `--effort` with the level of our settings, if the user has not chosen a level for Claude Code."""
+    own = value_of("--effort", args) or theirs.get(EFFORT_VARIABLE) or user.settings.get("effortLevel")
+    level = policy.for_claude_code(claude_tier(plain(chosen)), user_chose=bool(own))
+    return ["--effort", level, *args] if level else args
 
 
 def knowing(version: Version, args: Sequence[str]) -> Sequence[str]:

@@ -14,10 +14,9 @@ from collections.abc import Mapping, Sequence
 from ..claude.arguments import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, grouped, has, resumed, separate
 from ..errors import BadSetting, ClaudegptError
 from ..secret import without_secrets
-from ..settings.options import EFFORT, ISOLATE, PROVIDER
+from ..settings.options import ISOLATE, PROVIDER
 from ..settings.settings import Settings, load
 from ..terminal import console
-from ..translate.request.effort import told_as
 
 INTERRUPTED = 130
 
@@ -115,34 +114,29 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
     from ..claude import install
 
     needs_no_model = bool(args) and args[0] in CLAUDE_COMMANDS | CLAUDE_QUESTIONS
-    settings, words = told(flags, args)
+    settings = load_checked(flags)
     if settings[PROVIDER] is None and not needs_no_model:
         from ..setup.wizard import first_run
 
         first_run(flags)
-        settings, words = told(flags, args)
+        settings = load_checked(flags)
     program = install.find_claude(settings)
-    environ = {**environment(settings, words), **install.own_copy_environment(program, settings)}
+    environ = {**environment(settings, args), **install.own_copy_environment(program, settings)}
     if needs_no_model:
-        os.execve(program, [str(program), *words], environ)
-    if has("--bg", words) or has("--background", words):
+        os.execve(program, [str(program), *args], environ)
+    if has("--bg", args) or has("--background", args):
         raise BadSetting("A background session would outlive its proxy.", "Run `claudegpt` in tmux instead.")
 
     from .run import run_claude
 
-    return run_claude(program, words, settings, environ)
+    return run_claude(program, args, settings, environ)
 
 
-def told(flags: Mapping[str, str], args: list[str]) -> tuple[Settings, list[str]]:
-    """The settings, checked, and Claude's arguments.
-
-    `--effort` holds for every tier of this run, and is told to Claude Code, which shows it and changes it with
-    `/effort`; where it does not know the level, by the name of another (translate/effort.py).
-    """
+def load_checked(flags: Mapping[str, str]) -> Settings:
+    """Raises BadSetting for the first value that cannot be used."""
     settings = load(flags)
     settings.check()
-    level = settings[EFFORT] if settings.source(EFFORT) == "flag" else None
-    return settings, ["--effort", told_as(level), *args] if level else args
+    return settings
 
 
 def environment(settings: Settings, words: Sequence[str]) -> dict[str, str]:

@@ -20,12 +20,11 @@ from ..claude.saved_model import Default, memory_of, picked
 from ..claude.session import Wishes, plan, prints
 from ..claude.user_settings import SETTINGS, read_user_setup
 from ..files import chmod_command
-from ..models import Tier
 from ..records.session_usage import last_line
-from ..settings.options import EFFORT, MCP_SERVERS, REASONING_OPUS, REASONING_SONNET, STATUS_LINE, TOOL_SEARCH
+from ..settings.effort import effort_policy
+from ..settings.options import MCP_SERVERS, STATUS_LINE, TOOL_SEARCH
 from ..settings.settings import Settings
 from ..terminal import console
-from ..translate.request.effort import told_as
 
 
 def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: Mapping[str, str]) -> int:
@@ -66,17 +65,11 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
 
 def wishes(settings: Settings) -> Wishes:
     """What Claude Code hears of our settings."""
-    general = settings[EFFORT]
-    levels: dict[Tier | None, str | None] = {
-        "opus": settings[REASONING_OPUS] or general,
-        "sonnet": settings[REASONING_SONNET] or general,
-        None: general,
-    }
     return Wishes(
         tool_search=settings[TOOL_SEARCH],
         status_line=status_line() if settings[STATUS_LINE] else None,
         mcp_first=bool(settings[MCP_SERVERS]),
-        efforts={tier: level and told_as(level) for tier, level in levels.items()},
+        effort=effort_policy(settings),
     )
 
 

@@ -15,15 +15,16 @@ from typing import Any
 import httpx
 
 from ..accounts.providers.base import Provider
+from ..effort import EffortPolicy, SessionEfforts
 from ..errors import InvalidRequest
-from ..models import TIERS, Choice, Tier, choose, pick
+from ..models import TIERS, Choice, choose, pick
 from ..records.session_usage import Ledger
 from ..records.trace import Traces
 from ..records.usage_log import UsageLog
+from ..settings.effort import effort_policy
 from ..settings.options import (
     BLOCK_MCP,
     DROP_TOOLS,
-    EFFORT,
     FIRST_EVENT_TIMEOUT,
     IDENTITY,
     IDLE_TIMEOUT,
@@ -31,13 +32,9 @@ from ..settings.options import (
     NO_WEB_SEARCH,
     PARALLEL_TOOLS,
     PASSTHROUGH,
-    REASONING_HAIKU,
-    REASONING_OPUS,
-    REASONING_SONNET,
-    TOOLS_REASONING,
 )
 from ..settings.settings import Settings
-from ..translate.request.effort import AGENT_DEFAULT, EffortRules, resolve, told_as
+from ..translate.request.effort import read_requested_effort
 from ..translate.request.system_prompt import Identity
 from ..translate.request.translate import Target, Translation, conversation_key, translate
 from ..translate.tools import ToolRules, only_searches
@@ -56,21 +53,13 @@ class Rules:
     passthrough: bool | None
     identity: bool
     tools: ToolRules
-    effort: Mapping[Tier | None, EffortRules]
+    effort: EffortPolicy
     limits: Limits
     no_web_search: tuple[str, ...] = ()  # parts of the names of models that get none
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
-        general, with_tools = settings[EFFORT], settings[TOOLS_REASONING]
         dropped: tuple[str, ...] = settings[DROP_TOOLS]
-        forced = general if settings.source(EFFORT) == "flag" else None
-        rules = EffortRules(
-            default=general,
-            most_with_tools=with_tools,
-            forced=forced,
-            meant_by=frozenset({told_as(forced)} if forced else ()),
-        )
         return cls(
             passthrough=settings[PASSTHROUGH],
             identity=settings[IDENTITY],
@@ -80,12 +69,7 @@ class Rules:
                 parallel=settings[PARALLEL_TOOLS],
                 web_search=settings[MAP_WEB_SEARCH],
             ),
-            effort={
-                None: rules,
-                "opus": replace(rules, default=forced or settings[REASONING_OPUS] or general),
-                "sonnet": replace(rules, default=forced or settings[REASONING_SONNET] or general),
-                "haiku": replace(rules, most=settings[REASONING_HAIKU]),
-            },
+            effort=effort_policy(settings),
             limits=Limits(settings[FIRST_EVENT_TIMEOUT], settings[IDLE_TIMEOUT]),
             no_web_search=settings[NO_WEB_SEARCH],
         )
@@ -114,9 +98,10 @@ class Proxy:
     ledger: Ledger = field(default_factory=Ledger)
     usage_log: UsageLog | None = None
     mcp: McpTools | None = None
-    typed_efforts: dict[str | None, str] = field(
-        default_factory=dict
-    )  # by session: instead of `--effort`, by `/effort`
+    session_efforts: SessionEfforts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.session_efforts = SessionEfforts(self.rules.effort)
 
 
 @dataclass(frozen=True)
@@ -151,7 +136,13 @@ def plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
     known, taken = proxy.lessons.get(choice.model) or Lessons(), levels(proxy, choice.model)
     target = Target(
         model=choice.model,
-        effort=resolve(request, suffix=choice.effort, rules=effort_rules(ask, proxy, choice.tier), levels=taken),
+        effort=rules.effort.for_request(
+            read_requested_effort(request, session_id=ask.session_id, by_agent=bool(ask.agent_id)),
+            tier=choice.tier,
+            levels=taken,
+            suffix=choice.effort,
+            sessions=proxy.session_efforts,
+        ),
         cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
         summary="auto" if known.summary else None,
         identity=Identity(model.name, model.id) if rules.identity else None,
@@ -173,17 +164,6 @@ def levels(proxy: Proxy, model: str) -> tuple[str, ...]:
     """The levels of effort that a model takes, as was learnt or as the account says; from least to most."""
     known = proxy.lessons.get(model)
     return (known.efforts if known else None) or proxy.provider.model(model).efforts
-
-
-def effort_rules(ask: Ask, proxy: Proxy, tier: Tier | None) -> EffortRules:
-    """With `--effort`, an agent on another model than the session's thinks as the main loop does: 2.1.330 would give it
-    a default of its own."""
-    rules = proxy.rules.effort[tier]
-    if rules.forced is None or not ask.agent_id:
-        return rules
-    return replace(
-        rules, forced=proxy.typed_efforts.get(ask.session_id, rules.forced), meant_by=rules.meant_by | {AGENT_DEFAULT}
-    )
 
 
 def chosen(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> Choice:

@@ -14,10 +14,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..models import choose
+from ..effort import RequestedEffort
+from ..models import EFFORTS, choose
 from ..records.session_usage import Ledger, Window
 from ..records.spending import short
-from ..translate.request.effort import resolve
 from ..upstream.error_mapping import local_time
 from .plan import Proxy, levels
 
@@ -37,9 +37,11 @@ def status_line(
     choice = choose(shown_model(told) or "opus", proxy.provider.tiers, proxy.rules.passthrough)
     model = proxy.provider.model(choice.model)
     level = part(told, "effort").get("level") or choice.effort
-    asked = {"output_config": {"effort": level}}
-    effort = resolve(
-        asked, suffix=choice.effort, rules=proxy.rules.effort[choice.tier], levels=levels(proxy, choice.model)
+    effort = proxy.rules.effort.for_request(
+        RequestedEffort(level=level if level in EFFORTS else None),
+        tier=choice.tier,
+        levels=levels(proxy, choice.model),
+        suffix=choice.effort,
     )
     head = [model.name, effort if level else ""]
     tokens, most = used(part(told, "context_window")), min(model.window, window or model.window)

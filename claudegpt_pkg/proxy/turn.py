@@ -26,7 +26,7 @@ from ..records.usage_log import Use
 from ..translate.answer.blocks import Reply
 from ..translate.answer.fold import Folder, Message
 from ..translate.answer.stream import MessageStream, ResponseFailed
-from ..translate.request.effort import named
+from ..translate.request.effort import named_level
 from ..translate.tools import only_searches
 from ..translate.wire.json_text import encode
 from ..translate.wire.sse import Event
@@ -102,11 +102,7 @@ class Turn:
         if not ask or ask.agent_id or not self._with_tools or only_searches(ask.request["tools"]):
             return
         proxy.ledger.show(ask.request["model"])
-        rules, level = proxy.rules.effort[None], named(ask.request)
-        if level in rules.meant_by:
-            proxy.typed_efforts.pop(ask.session_id, None)
-        elif level and rules.forced:
-            proxy.typed_efforts[ask.session_id] = level
+        proxy.session_efforts.note(ask.session_id, named_level(ask.request))
 
     async def _until_answered(self, sink: Sink) -> None:
         attempt, delay = 1, self._proxy.patience.retry

@@ -12,7 +12,8 @@ import pytest
 from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.claude.session import Session, Wishes, plan
 from claudegpt_pkg.claude.user_settings import HIJACKS, SILENCED, UserSetup
-from claudegpt_pkg.models import Model, Tier, Tiers
+from claudegpt_pkg.effort import EffortPolicy
+from claudegpt_pkg.models import Model, Tiers
 from claudegpt_pkg.secret import Secret
 
 URL = "http://127.0.0.1:4000"
@@ -34,7 +35,7 @@ def planned(
     provider: Provider = PROVIDER,
     status_line: str | None = None,
     version: tuple[int, ...] = (),
-    efforts: Mapping[Tier | None, str | None] | None = None,
+    effort: EffortPolicy | None = None,
 ) -> Session:
     user = UserSetup({**(settings or {}), **(argument or {})}, argument or {})
     return plan(
@@ -44,7 +45,7 @@ def planned(
         token=Secret("t0ken"),
         environ=environ or {},
         user=user,
-        wishes=Wishes(tool_search=tool_search, status_line=status_line, efforts=efforts or {}),
+        wishes=Wishes(tool_search=tool_search, status_line=status_line, effort=effort or EffortPolicy()),
         version=version,
     )
 
@@ -355,7 +356,7 @@ def test_the_users_own_settings_argument_is_merged_under_ours() -> None:
     ],
 )
 def test_the_effort_of_our_settings_is_told_where_the_user_names_none(args: tuple[str, ...], begun_with: Any) -> None:
-    made = planned(*args, efforts={"opus": "xhigh", None: "medium"})
+    made = planned(*args, effort=EffortPolicy("medium", {"opus": "xhigh"}))
     assert made.args[:2] == begun_with and made.args.count("--effort") == 1
 
 
@@ -369,4 +370,4 @@ def test_the_effort_of_our_settings_is_told_where_the_user_names_none(args: tupl
     ],
 )
 def test_the_users_own_effort_or_none_that_the_client_knows_is_left_alone(theirs: Any) -> None:
-    assert planned(efforts={None: "high"}, **theirs).args == []
+    assert planned(effort=EffortPolicy("high"), **theirs).args == []

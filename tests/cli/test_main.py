@@ -19,8 +19,6 @@ from claudegpt_pkg.claude.session import Session
 from claudegpt_pkg.cli import main
 from claudegpt_pkg.cli.main import run
 from claudegpt_pkg.errors import NotLoggedIn
-from claudegpt_pkg.proxy.plan import Rules
-from claudegpt_pkg.settings.options import EFFORT, REASONING_SONNET
 from tests.support.fakes.backend import DEADLINE
 from tests.support.launched import SCRIPTS
 
@@ -102,14 +100,6 @@ def test_an_effort_that_claude_knows_is_told_to_it(launched: list[Session], leve
 def test_an_effort_that_claude_does_not_know_is_told_by_another_name(launched: list[Session], level: str) -> None:
     run(["--provider", "demo", "-p", "hi", "--effort", level])
     assert launched[0].args == ["--effort", "low", "-p", "hi"]
-    settings, _ = main.told({EFFORT.name: level}, [])
-    assert Rules.of(settings).effort["sonnet"].forced == level
-
-
-def test_an_effort_of_the_command_line_beats_what_is_set_for_a_tier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(REASONING_SONNET.name, "low")
-    settings, _ = main.told({EFFORT.name: "high"}, [])
-    assert Rules.of(settings).effort["sonnet"].default == "high"
 
 
 def test_isolation_gives_claude_a_configuration_of_ours(launched: list[Session], home: Path) -> None:

@@ -31,11 +31,11 @@ def test_a_session_begins_with_the_effort_of_the_settings(
 
 def test_claude_hears_of_our_settings() -> None:
     plain = wishes(load({}))
-    assert plain.tool_search and not plain.mcp_first and set(plain.efforts.values()) == {None}
+    assert plain.tool_search and not plain.mcp_first and plain.effort.general is None
     assert plain.status_line is not None and plain.status_line.endswith("/status_line_command.py")
     chosen = wishes(load({TOOL_SEARCH.name: "0", STATUS_LINE.name: "0", MCP_SERVERS.name: "files", EFFORT.name: "max"}))
     assert not chosen.tool_search and chosen.status_line is None and chosen.mcp_first
-    assert set(chosen.efforts.values()) == {"max"}
+    assert chosen.effort.command_line == "max"
 
 
 def test_a_key_in_a_file_that_others_may_read_is_said(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from claudegpt_pkg.effort import SessionEfforts
 from claudegpt_pkg.proxy.plan import Rules
 from claudegpt_pkg.settings.options import EFFORT
 from claudegpt_pkg.settings.settings import load
@@ -58,8 +59,14 @@ def thinks(level: str, **fields: Any) -> dict[str, Any]:
     return ask(tools=[BASH], thinking={"type": "adaptive"}, output_config={"effort": level}, **fields)
 
 
+def start_with_effort(proxy: Served, level: str) -> None:
+    """Make it a session that was started with `--effort LEVEL`."""
+    proxy.proxy.rules = Rules.of(load({EFFORT.name: level}))
+    proxy.proxy.session_efforts = SessionEfforts(proxy.proxy.rules.effort)
+
+
 def test_agents_follow_what_the_main_loop_was_set_to(backend: FakeBackend, proxy: Served) -> None:
-    proxy.proxy.rules = Rules.of(load({EFFORT.name: "xhigh"}))
+    start_with_effort(proxy, "xhigh")
     backend.route(lambda _: True, answer("x"))
     for level, options in (("high", AGENT), ("low", {}), ("high", AGENT), ("xhigh", {}), ("high", AGENT)):
         proxy.events(thinks(level), **options)
@@ -73,21 +80,15 @@ def test_agents_follow_what_the_main_loop_was_set_to(backend: FakeBackend, proxy
 
 
 def test_agents_of_another_session_do_not(backend: FakeBackend, proxy: Served) -> None:
-    proxy.proxy.rules = Rules.of(load({EFFORT.name: "xhigh"}))
+    start_with_effort(proxy, "xhigh")
     backend.script(answer("x"), answer("y"))
     proxy.events(thinks("low"), headers={"x-claude-code-session-id": "one"})
     proxy.events(thinks("high"), headers={**AGENT["headers"], "x-claude-code-session-id": "two"})
     assert [request.body["reasoning"]["effort"] for request in backend.requests] == ["low", "xhigh"]
 
 
-def test_without_the_option_nothing_is_kept_of_any_session(backend: FakeBackend, proxy: Served) -> None:
-    backend.script(answer("x"))
-    proxy.events(thinks("low"), headers={"x-claude-code-session-id": "one"})
-    assert proxy.proxy.typed_efforts == {}
-
-
 def test_counting_tokens_sets_nothing(backend: FakeBackend, proxy: Served) -> None:
-    proxy.proxy.rules = Rules.of(load({EFFORT.name: "xhigh"}))
+    start_with_effort(proxy, "xhigh")
     backend.script(answer("x"))
     assert proxy.post(thinks("low", stream=None), "/v1/messages/count_tokens").status_code == 200
     proxy.events(thinks("high"), **AGENT)

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from claudegpt_pkg.accounts.providers import azure, chatgpt
 from claudegpt_pkg.accounts.providers.base import Backend, Provider
+from claudegpt_pkg.effort import EffortPolicy
 from claudegpt_pkg.models import Tiers, known
 from claudegpt_pkg.translate.answer.argument_filter import ArgumentFilter
 from claudegpt_pkg.translate.answer.blocks import Reply
 from claudegpt_pkg.translate.answer.fold import fold
 from claudegpt_pkg.translate.answer.stop_filter import StopFilter
 from claudegpt_pkg.translate.answer.stream import MessageStream
-from claudegpt_pkg.translate.request.effort import EffortRules, resolve
+from claudegpt_pkg.translate.request.effort import read_requested_effort
 from claudegpt_pkg.translate.request.system_prompt import Identity
 from claudegpt_pkg.translate.request.translate import Target, Translation, translate
 from claudegpt_pkg.translate.request.validate import check_request
@@ -57,7 +58,8 @@ def sent(
         request,
         Target(
             model=model,
-            effort=effort or resolve(request, suffix=None, rules=EffortRules(), levels=known(model).efforts),
+            effort=effort
+            or EffortPolicy().for_request(read_requested_effort(request), tier=None, levels=known(model).efforts),
             cache_key="key",
             identity=Identity("GPT", model),
             tools=ToolRules(tool_search=backend.tool_search, parallel="auto"),

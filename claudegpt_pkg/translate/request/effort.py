@@ -1,79 +1,45 @@
-"""How much a request may think: what it asks for, what the user's settings allow, what the model has.
-
-Order: suffix in the model's name > the request's own effort > its thinking budget > the tier's setting > the general
-setting > medium. A request that disables thinking gets the model's lowest. Then the caps, then the model's own levels.
-"""
+"""What a Messages request says about effort."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from ...models import EFFORTS, lower_effort, nearest_effort
+from ...effort import RequestedEffort
+from ...models import EFFORTS
 
-DEFAULT = "medium"
-STANDS_FOR = {"none": "low", "minimal": "low"}  # levels that Claude Code does not know, and the nearest it does
-AGENT_DEFAULT = "high"  # what 2.1.330 names for an agent on another model than the session's
-# Upper ends of the bands a thinking budget (tokens) falls in; above the last: xhigh.
-BUDGET_BANDS = ((2_048, "low"), (10_000, "medium"), (32_000, "high"))
-# How the client asks for a summary of the conversation (claude-code.md): thinking adds nothing to it.
+# How Claude Code's request to summarise the conversation begins (docs/wires/claude-code.md).
 COMPACTION = "CRITICAL: Respond with TEXT ONLY"
 
 
-@dataclass(frozen=True)
-class EffortRules:
-    """What the settings say for one request's tier; None where they say nothing."""
-
-    default: str | None = None  # where the request names none
-    most: str | None = None  # the tier's cap; with `--effort`, of requests that name no level
-    most_with_tools: str | None = None
-    # By `--effort`: the level that holds where the request names one of `meant_by`; any other came later and wins.
-    forced: str | None = None
-    meant_by: frozenset[str] = frozenset()
-
-
-def told_as(level: str) -> str:
-    """The level that Claude Code is started with for `--effort LEVEL`; it names it in each request from then on."""
-    return STANDS_FOR.get(level, level)
-
-
-def resolve(request: Mapping[str, Any], *, suffix: str | None, rules: EffortRules, levels: tuple[str, ...]) -> str:
-    """The effort to send for a Messages request, one of `levels` (a model's, from least to most)."""
+def read_requested_effort(
+    request: Mapping[str, Any], *, session_id: str | None = None, by_agent: bool = False
+) -> RequestedEffort:
+    """`session_id` and `by_agent` come from the request's headers."""
     thinking = request.get("thinking") or {}
-    if thinking.get("type") == "disabled" and not suffix:
-        return levels[0]
-    asked = named(request)
-    if rules.forced and asked in rules.meant_by:
-        asked = rules.forced
-    wanted = suffix or asked or budget_band(thinking) or rules.default or DEFAULT
-    caps = [None if rules.forced and asked else rules.most]
-    if request.get("tools"):
-        caps.append(rules.most_with_tools)
-    if is_compaction(request):
-        caps.append("low")
-    for cap in caps:
-        if cap:
-            wanted = lower_effort(wanted, cap)
-    return nearest_effort(wanted, levels)
+    budget = thinking.get("budget_tokens")
+    return RequestedEffort(
+        level=named_level(request),
+        budget=budget if isinstance(budget, int) else None,
+        disabled=thinking.get("type") == "disabled",
+        has_tools=bool(request.get("tools")),
+        is_compaction=is_compaction(request),
+        session_id=session_id,
+        by_agent=by_agent,
+    )
 
 
-def named(request: Mapping[str, Any]) -> str | None:
-    """The effort a request names: the newest of its own system messages' (2.1.330), else its output_config's. None for
-    one that a newer client invents."""
+def named_level(request: Mapping[str, Any]) -> str | None:
+    """The level that a request names: in its newest system message that has one (2.1.330), else in output_config.
+
+    None for a level that is not known here.
+    """
     level = (request.get("output_config") or {}).get("effort")
     for message in reversed(request.get("messages") or ()):
-        if message.get("role") == "system" and (said := (message.get("output_config") or {}).get("effort")):
-            level = said
+        if message.get("role") == "system" and (newer := (message.get("output_config") or {}).get("effort")):
+            level = newer
             break
     return level if level in EFFORTS else None
-
-
-def budget_band(thinking: Mapping[str, Any]) -> str | None:
-    budget = thinking.get("budget_tokens")
-    if not isinstance(budget, int):
-        return None
-    return next((level for top, level in BUDGET_BANDS if budget <= top), "xhigh")
 
 
 def is_compaction(request: Mapping[str, Any]) -> bool:

@@ -26,7 +26,7 @@ from .versions import Version, numbers
 
 PACKAGE = "@anthropic-ai/claude-code"
 OLDEST_TESTED = "2.0.77"
-NEWEST_TESTED = "2.1.330"  # the newest that the test suite runs (tests/real/clients.py)
+NEWEST_TESTED = "2.1.332"  # the newest that the test suite runs (tests/real/clients.py)
 COMMAND = f"npm install -g {PACKAGE}"
 HINT = f"Install it with `{COMMAND}`."
 USUAL_PLACES: tuple[str, ...] = (

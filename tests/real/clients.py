@@ -1,11 +1,10 @@
-"""The real Claude Code, in the versions the suite runs: fetched from npm once, kept in a cache outside the repo.
+"""Fetches the real Claude Code from npm, in each version the suite runs, into a cache outside the repository.
 
     python -m tests.real.clients        fetch what is missing
-    binary("2.1.330")                   where it is; AssertionError if it was never fetched
+    binary("2.1.332")                   its path; AssertionError if that version was never fetched
 
-A newer version is one more line in VERSIONS, or another NEWEST_TESTED. The native binary inside the platform's own
-package is run directly: it needs no Node, and npm's install scripts, which newer npm versions do not run, have no part
-in it.
+To test a newer version, change NEWEST_TESTED in claudegpt_pkg/claude/install.py. The tests run the native binary inside
+the platform's own package directly: it needs no Node, and npm's install scripts are not needed either.
 """
 
 from __future__ import annotations
@@ -21,9 +20,10 @@ from pathlib import Path
 
 from claudegpt_pkg.claude.install import NEWEST_TESTED
 
-OLD = "2.1.197"  # what npm picks on Node 20
+OLD = "2.1.197"  # npm picks this version on Node 20
+MIDDLE = "2.1.330"  # only tests marked `every_version` run it, so that the suite stays fast
 NEW = NEWEST_TESTED
-VERSIONS = (OLD, NEW)
+VERSIONS = (OLD, MIDDLE, NEW)
 
 CACHE_VARIABLE = "CLAUDEGPT_TESTS_CLAUDE"  # a folder with one folder a version
 MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}

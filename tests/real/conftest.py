@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.clients import VERSIONS
+from tests.real.clients import MIDDLE, VERSIONS
 from tests.real.session import Session
 from tests.support.fakes.backend import FakeBackend
 
 
-@pytest.fixture(params=VERSIONS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on the oldest and the newest client; on the one between if the test is marked `every_version`."""
+    if "version" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("every_version")
+        metafunc.parametrize("version", [each for each in VERSIONS if marked or each != MIDDLE], indirect=True)
+
+
+@pytest.fixture
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -51,6 +51,7 @@ BREAKS: dict[str, tuple[Callable[[Answer], Answer], list[str]]] = {
 }
 
 
+@pytest.mark.every_version("the versions resume a broken answer in different ways")
 @pytest.mark.parametrize("where", BREAKS)
 def test_what_ran_before_an_answer_broke_off_does_not_run_again(
     session: Session, backend: FakeBackend, where: str

@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from claudegpt_pkg.translate.request.unread_fields import UNKNOWN
 from tests.real.screen import ENTER
 from tests.real.session import Session, leave, start
 from tests.real.test_translation import PDF, png
 from tests.support.fakes.answers import answer, call, reasoning, text, web_search
 from tests.support.fakes.backend import FakeBackend, Request, wait_until
+
+pytestmark = pytest.mark.every_version("each version may send fields that the others do not send")
 
 
 def traces(session: Session) -> list[dict[str, Any]]:

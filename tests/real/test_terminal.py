@@ -120,6 +120,7 @@ def test_killing_us_takes_claude_along(session: Session) -> None:
         wait_until(lambda: not claudes(session), "claude to end with us")
 
 
+@pytest.mark.every_version("the versions fill the model picker in different ways")
 def test_the_model_picker_shows_the_real_models(session: Session) -> None:
     with session.terminal() as screen:
         start(screen)

@@ -14,6 +14,8 @@ from tests.real.session import ROOT, Session
 from tests.support.fakes.answers import answer, call, tool_search
 from tests.support.fakes.backend import FakeBackend
 
+pytestmark = pytest.mark.every_version("2.1.332 declares ToolSearch with another schema than 2.1.330")
+
 SEARCH = {"query": "select:NotebookEdit", "max_results": 5}
 USE = {"notebook_path": "/nowhere.ipynb", "new_source": "x"}
 

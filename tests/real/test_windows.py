@@ -75,6 +75,7 @@ def test_a_conversation_is_compacted_before_the_upstream_would_refuse_it(long: L
     assert long.sizes[-1] < window // 2
 
 
+@pytest.mark.every_version("the versions derive a model's window in different ways")
 def test_the_smallest_window_of_the_tiers_counts_and_that_is_said(long: Long) -> None:
     long.know(500_000, 500_000, 272_000)
     said = [long.say(60_000) for _ in range(5)]

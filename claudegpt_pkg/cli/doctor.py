@@ -54,7 +54,7 @@ class Finding:
     advice: str = ""
 
 
-def examine(flags: Mapping[str, str]) -> int:
+def run_checks(flags: Mapping[str, str]) -> int:
     """Print every finding; the exit status."""
     signs = marks(sys.stdout)
     between = "\n" if sys.stdout.isatty() else "; "

@@ -1,8 +1,8 @@
-"""`claudegpt`: take the command line apart, load the settings, call one function, pick the exit status.
+"""`claudegpt`: read the command line, load the settings, run one command, return the exit status.
 
-What the user sees of an error is decided here and nowhere else: one line, and the status of its class; a bug of ours is
-one line too, with its traceback where CLAUDEGPT_DEBUG is set. Everything that costs time to import is imported late:
-the plain start must have Claude Code running in a moment.
+The user sees an error as one line, with the exit status of its class; only this module decides that. A bug of
+claudegpt is one line too, with its traceback if CLAUDEGPT_DEBUG is set. Modules that are slow to import are imported
+only where they are used, so that a plain `claudegpt` starts Claude Code at once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from ..settings.settings import Settings, load
 from ..terminal import console
 
 INTERRUPTED = 130
+HELP = ("-h", "--help")
+VERSION = ("-v", "--version")
 
 
 def main() -> None:
@@ -27,17 +29,17 @@ def main() -> None:
 
 
 def open_standard_streams() -> None:
-    """The null device for each that we were started without (`<&-`): Python has none of it then, and the next file
-    opened, perhaps our socket, would take its number."""
+    """Open the null device for each standard stream that is closed (`<&-`). Python has no object for a closed one, and
+    the next file opened, perhaps our socket, would take its number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
-            os.set_inheritable(number, True)  # Claude Code's too
+            os.set_inheritable(number, True)  # for Claude Code too
             setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def run(words: Sequence[str]) -> int:
-    """The exit status of `claudegpt WORDS…`; says what went wrong."""
+    """Run `claudegpt WORDS…`, report an error to the user, and return the exit status."""
     try:
         return dispatch(words)
     except ClaudegptError as problem:
@@ -45,31 +47,32 @@ def run(words: Sequence[str]) -> int:
         return problem.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # our reader has seen enough
-        give_up_stdout()
+    except BrokenPipeError:  # the program that reads our output has ended
+        _discard_stdout()
         return 1
     except OSError as problem:
-        if not stdout_fails():
-            return own_fault(problem)
-        give_up_stdout()
+        if not _is_stdout_broken():
+            return _report_bug(problem)
+        _discard_stdout()
         console.complain(f"The output cannot be written: {problem.strerror}.")
         return 1
     except Exception as problem:  # noqa: BLE001  the one boundary: no traceback for the user
-        return own_fault(problem)
+        return _report_bug(problem)
 
 
-def own_fault(problem: Exception) -> int:
-    """To be called while it is handled."""
+def _report_bug(problem: Exception) -> int:
+    """Call this while `problem` is being handled."""
     if os.environ.get("CLAUDEGPT_DEBUG"):
         import traceback
 
         console.tell(without_secrets(traceback.format_exc()))
-    console.complain(f"A bug of ours: {type(problem).__name__}: {problem} (CLAUDEGPT_DEBUG=1 shows where)")
+    what = f"{type(problem).__name__}: {problem}"
+    console.complain(f"This is a bug in claudegpt: {what} (set CLAUDEGPT_DEBUG=1 to see where)")
     return 1
 
 
-def stdout_fails() -> bool:
-    """Whether what was written there cannot leave: a disk that is full, a terminal that is gone."""
+def _is_stdout_broken() -> bool:
+    """Whether output can no longer be written: the disk is full, or the terminal is closed."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -77,40 +80,44 @@ def stdout_fails() -> bool:
     return False
 
 
-def give_up_stdout() -> None:
-    """Or Python complains, and takes another exit status, when it flushes at its end."""
+def _discard_stdout() -> None:
+    """Without this, Python complains and changes the exit status when it flushes stdout at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def dispatch(words: Sequence[str]) -> int:
     line = separate(words)
+    if line.question in VERSION:
+        from .version import show_version
+
+        return show_version(line.ours)
     if line.question or line.command not in ("", "demo"):
         from . import app
 
-        return app.answer(line)
+        return app.run_command(line)
     if line.command == "demo":
-        return demo(line.theirs, line.ours)
-    return claude(line.theirs, line.ours)
+        return run_demo(line.theirs, line.ours)
+    return run_claude_code(line.theirs, line.ours)
 
 
-def demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
+def run_demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
     """`claudegpt demo [--yes] [CLAUDE ARGS…]`"""
     from ..claude import install
 
     line = separate([word for group in grouped(words) if group != ["--yes"] for word in group])
-    if line.question in ("-h", "--help"):
+    if line.question in HELP:
         from . import app
 
-        return app.answer(CommandLine(command="demo", theirs=["--help"]))
+        return app.run_command(CommandLine(command="demo", theirs=["--help"]))
     if line.question:
         return dispatch([line.question])
     flags = {**flags, **line.ours, PROVIDER.name: "demo"}
     install.offer_install(load(flags), yes=has("--yes", words))
-    return claude(line.theirs, flags)
+    return run_claude_code(line.theirs, flags)
 
 
-def claude(args: list[str], flags: Mapping[str, str]) -> int:
-    """Claude Code with `args`, through the proxy; its own exit status."""
+def run_claude_code(args: list[str], flags: Mapping[str, str]) -> int:
+    """Run Claude Code with `args` through the proxy; return its exit status."""
     from ..claude import install
 
     needs_no_model = bool(args) and args[0] in CLAUDE_COMMANDS | CLAUDE_QUESTIONS
@@ -121,11 +128,13 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
         first_run(flags)
         settings = load_checked(flags)
     program = install.find_claude(settings)
-    environ = {**environment(settings, args), **install.own_copy_environment(program, settings)}
+    environ = {**claude_environment(settings, args), **install.own_copy_environment(program, settings)}
     if needs_no_model:
         os.execve(program, [str(program), *args], environ)
     if has("--bg", args) or has("--background", args):
-        raise BadSetting("A background session would outlive its proxy.", "Run `claudegpt` in tmux instead.")
+        raise BadSetting(
+            "A background session cannot run here: it would outlive the proxy.", "Run `claudegpt` in tmux instead."
+        )
 
     from .run import run_claude
 
@@ -133,24 +142,25 @@ def claude(args: list[str], flags: Mapping[str, str]) -> int:
 
 
 def load_checked(flags: Mapping[str, str]) -> Settings:
-    """Raises BadSetting for the first value that cannot be used."""
+    """The settings. Raises BadSetting for the first value that cannot be used."""
     settings = load(flags)
     settings.check()
     return settings
 
 
-def environment(settings: Settings, words: Sequence[str]) -> dict[str, str]:
-    """Claude Code's environment before we add to it: ours, with its configuration folder where isolation wants it."""
-    if not settings[ISOLATE] and not was_isolated(settings, resumed(words)):
+def claude_environment(settings: Settings, words: Sequence[str]) -> dict[str, str]:
+    """The environment for Claude Code before a session adds to it: ours, with the private configuration folder if the
+    session is isolated."""
+    if not settings[ISOLATE] and not _resumes_isolated_session(settings, resumed(words)):
         return dict(os.environ)
     from ..claude.config_folder import private_config, private_folder
 
     return {**os.environ, "CLAUDE_CONFIG_DIR": str(private_config(private_folder(settings.dirs), os.environ))}
 
 
-def was_isolated(settings: Settings, conversation: str | None) -> bool:
-    """Whether a conversation is one of the private configuration's: what Claude Code says at a session's end, to go on
-    with it, cannot name an option of ours."""
+def _resumes_isolated_session(settings: Settings, conversation: str | None) -> bool:
+    """Whether a conversation was held with the private configuration. The resume command that Claude Code prints at the
+    end of a session does not name `--isolate`."""
     if conversation is None or settings.source(ISOLATE) == "flag":
         return False
     from ..claude.config_folder import config_folder, holds, private_folder

@@ -22,6 +22,7 @@ from ..accounts.auth.oauth import plan_name
 from ..accounts.auth.tokens import Tokens
 from ..accounts.model_list import NoList
 from ..accounts.providers.base import Provider
+from ..capabilities import Capabilities
 from ..errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
 from ..models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
 from ..records.spending import short
@@ -33,7 +34,6 @@ from ..terminal.console import from_home, marks, plain, result_json, result_rows
 from ..upstream.capability_store import recall
 from ..upstream.error_mapping import local_time, ours
 from ..upstream.error_report import read_report
-from ..upstream.refusals import Lessons
 
 BAR = 20  # characters
 DAY, HOUR, MINUTE = 86_400, 3600, 60
@@ -77,7 +77,7 @@ class Report:
     credential: str
     tokens: Tokens | None
     usage: Usage | None
-    lessons: Mapping[str, Lessons]
+    lessons: Mapping[str, Capabilities]
     problem: ClaudegptError | None
 
     @property
@@ -118,9 +118,9 @@ def show_models(flags: Mapping[str, str]) -> None:
         provider, _ = assembly.backend(settings)
     lessons = recall(settings.dirs.cache, provider)
     ids = dict.fromkeys([*(provider.tiers.model(tier) for tier in TIERS), *(model.id for model in listed)])
-    shown = [model_row(provider, name, lessons.get(name) or Lessons()) for name in ids]
+    shown = [model_row(provider, name, lessons.get(name) or Capabilities()) for name in ids]
     result_table(("model", "window", "efforts", "tier", "notes"), shown)
-    if any(described(lessons.get(name) or Lessons()) for name in ids):
+    if any(described(lessons.get(name) or Capabilities()) for name in ids):
         say("What a model was seen not to take is remembered for a week; `claudegpt setup` forgets it and looks again.")
 
 
@@ -286,10 +286,10 @@ def is_known(provider: Provider, model: Model) -> bool:
 
 
 def note_of(report: Report, model: Model) -> str:
-    return "".join(f"; {words}" for words in described(report.lessons.get(model.id) or Lessons()))
+    return "".join(f"; {words}" for words in described(report.lessons.get(model.id) or Capabilities()))
 
 
-def model_row(provider: Provider, name: str, learnt: Lessons) -> tuple[str, str, str, str, str]:
+def model_row(provider: Provider, name: str, learnt: Capabilities) -> tuple[str, str, str, str, str]:
     model = provider.model(split_effort(name)[0])
     levels = learnt.efforts or model.efforts
     efforts = "" if levels == EFFORTS else " ".join(levels)
@@ -316,7 +316,7 @@ def as_object(report: Report) -> dict[str, Any]:
 
 
 def model_object(report: Report, model: Model) -> dict[str, Any]:
-    learnt = report.lessons.get(model.id) or Lessons()
+    learnt = report.lessons.get(model.id) or Capabilities()
     return {
         "id": model.id,
         "name": model.name,

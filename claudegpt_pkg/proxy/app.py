@@ -81,7 +81,7 @@ def create_app(
         if traces:
             traces.flush()
         usage_log.flush()
-        news = {model: known for model, known in proxy.lessons.items() if known != learnt.get(model)}
+        news = {model: known for model, known in proxy.learned.items() if known != learnt.get(model)}
         if news:  # and no more: setup may have forgotten the rest meanwhile
             remember(cache, provider, news)
 

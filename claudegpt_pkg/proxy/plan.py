@@ -1,7 +1,7 @@
 """What a request is to become: which model on which tier, how much effort, which tools, and the body to send.
 
     plan(ask, proxy)                  → Plan
-    translated(ask, proxy, its_plan)  → (Translation, body)
+    translated(ask, its_plan)         → Translation
 
 The request, the settings, the account and what was learnt of it decide together. Nothing is sent here.
 """
@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from ..accounts.providers.base import Provider
+from ..capabilities import Capabilities
 from ..effort import EffortPolicy, SessionEfforts
 from ..errors import InvalidRequest
 from ..models import TIERS, Choice, choose, pick
@@ -39,7 +40,6 @@ from ..translate.request.system_prompt import Identity
 from ..translate.request.translate import Target, Translation, conversation_key, translate
 from ..translate.tools import ToolRules, only_searches
 from ..translate.wire.json_text import TOO_DEEP
-from ..upstream.refusals import Lessons
 from ..upstream.stream import Limits
 from .mcp_tools import McpTools
 
@@ -94,7 +94,7 @@ class Proxy:
     client: httpx.AsyncClient
     traces: Traces | None = None
     patience: Patience = field(default_factory=Patience)
-    lessons: dict[str, Lessons] = field(default_factory=dict)  # by model
+    learned: dict[str, Capabilities] = field(default_factory=dict)  # by model: less than what the provider states
     ledger: Ledger = field(default_factory=Ledger)
     usage_log: UsageLog | None = None
     mcp: McpTools | None = None
@@ -102,6 +102,14 @@ class Proxy:
 
     def __post_init__(self) -> None:
         self.session_efforts = SessionEfforts(self.rules.effort)
+
+    def known(self, model: str) -> Capabilities:
+        """What was learned of a model, without what the provider states."""
+        return self.learned.get(model) or Capabilities()
+
+    def capabilities(self, model: str) -> Capabilities:
+        """What a model takes: what the provider states, less what was learned."""
+        return self.provider.capabilities.without(self.known(model))
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ class Plan:
     choice: Choice
     target: Target
     window: int
-    lessons: Lessons
+    known: Capabilities  # what was learned of the model before this attempt
 
 
 def plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
@@ -132,38 +140,29 @@ def plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
     """
     request, provider, rules = ask.request, proxy.provider, proxy.rules
     choice = chosen(request, proxy, silent)
-    model, backend = provider.model(choice.model), provider.backend
-    known, taken = proxy.lessons.get(choice.model) or Lessons(), levels(proxy, choice.model)
+    model, taken = provider.model(choice.model), proxy.capabilities(choice.model)
     target = Target(
         model=choice.model,
         effort=rules.effort.for_request(
             read_requested_effort(request, session_id=ask.session_id, by_agent=bool(ask.agent_id)),
             tier=choice.tier,
-            levels=taken,
+            levels=levels(proxy, choice.model),
             suffix=choice.effort,
             sessions=proxy.session_efforts,
         ),
         cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
-        summary="auto" if known.summary else None,
+        capabilities=replace(taken, web_search=can_search(choice.model, proxy, silent)),
         identity=Identity(model.name, model.id) if rules.identity else None,
-        tools=tool_rules(ask, proxy, choice.model, known=known, silent=silent),
-        instructions=backend.instructions,
-        least_output_tokens=backend.max_output_tokens,
-        media_in_outputs=known.media_in_outputs,
-        obfuscation_option=backend.obfuscation_option,
+        tools=tool_rules(ask, proxy),
         cache_retention=model.cache_retention,
-        refused_includes=known.includes,
-        refused_reasoning=known.refused_reasoning,
-        phases=known.phases,
         keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
     )
-    return Plan(choice, target, model.window, known)
+    return Plan(choice, target, model.window, proxy.known(choice.model))
 
 
 def levels(proxy: Proxy, model: str) -> tuple[str, ...]:
     """The levels of effort that a model takes, as was learnt or as the account says; from least to most."""
-    known = proxy.lessons.get(model)
-    return (known.efforts if known else None) or proxy.provider.model(model).efforts
+    return proxy.capabilities(model).efforts or proxy.provider.model(model).efforts
 
 
 def chosen(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> Choice:
@@ -190,28 +189,22 @@ def chosen(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) ->
 
 def can_search(model: str, proxy: Proxy, silent: Collection[str]) -> bool:
     """Whether the backend's hosted search may be declared to a model."""
-    known = proxy.lessons.get(model) or Lessons()
     excluded = any(part.lower() in model.lower() for part in proxy.rules.no_web_search)
-    return proxy.rules.tools.web_search and known.web_search and not excluded and model not in silent
-
-
-def tool_rules(ask: Ask, proxy: Proxy, model: str, *, known: Lessons, silent: Collection[str]) -> ToolRules:
-    """Claude Code runs mutating calls one after another by itself: `auto` is `on` for it."""
-    rules = proxy.rules.tools
-    parallel = "on" if rules.parallel == "auto" and ask.user_agent.startswith(CLAUDE_CODE) else rules.parallel
-    return replace(
-        rules,
-        parallel=parallel,
-        tool_search=proxy.provider.backend.tool_search and known.tool_search,
-        web_search=can_search(model, proxy, silent),
+    return (
+        proxy.rules.tools.web_search and proxy.capabilities(model).web_search and not excluded and model not in silent
     )
 
 
-def translated(ask: Ask, proxy: Proxy, plan: Plan) -> tuple[Translation, dict[str, Any]]:
-    """The translation, and the body as this provider takes it."""
+def tool_rules(ask: Ask, proxy: Proxy) -> ToolRules:
+    """Claude Code runs mutating calls one after another by itself: `auto` is `on` for it."""
+    rules = proxy.rules.tools
+    parallel = "on" if rules.parallel == "auto" and ask.user_agent.startswith(CLAUDE_CODE) else rules.parallel
+    return replace(rules, parallel=parallel)
+
+
+def translated(ask: Ask, plan: Plan) -> Translation:
+    """Raises InvalidRequest for what cannot be translated."""
     try:
-        translation = translate(ask.request, plan.target)
+        return translate(ask.request, plan.target)
     except RecursionError:
         raise InvalidRequest(TOO_DEEP) from None
-    body = proxy.provider.prepare(translation.body)
-    return translation, {key: value for key, value in body.items() if key not in plan.lessons.parameters}

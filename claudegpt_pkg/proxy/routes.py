@@ -180,8 +180,8 @@ class CountTokens:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ask = await with_tools(await read_ask(Request(scope, receive), self._limit, counting=True), self._proxy)
-        _, body = translated(ask, self._proxy, plan(ask, self._proxy))
-        tokens = await asyncio.to_thread(count_tokens, body)
+        translation = translated(ask, plan(ask, self._proxy))
+        tokens = await asyncio.to_thread(count_tokens, translation.body)
         await JSONResponse({"input_tokens": tokens})(scope, receive, send)
 
 

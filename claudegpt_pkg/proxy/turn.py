@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from ..capabilities import Capabilities
 from ..claude.versions import TAKES_PART_FOR_WHOLE, of_user_agent
 from ..errors import ClaudegptError, EmptyAnswer, InvalidRequest, ServerFault, Unfinished, UpstreamFailed
 from ..records.usage_log import Use
@@ -32,7 +33,7 @@ from ..translate.wire.json_text import encode
 from ..translate.wire.sse import Event
 from ..upstream.error_mapping import may_retry, ours
 from ..upstream.error_report import Report
-from ..upstream.refusals import Lessons, Trial
+from ..upstream.refusals import Trial
 from ..upstream.stream import Refused, open_stream
 from .plan import Ask, Proxy, plan, translated
 
@@ -66,7 +67,7 @@ class Turn:
         self._asked_again = False  # after an empty answer
         self._trials: dict[str, Trial] = {}  # by model: what this turn goes without
         self._silent: set[str] = set()  # models that gave no answer while the hosted search was declared
-        self._silent_before = {model for model, known in proxy.lessons.items() if known.silent_search}
+        self._silent_before = {model for model, known in proxy.learned.items() if known.silent_search}
         self._may_break_off = of_user_agent(ask.user_agent) not in TAKES_PART_FOR_WHOLE
         self._folder = Folder()
         self._record: dict[str, Any] = {
@@ -150,7 +151,8 @@ class Turn:
         except InvalidRequest:  # nothing is left that could be asked
             self._keep_lessons()
             raise
-        translation, self._sent = translated(self._ask, self._proxy, self._plan)
+        translation = translated(self._ask, self._plan)
+        self._sent = translation.body
         self._body = encode(self._sent)
         self._tokens = translation.estimated_tokens(len(self._body))
         target = self._plan.target
@@ -222,30 +224,30 @@ class Turn:
     def _learn(self, report: Report) -> bool:
         """Whether the refusal taught something, so that the request is worth sending again without it."""
         trial = self._trials.get(self._plan.choice.model) or Trial()
-        if len(self._learned) >= MOST_LESSONS or not trial.learn(report, self._plan.lessons, self._sent):
+        if len(self._learned) >= MOST_LESSONS or not trial.learn(report, self._plan.known, self._sent):
             return False
         self._trials[self._plan.choice.model] = trial
         self._learned.append(report.message)
         return True
 
     def _keep_lessons(self) -> None:
-        lessons = self._proxy.lessons
+        lessons = self._proxy.learned
         for model, trial in self._trials.items():
-            lessons[model] = trial.helped(lessons.get(model) or Lessons())
+            lessons[model] = trial.helped(lessons.get(model) or Capabilities())
 
     def _tried(self) -> Proxy:
         """The proxy as this turn has it, with what was learnt since it began."""
         if not self._trials:
             return self._proxy
-        lessons = self._proxy.lessons
-        tried = {model: trial.applied(lessons.get(model) or Lessons()) for model, trial in self._trials.items()}
-        return replace(self._proxy, lessons={**lessons, **tried})
+        lessons = self._proxy.learned
+        tried = {model: trial.applied(lessons.get(model) or Capabilities()) for model, trial in self._trials.items()}
+        return replace(self._proxy, learned={**lessons, **tried})
 
     def _note_silence(self) -> None:
         """There is an answer: with the search, or without it after silence with it."""
-        lessons, model = self._proxy.lessons, self._plan.choice.model
+        lessons, model = self._proxy.learned, self._plan.choice.model
         for silent in self._silent:
-            known, again = lessons.get(silent) or Lessons(), silent in self._silent_before
+            known, again = lessons.get(silent) or Capabilities(), silent in self._silent_before
             lessons[silent] = replace(known, web_search=known.web_search and not again, silent_search=not again)
             self._learned.append(f"No answer of {silent} while the hosted search was declared.")
         if self._searching and model in lessons:

@@ -21,6 +21,7 @@ import httpx
 
 from ..accounts.providers.base import Provider
 from ..assembly import connect
+from ..capabilities import Capabilities
 from ..errors import (
     ClaudegptError,
     Forbidden,
@@ -41,7 +42,6 @@ from ..translate.request.translate import INCLUDE_REASONING
 from ..translate.wire import anthropic
 from ..translate.wire.sse import Decoder
 from ..upstream.capability_store import forget
-from ..upstream.refusals import Lessons
 
 LEAST, MOST = EFFORTS[0], EFFORTS[-1]
 BELOW_LOW = ("none", "minimal")  # levels that not every model has
@@ -71,6 +71,9 @@ LACKING = (
     ("tool_search", "tool search"),
     ("media_in_outputs", "pictures in tools' outputs"),
     ("phases", "phases"),
+    ("images", "images"),
+    ("files", "files"),
+    ("blocked_domains", "blocked domains in web searches"),
 )
 
 KINDS: tuple[type[ClaudegptError], ...] = (InvalidRequest, NotLoggedIn, Forbidden, NotFound, RateLimited)
@@ -82,7 +85,7 @@ class Stage:
 
     provider: Provider
     client: httpx.Client
-    lessons: dict[str, Lessons]  # what the proxy learns meanwhile, by model
+    lessons: dict[str, Capabilities]  # what the proxy learns meanwhile, by model
 
 
 @contextmanager
@@ -105,7 +108,7 @@ def stage(
         headers = {"authorization": f"Bearer {chain.token.reveal()}", "user-agent": "claudegpt"}
         # No limit of time: the proxy has its own. No HTTP proxy of the user's: this goes to ourselves.
         client = httpx.Client(base_url=chain.url, headers=headers, timeout=None, trust_env=False)
-        yield Stage(chain.provider, stack.enter_context(client), apps[0].state.proxy.lessons)
+        yield Stage(chain.provider, stack.enter_context(client), apps[0].state.proxy.learned)
 
 
 def distinct(provider: Provider) -> list[Tier]:
@@ -176,8 +179,8 @@ def carries_reasoning(message: Message) -> bool:
     return all(item["encrypted_content"] or late.get(item["id"]) for item in thoughts)
 
 
-def learnt(on_stage: Stage, tier: Tier) -> Lessons:
-    return on_stage.lessons.get(choose(tier, on_stage.provider.tiers).model) or Lessons()
+def learnt(on_stage: Stage, tier: Tier) -> Capabilities:
+    return on_stage.lessons.get(choose(tier, on_stage.provider.tiers).model) or Capabilities()
 
 
 def conclude(on_stage: Stage, tier: Tier, **learned: Any) -> None:
@@ -189,12 +192,12 @@ def shortcomings(on_stage: Stage, tier: Tier) -> list[str]:
     return described(learnt(on_stage, tier))
 
 
-def described(known: Lessons) -> list[str]:
-    words = ["no reasoning"] * ("reasoning" in known.parameters)
+def described(known: Capabilities) -> list[str]:
+    words = ["no reasoning"] * ("reasoning" in known.refused_fields)
     if known.efforts and not words:
         words.append(f"efforts {span(known.efforts)}")
     words += [f"no {what}" for has, what in LACKING if not getattr(known, has)]
-    left_out = sorted(known.parameters - {"reasoning"} | known.includes - {INCLUDE_REASONING})
+    left_out = sorted(known.refused_fields - {"reasoning"} | known.refused_includes - {INCLUDE_REASONING})
     return words + [f"without {', '.join(left_out)}"] * bool(left_out)
 
 

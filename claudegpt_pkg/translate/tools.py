@@ -16,8 +16,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..capabilities import Capabilities
 from ..errors import InvalidRequest
 from .wire import openai
+from .wire.json_text import dumps
 
 Schema = Mapping[str, Any]
 ToolParam = Mapping[str, Any]
@@ -28,6 +30,8 @@ SEARCH_TOOL = "ToolSearch"  # the client's own, whose results are `tool_referenc
 MUTATING = re.compile(
     r"(?i)^mcp__|edit|write|delete|remove|bash|shell|exec|run|command|create|update|move|rename|patch|apply|insert|replace|kill|deploy|commit|push"
 )
+OPEN: dict[str, Any] = {"type": "object", "properties": {}}  # a schema that takes any object
+SCHEMA_IN_WORDS = "Its input is one JSON object, valid against this JSON Schema: "
 COMBINATORS = ("anyOf", "oneOf", "allOf")
 # 400 "schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level"
 REFUSED_AT_TOP = (*COMBINATORS, "enum", "not", "$schema", "$ref")
@@ -45,11 +49,10 @@ def short(name: str) -> str:
 
 @dataclass(frozen=True)
 class ToolRules:
-    """What the settings and the backend say about tools."""
+    """What the settings say about tools."""
 
     drop: frozenset[str] = frozenset()
     block_mcp: bool = False
-    tool_search: bool = False  # the backend knows client-side tool_search
     web_search: bool = True
     parallel: str = "on"  # on, off, or auto: off where a tool could change things
 
@@ -80,7 +83,12 @@ class ToolTable:
 
 
 def tool_table(
-    tools: Iterable[ToolParam], referenced: Iterable[str], rules: ToolRules, *, revealed: Collection[str] = ()
+    tools: Iterable[ToolParam],
+    referenced: Iterable[str],
+    rules: ToolRules,
+    capabilities: Capabilities = Capabilities(),  # noqa: B008  a frozen value
+    *,
+    revealed: Collection[str] = (),
 ) -> ToolTable:
     """Sort and build a request's tools. `referenced`: names found so far, in the order they were found.
 
@@ -110,11 +118,18 @@ def tool_table(
         else:
             plain.append(tool)
     found.sort(key=lambda tool: order[tool["name"]])
-    searching = rules.tool_search and any(tool["name"] == SEARCH_TOOL for tool in plain)
-    told = {tool["name"]: function_tool(tool) for tool in found if searching and tool["name"] in revealed}
-    declared = [declare(tool, searching) for tool in (*plain, *found) if tool["name"] not in told]
-    if web_search and rules.web_search:
-        declared.append(search_tool(web_search, notes))
+    searching = capabilities.tool_search and any(tool["name"] == SEARCH_TOOL for tool in plain)
+    opened = capabilities.open_schemas
+    notes += [
+        (f"tools.{tool['name']}", "declared with an open schema: the backend refuses its own")
+        for tool in (*plain, *found)
+        if opened and short(tool["name"]) in opened
+    ]
+    told = {tool["name"]: function_tool(tool, opened) for tool in found if searching and tool["name"] in revealed}
+    declared = [declare(tool, searching, opened) for tool in (*plain, *found) if tool["name"] not in told]
+    searchable = rules.web_search and capabilities.web_search
+    if web_search and searchable:
+        declared.append({**search_tool(web_search, notes), **capabilities.search_fields})
     elif web_search:
         notes.append(("tools.web_search", "dropped: this model has no hosted search, and is told so"))
     known = [*plain, *found]
@@ -125,8 +140,8 @@ def tool_table(
         originals={short(tool["name"]): tool["name"] for tool in known if short(tool["name"]) != tool["name"]},
         schemas={tool["name"]: tool.get("input_schema") or {} for tool in known},
         searching=searching,
-        web_search=web_search["name"] if web_search and rules.web_search else None,
-        search_left_out=web_search["name"] if web_search and not rules.web_search else None,
+        web_search=web_search["name"] if web_search and searchable else None,
+        search_left_out=web_search["name"] if web_search and not searchable else None,
         notes=tuple(notes),
     )
 
@@ -151,14 +166,18 @@ def only_searches(tools: Sequence[ToolParam]) -> bool:
     return bool(tools) and all(map(is_web_search, tools))
 
 
-def declare(tool: ToolParam, searching: bool) -> openai.Tool:
+def declare(tool: ToolParam, searching: bool, opened: Collection[str] = ()) -> openai.Tool:
     if searching and tool["name"] == SEARCH_TOOL:
         return openai.tool_search_tool(tool.get("description") or "", parameters(tool.get("input_schema") or {}))
-    return function_tool(tool)
+    return function_tool(tool, opened)
 
 
-def function_tool(tool: ToolParam) -> openai.Tool:
+def function_tool(tool: ToolParam, opened: Collection[str] = ()) -> openai.Tool:
+    """`opened`: upstream names of tools that are declared with an open schema, their own one in words."""
     description = tool.get("description") or ""
+    if opened and short(tool["name"]) in opened:
+        schema = dumps(tool.get("input_schema") or {})
+        return openai.function_tool(short(tool["name"]), f"{description}\n\n{SCHEMA_IN_WORDS}{schema}".lstrip(), OPEN)
     return openai.function_tool(short(tool["name"]), description, parameters(tool.get("input_schema") or {}))
 
 

@@ -16,18 +16,37 @@ from typing import Any
 
 from .. import files
 from ..accounts.providers.base import Provider
-from .refusals import Lessons
+from ..capabilities import Capabilities
 
 LASTS = 7 * 86_400.0  # seconds
+# What a refusal may teach about a model for longer than a session.
+STORED = frozenset(
+    {
+        "refused_fields",
+        "refused_includes",
+        "efforts",
+        "summary",
+        "phases",
+        "tool_search",
+        "web_search",
+        "blocked_domains",
+        "media_in_outputs",
+        "images",
+        "files",
+        "encrypted_reasoning",
+        "silent_search",
+    }
+)
 
 
-def recall(folder: Path, provider: Provider) -> dict[str, Lessons]:
+def recall(folder: Path, provider: Provider) -> dict[str, Capabilities]:
     """What is known, by model."""
     saved = read(file_of(folder, provider))
-    return {model: decode(row) for model, row in saved["models"].items()} if saved else {}
+    rows = {model: decode(row) for model, row in saved["models"].items()} if saved else {}
+    return {model: known for model, known in rows.items() if known != Capabilities()}
 
 
-def remember(folder: Path, provider: Provider, lessons: Mapping[str, Lessons]) -> None:
+def remember(folder: Path, provider: Provider, lessons: Mapping[str, Capabilities]) -> None:
     """Keep these for the next session, with what other sessions kept of other models; the week is counted from the
     first of them."""
     file = file_of(folder, provider)
@@ -56,38 +75,22 @@ def read(file: Path) -> dict[str, Any] | None:
 
 def file_of(folder: Path, provider: Provider) -> Path:
     digest = hashlib.sha256(f"{provider.url}\n{provider.account}".encode()).hexdigest()[:16]
-    return folder / f"lessons-{digest}.json"
+    return folder / f"capabilities-{digest}.json"
 
 
-def encode(known: Lessons) -> dict[str, Any]:
-    """Without what is about one conversation."""
+def encode(known: Capabilities) -> dict[str, Any]:
+    """The fields that say something, without what is about one conversation."""
     return {
-        "parameters": sorted(known.parameters),
-        "efforts": list(known.efforts or ()),
-        "summary": known.summary,
-        "tool_search": known.tool_search,
-        "web_search": known.web_search,
-        "media_in_outputs": known.media_in_outputs,
-        "phases": known.phases,
-        "includes": sorted(known.includes),
-        "encrypted_reasoning": known.encrypted_reasoning,
-        "silent_search": known.silent_search,
+        name: sorted(value) if isinstance(value, frozenset) else value
+        for name in sorted(known.differing(Capabilities()) & STORED)
+        if (value := getattr(known, name)) is not None
     }
 
 
-def decode(row: Mapping[str, Any]) -> Lessons:
-    return Lessons(
-        parameters=frozenset(row["parameters"]),
-        efforts=tuple(row["efforts"]) if row["efforts"] else None,
-        summary=row["summary"],
-        tool_search=row["tool_search"],
-        web_search=row["web_search"],
-        media_in_outputs=row["media_in_outputs"],
-        phases=row["phases"],
-        includes=frozenset(row["includes"]),
-        encrypted_reasoning=row["encrypted_reasoning"],
-        silent_search=row["silent_search"],
-    )
+def decode(row: Mapping[str, Any]) -> Capabilities:
+    kinds: dict[str, Any] = {"efforts": tuple, "refused_fields": frozenset, "refused_includes": frozenset}
+    found: dict[str, Any] = {name: kinds.get(name, bool)(value) for name, value in row.items() if name in STORED}
+    return Capabilities(**found)
 
 
-NOTHING = encode(Lessons())
+NOTHING = encode(Capabilities())

@@ -19,31 +19,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+from ..capabilities import Capabilities, merge
 from ..models import EFFORTS
 from ..translate.request.translate import INCLUDE_REASONING
 from .error_mapping import LIMIT, OVER_A_MINUTE, whole
 from .error_report import Report, own_words
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """What a backend was seen not to take, for one model; the next request is made without it."""
-
-    parameters: frozenset[str] = frozenset()  # top-level ones
-    efforts: tuple[str, ...] | None = None  # the levels it has; None: not known
-    summary: bool = True
-    tool_search: bool = True
-    web_search: bool = True
-    media_in_outputs: bool = True
-    phases: bool = True
-    includes: frozenset[str] = frozenset()  # values of `include` it refuses
-    silent_search: bool = False  # once no answer came while the hosted search was declared, and one came without it
-    encrypted_reasoning: bool = True  # its reasoning comes with what it takes to send it back
-    refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob it could not read
 
 
 @dataclass(frozen=True)
@@ -143,7 +127,7 @@ BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
-def lesson(report: Report, known: Lessons, body: Mapping[str, Any]) -> Lessons | None:
+def lesson(report: Report, known: Capabilities, body: Mapping[str, Any]) -> Capabilities | None:
     """What a refused request teaches beyond what is known; None: nothing, so sending again would not help."""
     if report.status not in REFUSING and not OVER_A_MINUTE.match(own_words(report.message)):
         return None
@@ -187,7 +171,7 @@ def where(value: str, body: Mapping[str, Any]) -> str:
 # What is left out.
 
 
-def blobs(fault: Fault, known: Lessons) -> Lessons:
+def blobs(fault: Fault, known: Capabilities) -> Capabilities:
     """The reasoning that is named, or all of it: what cannot be read, or has lost what it led to (2.1.10 forgets all
     parallel calls but one when it resumes a session)."""
     ids = {item["id"] for item in fault.body["input"] if item.get("type") == "reasoning"}
@@ -195,7 +179,7 @@ def blobs(fault: Fault, known: Lessons) -> Lessons:
     return replace(known, refused_reasoning=known.refused_reasoning | (named or ids))
 
 
-def includes(fault: Fault, known: Lessons) -> Lessons | None:
+def includes(fault: Fault, known: Capabilities) -> Capabilities | None:
     """Which of the values asked for; without `reasoning.encrypted_content` no reasoning can be sent back."""
     asked: list[str] = fault.body.get("include") or []
     match = VALUE.match(fault.words)
@@ -205,16 +189,16 @@ def includes(fault: Fault, known: Lessons) -> Lessons | None:
         return None
     return replace(
         known,
-        includes=known.includes | set(refused),
+        refused_includes=known.refused_includes | set(refused),
         encrypted_reasoning=known.encrypted_reasoning and INCLUDE_REASONING not in refused,
     )
 
 
-def summary(fault: Fault, known: Lessons) -> Lessons:
+def summary(fault: Fault, known: Capabilities) -> Capabilities:
     return replace(known, summary=False)
 
 
-def effort(fault: Fault, known: Lessons) -> Lessons | None:
+def effort(fault: Fault, known: Capabilities) -> Capabilities | None:
     """Which levels there are, where the refusal says so; else all but the one refused. With none left, or no such
     thing, reasoning is nothing to ask this model for."""
     sent = (fault.body.get("reasoning") or {}).get("effort")
@@ -226,41 +210,41 @@ def effort(fault: Fault, known: Lessons) -> Lessons | None:
         each for each in known.efforts or EFFORTS if each != sent
     ]
     if fault.unknown or not levels:
-        return replace(known, parameters=known.parameters | {"reasoning"})
+        return replace(known, refused_fields=known.refused_fields | {"reasoning"})
     return replace(known, efforts=tuple(levels))
 
 
-def too_much(fault: Fault, known: Lessons) -> Lessons | None:
+def too_much(fault: Fault, known: Capabilities) -> Capabilities | None:
     """The client asks for 64,000 tokens of output, which smaller models do not have and small accounts may not ask."""
     if "max_output_tokens" not in fault.body:
         return None
-    return replace(known, parameters=known.parameters | {"max_output_tokens"})
+    return replace(known, refused_fields=known.refused_fields | {"max_output_tokens"})
 
 
-def together(fault: Fault, known: Lessons) -> Lessons | None:
+def together(fault: Fault, known: Capabilities) -> Capabilities | None:
     """The input alone would have had room."""
     shares, limit = SHARES.search(fault.words), LIMIT.search(fault.words)
     return too_much(fault, known) if shares and limit and int(shares[1]) < whole(limit[1]) else None
 
 
-def length(fault: Fault, known: Lessons) -> Lessons | None:
+def length(fault: Fault, known: Capabilities) -> Capabilities | None:
     over = "integer_above_max_value" in fault.report.codes
     return too_much(fault, known) if over or fault.unknown else None
 
 
-def web_search(fault: Fault, known: Lessons) -> Lessons | None:
+def web_search(fault: Fault, known: Capabilities) -> Capabilities | None:
     """ "Hosted tool 'web_search' is not supported with gpt-5.4-nano." A search that the resource's owner has switched
     off is as good as none."""
     declared = any(tool.get("type") == "web_search" for tool in fault.body.get("tools") or ())
     return replace(known, web_search=False) if declared else None
 
 
-def tool_search(fault: Fault, known: Lessons) -> Lessons | None:
+def tool_search(fault: Fault, known: Capabilities) -> Capabilities | None:
     declared = any(tool.get("type") == "tool_search" for tool in fault.body.get("tools") or ())
     return replace(known, tool_search=False) if declared else None
 
 
-def tools(fault: Fault, known: Lessons) -> Lessons | None:
+def tools(fault: Fault, known: Capabilities) -> Capabilities | None:
     """`tools[3].type`: whichever that is."""
     match = re.match(r"tools\[(\d{1,9})\]", fault.place)
     declared = fault.body.get("tools") or []
@@ -269,35 +253,35 @@ def tools(fault: Fault, known: Lessons) -> Lessons | None:
     return learn(fault, known) if learn else None
 
 
-def choice(fault: Fault, known: Lessons) -> Lessons | None:
+def choice(fault: Fault, known: Capabilities) -> Capabilities | None:
     if fault.body.get("tool_choice", "auto") == "auto":
         return None
-    return replace(known, parameters=known.parameters | {"tool_choice"})
+    return replace(known, refused_fields=known.refused_fields | {"tool_choice"})
 
 
-def outputs(fault: Fault, known: Lessons) -> Lessons | None:
+def outputs(fault: Fault, known: Capabilities) -> Capabilities | None:
     """Some servers take a tool's output as a string only."""
     lists = any(isinstance(item.get("output"), list) for item in fault.items)
     return replace(known, media_in_outputs=False) if lists else None
 
 
-def searched(fault: Fault, known: Lessons) -> Lessons | None:
+def searched(fault: Fault, known: Capabilities) -> Capabilities | None:
     there = any(kind_of(item).startswith("tool_search") for item in fault.items)
     return replace(known, tool_search=False) if there else None
 
 
-def phases(fault: Fault, known: Lessons) -> Lessons | None:
+def phases(fault: Fault, known: Capabilities) -> Capabilities | None:
     """A model behind a gateway may be another from turn to turn; one that names phases, one that refuses them."""
     sent = any("phase" in item for item in fault.items)
     return replace(known, phases=False) if sent else None
 
 
-def parameter(fault: Fault, known: Lessons) -> Lessons | None:
+def parameter(fault: Fault, known: Capabilities) -> Capabilities | None:
     """On hints nothing but speed and price depends: whatever is wrong with one, it is left out."""
     name = top(fault.place)
     sure = fault.unknown or name in HINTS or "unsupported_value" in fault.report.codes
     if name in OPTIONAL and name in fault.body and sure:
-        return replace(known, parameters=known.parameters | {name})
+        return replace(known, refused_fields=known.refused_fields | {name})
     return None
 
 
@@ -305,7 +289,7 @@ def kind_of(part: Mapping[str, Any]) -> str:
     return str(part.get("type") or "")
 
 
-Learner = Callable[[Fault, Lessons], "Lessons | None"]
+Learner = Callable[[Fault, Capabilities], "Capabilities | None"]
 # Place → what may be left out there, in this order.
 LEFT_OUT: tuple[tuple[re.Pattern[str], tuple[Learner, ...]], ...] = tuple(
     (re.compile(place), learners)
@@ -334,22 +318,22 @@ class Trial:
     """What one turn is tried without, on one model."""
 
     steps: list[tuple[str, frozenset[str]]] = field(default_factory=list)  # a refusal's words, what it changed
-    now: Lessons | None = None
+    now: Capabilities | None = None
 
-    def learn(self, report: Report, known: Lessons, body: Mapping[str, Any]) -> bool:
+    def learn(self, report: Report, known: Capabilities, body: Mapping[str, Any]) -> bool:
         """Whether there is something to be left out, so that the request is worth sending again."""
         learned = lesson(report, known, body)
         if learned is None:
             return False
-        self.steps.append((report.message, changed(known, learned)))
+        self.steps.append((report.message, known.differing(learned)))
         self.now = learned
         return True
 
-    def applied(self, known: Lessons) -> Lessons:
+    def applied(self, known: Capabilities) -> Capabilities:
         """`known`, and all that was learnt."""
         return self._beside(known, frozenset().union(*(names for _, names in self.steps)))
 
-    def helped(self, known: Lessons) -> Lessons:
+    def helped(self, known: Capabilities) -> Capabilities:
         """`known`, and what was learnt but in vain: the same refusal came again, until something else was left out."""
         vain = {
             name
@@ -359,20 +343,5 @@ class Trial:
         }
         return self._beside(known, {name for _, names in self.steps for name in names - vain})
 
-    def _beside(self, known: Lessons, names: Collection[str]) -> Lessons:
-        return replace(known, **{name: both(name, known, self.now) for name in names}) if self.now else known
-
-
-def changed(before: Lessons, after: Lessons) -> frozenset[str]:
-    """The fields in which they differ."""
-    return frozenset(each.name for each in fields(Lessons) if getattr(before, each.name) != getattr(after, each.name))
-
-
-def both(name: str, one: Lessons, other: Lessons) -> Any:
-    """The field without what either goes without."""
-    mine, theirs = getattr(one, name), getattr(other, name)
-    if isinstance(mine, bool):
-        return mine and theirs
-    if isinstance(mine, frozenset):
-        return mine | theirs
-    return tuple(level for level in theirs if not mine or level in mine) or theirs
+    def _beside(self, known: Capabilities, names: Collection[str]) -> Capabilities:
+        return replace(known, **{name: merge(name, known, self.now) for name in names}) if self.now else known

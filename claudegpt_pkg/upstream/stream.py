@@ -114,7 +114,7 @@ async def open_stream(
     for longer than the limits allow. The connection is closed on every way out.
     """
     headers = {**provider.headers(cache_key), "accept-encoding": "identity"}
-    if len(body) > provider.backend.plain_body_limit:
+    if len(body) > provider.capabilities.plain_body_limit:
         body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)
         headers["content-encoding"] = "gzip"
     request = client.build_request("POST", provider.url, content=body, headers=headers)

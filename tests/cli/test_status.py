@@ -13,11 +13,11 @@ import pytest
 
 from claudegpt_pkg.accounts.auth.tokens import own_file
 from claudegpt_pkg.accounts.providers.base import Provider
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.cli.status import Limit, Usage, bar, read_usage
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.settings.settings import load
 from claudegpt_pkg.upstream.capability_store import remember
-from claudegpt_pkg.upstream.refusals import Lessons
 from tests.conftest import Run
 from tests.support.auth_files import disk_with, write
 from tests.support.fakes.backend import SOON, USAGE, FakeBackend
@@ -185,7 +185,7 @@ def test_without_an_account_the_next_step_is_said(run: Run) -> None:
 def test_what_was_learnt_of_a_model_is_shown(run: Run, openai: FakeBackend) -> None:
     run("status")
     provider = Provider("openai", "", f"{openai.url}/responses", Tiers("", "", ""), account=account())
-    remember(load().dirs.cache, provider, {"gpt-6-luna": Lessons(web_search=False)})
+    remember(load().dirs.cache, provider, {"gpt-6-luna": Capabilities(web_search=False)})
     assert as_rows(run("status")[1])["haiku"] == "GPT-6 Luna, 1.05M tokens; no web search"
     row = next(line for line in run("models")[1].splitlines() if line.startswith("gpt-6-luna"))
     assert row.split("\t") == ["gpt-6-luna", "1.05M", "low medium high xhigh max", "haiku", "no web search"]
@@ -199,7 +199,7 @@ def test_where_nothing_was_learnt_there_is_nothing_to_forget(run: Run, openai: F
 def test_levels_that_were_learnt_are_the_models_levels(run: Run, openai: FakeBackend) -> None:
     run("status")
     provider = Provider("openai", "", f"{openai.url}/responses", Tiers("", "", ""), account=account())
-    learnt = Lessons(efforts=("low", "medium"), encrypted_reasoning=False)
+    learnt = Capabilities(efforts=("low", "medium"), encrypted_reasoning=False)
     remember(load().dirs.cache, provider, {"gpt-6-luna": learnt})
     row = next(line for line in run("models")[1].splitlines() if line.startswith("gpt-6-luna"))
     assert row.split("\t")[2:] == ["low medium", "haiku", "no encrypted reasoning"]

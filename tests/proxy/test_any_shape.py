@@ -186,7 +186,8 @@ def translate(request: dict[str, Any], proxy: Proxy, *, counting: bool) -> None:
     """All that is done with a request before it is sent."""
     message = check_request(orjson.loads(orjson.dumps(request)), counting=counting)
     ask = Ask(message, b"{}", session_of(message), None, "claude-cli/2.1.330")
-    translation, body = translated(ask, proxy, plan(ask, proxy))
+    translation = translated(ask, plan(ask, proxy))
+    body = translation.body
     assert translation.estimated_tokens(len(orjson.dumps(body))) > 0
     translation.table.for_answer()
     if counting:

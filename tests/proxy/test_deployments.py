@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.proxy.plan import Ask
 from claudegpt_pkg.proxy.routes import Nowhere
 from claudegpt_pkg.proxy.turn import Turn
 from claudegpt_pkg.translate.request.translate import NO_SEARCH
-from claudegpt_pkg.upstream.refusals import Lessons
 from tests.support import grammar
 from tests.support.fakes.answers import Bytes, answer, call, error, reasoning
 from tests.support.fakes.backend import DEADLINE, FakeBackend, Request
@@ -39,8 +39,8 @@ def deployed(deployment: Deployment, folder: Path) -> Iterator[tuple[FakeBackend
         backend.check()
 
 
-def learnt(proxy: Served) -> Lessons:
-    return replace(proxy.proxy.lessons.get(NAME) or Lessons(), refused_reasoning=frozenset())
+def learnt(proxy: Served) -> Capabilities:
+    return replace(proxy.proxy.learned.get(NAME) or Capabilities(), refused_reasoning=frozenset())
 
 
 # The hosted search.
@@ -58,7 +58,7 @@ def test_a_deployment_without_the_search_is_asked_without_it_from_then_on(
             body = ask("What is new?", tools=[*TOOLS, SEARCH], tool_choice=FORCED, stream=stream)
             said = grammar.text_of(proxy.events(body)) if stream else proxy.message(body)["content"][0]["text"]
             assert said == words
-        assert len(backend.lacked) == asked and learnt(proxy) == Lessons(web_search=False)
+        assert len(backend.lacked) == asked and learnt(proxy) == Capabilities(web_search=False)
         for request in backend.requests:
             assert "web_search" not in str(request.body) and "tool_choice" not in request.body
 
@@ -77,7 +77,7 @@ def test_nothing_but_a_search_is_not_asked_of_a_deployment_known_to_have_none(
             response, told = proxy.error(body)
             assert response.status_code == 400
             assert told["message"] == "Web search cannot be had: mine has none, and no other tier's model does."
-        assert len(backend.lacked) == asked and learnt(proxy) == Lessons(web_search=False)
+        assert len(backend.lacked) == asked and learnt(proxy) == Capabilities(web_search=False)
 
 
 def test_another_tiers_deployment_makes_the_search_that_one_is_silent_on(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_another_tiers_deployment_makes_the_search_that_one_is_silent_on(tmp_pat
             backend.script(answer("Plums."), answer("Pears."))
             for words in ("Plums.", "Pears."):
                 assert grammar.text_of(proxy.events(ask(tools=[SEARCH], tool_choice=FORCED))) == words
-            assert learnt(proxy) == Lessons(web_search=False)
+            assert learnt(proxy) == Capabilities(web_search=False)
         assert [request.body["model"] for request in backend.requests] == ["other", "other"]
 
 
@@ -119,9 +119,9 @@ def test_an_outage_that_ends_when_the_search_is_left_out_costs_nobody_the_search
         for _ in range(3):
             out_for_a_moment(backend, silence)
             assert grammar.text_of(proxy.events(ask(tools=[SEARCH]))) == "Back."
-            assert learnt(proxy) == Lessons(silent_search=True) and "tools" not in backend.side[-1].body
+            assert learnt(proxy) == Capabilities(silent_search=True) and "tools" not in backend.side[-1].body
             assert grammar.text_of(proxy.events(ask(tools=[SEARCH]))) == "Back."
-            assert learnt(proxy) == Lessons() and "tools" in backend.side[-1].body
+            assert learnt(proxy) == Capabilities() and "tools" in backend.side[-1].body
 
 
 def test_turns_that_meet_the_same_outage_are_no_two_proofs(tmp_path: Path) -> None:
@@ -132,13 +132,13 @@ def test_turns_that_meet_the_same_outage_are_no_two_proofs(tmp_path: Path) -> No
         for turn in turns:
             out_for_a_moment(backend, answer())
             asyncio.run_coroutine_threadsafe(turn.run(Nowhere()), proxy.loop).result(DEADLINE)
-        assert learnt(proxy) == Lessons(silent_search=True)
+        assert learnt(proxy) == Capabilities(silent_search=True)
 
 
 def test_two_sessions_of_one_turn_each_prove_it(tmp_path: Path) -> None:
     names: dict[str, Any] = dict.fromkeys(TIERS, NAME)
     with FakeBackend("azure", deployments={NAME: Deployment(search="silent")}) as backend:
-        for known in (Lessons(silent_search=True), Lessons(web_search=False)):
+        for known in (Capabilities(silent_search=True), Capabilities(web_search=False)):
             with served(backend, tmp_path, **names) as proxy:
                 backend.script(answer("Not here."))
                 proxy.events(ask(tools=[*TOOLS, SEARCH]))
@@ -150,9 +150,9 @@ def test_two_sessions_of_one_turn_each_prove_it(tmp_path: Path) -> None:
 def test_a_search_that_works_in_the_next_session_clears_the_suspicion(tmp_path: Path, silence: Any) -> None:
     names: dict[str, Any] = dict.fromkeys(TIERS, NAME)
     with FakeBackend("azure", deployments={NAME: Deployment()}) as backend:
-        for known in (Lessons(silent_search=True), Lessons()) * 2:
+        for known in (Capabilities(silent_search=True), Capabilities()) * 2:
             with served(backend, tmp_path, **names) as proxy:
-                if known != Lessons():
+                if known != Capabilities():
                     out_for_a_moment(backend, silence)
                 proxy.events(ask(tools=[SEARCH]))
                 assert learnt(proxy) == known
@@ -163,7 +163,7 @@ def test_silence_without_the_search_too_is_no_lesson(tmp_path: Path, silence: An
     with deployed(Deployment(), tmp_path) as (backend, proxy):
         backend.route(lambda _: True, silence)
         response, _ = proxy.error(ask(tools=[SEARCH]))
-        assert response.status_code == 502 and learnt(proxy) == Lessons()
+        assert response.status_code == 502 and learnt(proxy) == Capabilities()
         searching = ["tools" in request.body for request in backend.side]
         assert searching == [True] * (len(searching) - 1) + [False]
 
@@ -172,14 +172,14 @@ def test_silence_where_no_search_was_declared_has_nothing_to_go_without(tmp_path
     with deployed(Deployment(), tmp_path) as (backend, proxy):
         backend.script(answer(), answer())
         proxy.error(ask(tools=TOOLS))
-        assert learnt(proxy) == Lessons()
+        assert learnt(proxy) == Capabilities()
 
 
 def test_an_answer_that_broke_off_after_it_began_is_not_asked_for_without_the_search(tmp_path: Path) -> None:
     with deployed(Deployment(), tmp_path) as (backend, proxy):
         backend.script(answer("one two three four", cut_after=6, pace=0.01))
         assert proxy.streamed_error(ask(tools=[SEARCH]))
-        assert learnt(proxy) == Lessons()
+        assert learnt(proxy) == Capabilities()
 
 
 # Encrypted reasoning.

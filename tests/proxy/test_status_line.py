@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.claude import status_line_command as program
 from claudegpt_pkg.proxy.status_line import left, limit, status_line
 from claudegpt_pkg.records.session_usage import Window
-from claudegpt_pkg.upstream.refusals import Lessons
 from tests.support.fakes.answers import answer
 from tests.support.fakes.backend import FakeBackend
 from tests.support.served import TOKEN, Served, ask, served
@@ -62,7 +62,7 @@ def test_the_effort_is_the_one_that_is_sent(backend: FakeBackend, tmp_path: Path
 
 def test_the_effort_is_one_that_the_model_was_seen_to_take(backend: FakeBackend, tmp_path: Path) -> None:
     with served(backend, tmp_path) as proxy:
-        proxy.proxy.lessons["gpt-6.1-sol"] = Lessons(efforts=("low", "medium"))
+        proxy.proxy.learned["gpt-6.1-sol"] = Capabilities(efforts=("low", "medium"))
         assert line(proxy, TOLD).startswith("GPT-6.1 Sol · medium · ")
 
 

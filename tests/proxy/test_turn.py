@@ -327,7 +327,7 @@ def test_after_the_first_real_event_nothing_is_asked_again(backend: FakeBackend,
     assert grammar.check_error(events[-1])["message"]
 
 
-# Lessons.
+# Refusals.
 
 LESSONS: dict[str, tuple[HttpError, dict[str, Any], Any]] = {
     "a summary": (
@@ -375,6 +375,18 @@ LESSONS: dict[str, tuple[HttpError, dict[str, Any], Any]] = {
         {"max_tokens": 64_000},
         lambda body: "max_output_tokens" not in body,
     ),
+    "a forced tool, which is then asked for in words": (
+        error(400, "unsupported_parameter", "Unsupported parameter: 'tool_choice'.", param="tool_choice"),
+        {
+            "tools": [{"name": "A", "input_schema": {}}, {"name": "B", "input_schema": {}}],
+            "tool_choice": {"type": "tool", "name": "B"},
+        },
+        lambda body: (
+            "tool_choice" not in body
+            and [tool["name"] for tool in body["tools"]] == ["B"]
+            and "Call the tool B now" in body["instructions"]
+        ),
+    ),
 }
 
 
@@ -390,6 +402,18 @@ def test_what_a_model_does_not_take_is_left_out_at_once_and_from_then_on(
     assert [without(body) for body in bodies] == [False, True, True]
 
 
+def test_a_format_that_a_model_does_not_take_is_asked_for_in_words(backend: FakeBackend, proxy: Served) -> None:
+    refusal = error(400, "unsupported_parameter", "Unsupported parameter: 'text.format'.", param="text.format")
+    backend.route(lambda request: "text" in request.body, lambda _: refusal)
+    backend.script(answer("{}"), answer("{}"))
+    schema = {"type": "object", "properties": {"title": {"type": "string"}}}
+    for _ in range(2):
+        fields: dict[str, Any] = {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
+        assert grammar.text_of(proxy.events(ask(**fields))) == "{}"
+        assert '{"type":"object","properties":{"title"' in backend.requests[-1].body["instructions"]
+    assert len(backend.side) == 1
+
+
 UNKNOWN = error(400, "unknown_parameter", "Unknown parameter: 'stream_options'.")
 
 
@@ -398,7 +422,7 @@ def test_what_was_left_out_in_vain_is_asked_for_again(backend: FakeBackend, prox
     """Only an answer shows that a lesson was right."""
     backend.script(UNKNOWN, *[end] * (ATTEMPTS if end.status == 500 else 1))
     proxy.error(ask())
-    assert "stream_options" not in backend.requests[-1].body and proxy.proxy.lessons == {}
+    assert "stream_options" not in backend.requests[-1].body and proxy.proxy.learned == {}
     backend.script(answer("There."))
     assert grammar.text_of(proxy.events(ask())) == "There."
     assert "stream_options" in backend.requests[-1].body
@@ -412,7 +436,7 @@ def test_what_the_user_broke_off_has_taught_nothing(backend: FakeBackend, proxy:
     backend.wait_request(2)
     running.cancel()
     backend.requests[1].wait_left()
-    assert proxy.proxy.lessons == {}
+    assert proxy.proxy.learned == {}
 
 
 def test_a_lesson_about_one_model_is_none_about_another(backend: FakeBackend, proxy: Served) -> None:

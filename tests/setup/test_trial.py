@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from claudegpt_pkg.accounts.providers.base import Provider
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.errors import (
     ClaudegptError,
     Forbidden,
@@ -38,8 +38,7 @@ from claudegpt_pkg.setup.trial import (
 )
 from claudegpt_pkg.translate.reasoning import sign
 from claudegpt_pkg.translate.request.translate import INCLUDE_REASONING, INCLUDE_SOURCES
-from claudegpt_pkg.upstream.capability_store import recall
-from claudegpt_pkg.upstream.refusals import Lessons
+from claudegpt_pkg.upstream.capability_store import STORED, recall
 from tests.support.fakes.answers import HttpError, Reply, answer, error, failed
 from tests.support.fakes.backend import FakeBackend
 from tests.support.fakes.deployment import Deployment
@@ -104,18 +103,18 @@ def test_each_model_is_tried_once() -> None:
 
 
 def test_what_was_learnt_is_said_in_a_few_words() -> None:
-    assert described(Lessons()) == []
-    assert described(Lessons(efforts=("low", "high"), web_search=False)) == ["efforts low, high", "no web search"]
-    assert described(Lessons(efforts=EFFORTS[2:])) == ["efforts low to max"]
-    assert described(Lessons(encrypted_reasoning=False)) == ["no encrypted reasoning"]
-    assert described(Lessons(parameters=frozenset({"reasoning"}), efforts=("low",))) == ["no reasoning"]
-    refused = Lessons(
+    assert described(Capabilities()) == []
+    assert described(Capabilities(efforts=("low", "high"), web_search=False)) == ["efforts low, high", "no web search"]
+    assert described(Capabilities(efforts=EFFORTS[2:])) == ["efforts low to max"]
+    assert described(Capabilities(encrypted_reasoning=False)) == ["no encrypted reasoning"]
+    assert described(Capabilities(refused_fields=frozenset({"reasoning"}), efforts=("low",))) == ["no reasoning"]
+    refused = Capabilities(
         summary=False,
         tool_search=False,
         media_in_outputs=False,
         phases=False,
-        parameters=frozenset({"service_tier", "max_output_tokens"}),
-        includes=frozenset({INCLUDE_REASONING, INCLUDE_SOURCES}),
+        refused_fields=frozenset({"service_tier", "max_output_tokens"}),
+        refused_includes=frozenset({INCLUDE_REASONING, INCLUDE_SOURCES}),
     )
     assert described(refused) == [
         "no summaries of its reasoning",
@@ -126,12 +125,13 @@ def test_what_was_learnt_is_said_in_a_few_words() -> None:
     ]
 
 
-@pytest.mark.parametrize("lesson", [each.name for each in fields(Lessons)])
+@pytest.mark.parametrize("lesson", sorted(STORED))
 def test_all_that_is_remembered_is_said(lesson: str) -> None:
-    """But for what is of one conversation, and what is not yet known."""
-    learnt: dict[str, Any] = {"efforts": ("low",), "parameters": frozenset({"x"}), "includes": frozenset({"x"})}
-    said = described(Lessons(**{lesson: learnt.get(lesson, False)}))
-    assert bool(said) is (lesson not in ("refused_reasoning", "silent_search"))
+    """But for what is not yet known."""
+    some = frozenset({"x"})
+    learnt: dict[str, Any] = {"efforts": ("low",), "refused_fields": some, "refused_includes": some}
+    said = described(Capabilities(**{lesson: learnt.get(lesson, lesson == "silent_search")}))
+    assert bool(said) is (lesson != "silent_search")
 
 
 # What a deployment lacks.
@@ -155,34 +155,34 @@ def azure(deployment: Deployment, name: str = "mine") -> Iterator[tuple[FakeBack
 @pytest.mark.parametrize(
     ("deployment", "lessons", "words"),
     [
-        (Deployment(), Lessons(efforts=LOW_TO_MAX), ["efforts low to max"]),
-        (Deployment(UNKNOWN), Lessons(), []),
-        (Deployment(UNKNOWN, blob="done"), Lessons(), []),
-        (Deployment("gpt-5.4-nano"), Lessons(efforts=NONE_TO_XHIGH), ["efforts none, low, medium, high, xhigh"]),
+        (Deployment(), Capabilities(efforts=LOW_TO_MAX), ["efforts low to max"]),
+        (Deployment(UNKNOWN), Capabilities(), []),
+        (Deployment(UNKNOWN, blob="done"), Capabilities(), []),
+        (Deployment("gpt-5.4-nano"), Capabilities(efforts=NONE_TO_XHIGH), ["efforts none, low, medium, high, xhigh"]),
         (
             Deployment(UNKNOWN, efforts=LOW_TO_MAX[:3], tells_levels=False),
-            Lessons(efforts=LOW_TO_MAX[:3]),
+            Capabilities(efforts=LOW_TO_MAX[:3]),
             ["efforts low to high"],
         ),
-        (Deployment(UNKNOWN, efforts=LOW_TO_MAX), Lessons(efforts=LOW_TO_MAX), ["efforts low to max"]),
-        (Deployment(UNKNOWN, search="refused"), Lessons(web_search=False), ["no web search"]),
-        (Deployment(UNKNOWN, search="silent"), Lessons(web_search=False), ["no web search"]),
-        (Deployment(UNKNOWN, search="no event"), Lessons(web_search=False), ["no web search"]),
+        (Deployment(UNKNOWN, efforts=LOW_TO_MAX), Capabilities(efforts=LOW_TO_MAX), ["efforts low to max"]),
+        (Deployment(UNKNOWN, search="refused"), Capabilities(web_search=False), ["no web search"]),
+        (Deployment(UNKNOWN, search="silent"), Capabilities(web_search=False), ["no web search"]),
+        (Deployment(UNKNOWN, search="no event"), Capabilities(web_search=False), ["no web search"]),
         (
             Deployment(UNKNOWN, blob="refused"),
-            Lessons(includes=frozenset({INCLUDE_REASONING}), encrypted_reasoning=False),
+            Capabilities(refused_includes=frozenset({INCLUDE_REASONING}), encrypted_reasoning=False),
             ["no encrypted reasoning"],
         ),
-        (Deployment(UNKNOWN, blob="none"), Lessons(encrypted_reasoning=False), ["no encrypted reasoning"]),
+        (Deployment(UNKNOWN, blob="none"), Capabilities(encrypted_reasoning=False), ["no encrypted reasoning"]),
         (
             Deployment(UNKNOWN, efforts=("medium",), tells_levels=False, search="silent", blob="none"),
-            Lessons(efforts=("medium",), web_search=False, encrypted_reasoning=False),
+            Capabilities(efforts=("medium",), web_search=False, encrypted_reasoning=False),
             ["efforts medium", "no encrypted reasoning", "no web search"],
         ),
     ],
 )
 def test_a_probe_finds_out_what_a_deployment_lacks_and_it_is_remembered(
-    home: Path, deployment: Deployment, lessons: Lessons, words: list[str]
+    home: Path, deployment: Deployment, lessons: Capabilities, words: list[str]
 ) -> None:
     with azure(deployment) as (backend, on_stage):
         try_out(on_stage, "opus")
@@ -191,13 +191,13 @@ def test_a_probe_finds_out_what_a_deployment_lacks_and_it_is_remembered(
         lacked = len(backend.lacked)
         try_out(on_stage, "opus")
         assert len(backend.lacked) == lacked, "what is known is not asked for again"
-    assert recall(load().dirs.cache, on_stage.provider) == ({"mine": lessons} if lessons != Lessons() else {})
+    assert recall(load().dirs.cache, on_stage.provider) == ({"mine": lessons} if lessons != Capabilities() else {})
 
 
 def test_a_deployment_s_name_is_no_reason_not_to_look(home: Path) -> None:
     with azure(Deployment("gpt-5.4-mini", search="silent"), "gpt-5.4-mini") as (_, on_stage):
         try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Lessons(web_search=False)
+        assert learnt(on_stage, "opus") == Capabilities(web_search=False)
 
 
 def test_the_users_own_limits_do_not_hide_what_there_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_an_outage_while_the_search_is_tried_is_not_taken_for_its_absence(home: 
         left = [error(500, "server_error", "Oh.")] * failures
         backend.route(lambda it: is_trial(it) and bool(left), lambda _: left.pop())
         try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Lessons()
+        assert learnt(on_stage, "opus") == Capabilities()
     assert recall(load().dirs.cache, on_stage.provider) == {}
 
 
@@ -225,7 +225,7 @@ def test_refusals_that_say_nothing_are_concluded_from(home: Path, status: int) -
         backend.route(lambda it: any(tool["type"] == "web_search" for tool in it.body.get("tools") or ()), odd)
         backend.route(lambda it: it.body["reasoning"]["effort"] in ("none", "minimal"), odd)
         try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Lessons(web_search=False, efforts=LOW_TO_MAX)
+        assert learnt(on_stage, "opus") == Capabilities(web_search=False, efforts=LOW_TO_MAX)
 
 
 @pytest.mark.parametrize("reply", [answer(), error(429, "rate_limit_exceeded", "Slow.", headers={"retry-after": "60"})])
@@ -233,7 +233,7 @@ def test_who_is_able_need_not_be_so_twice(home: Path, reply: Reply) -> None:
     with azure(Deployment(UNKNOWN)) as (backend, on_stage):
         backend.route(lambda it: it.body["reasoning"]["effort"] == "none", reply)
         try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Lessons()
+        assert learnt(on_stage, "opus") == Capabilities()
 
 
 def test_a_model_that_only_talks_is_said_to_and_nothing_is_concluded_about_its_search(home: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_model_that_only_talks_is_said_to_and_nothing_is_concluded_about_its_s
         backend.route(is_trial, answer("I am ready."))
         with pytest.raises(NoCall):
             try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Lessons()
+        assert learnt(on_stage, "opus") == Capabilities()
 
 
 def test_the_tool_is_asked_for_in_a_way_that_leaves_no_choice(home: Path, backend: FakeBackend) -> None:

@@ -13,6 +13,7 @@ import pytest
 from claudegpt_pkg import assembly
 from claudegpt_pkg.accounts.auth import entra
 from claudegpt_pkg.accounts.auth.tokens import own_file
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.claude import install
 from claudegpt_pkg.errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
 from claudegpt_pkg.models import LOW_TO_MAX
@@ -23,7 +24,6 @@ from claudegpt_pkg.setup import wizard
 from claudegpt_pkg.setup.wizard import Given, first_run, set_up
 from claudegpt_pkg.terminal.questions import Choice, Judge, Nobody, anything
 from claudegpt_pkg.upstream.capability_store import recall
-from claudegpt_pkg.upstream.refusals import Lessons
 from tests.support.auth_files import write
 from tests.support.fakes.answers import answer, error
 from tests.support.fakes.backend import FakeBackend, Request
@@ -487,7 +487,7 @@ def test_what_a_deployment_lacks_is_found_out_and_remembered(azure: FakeBackend)
     run(Person("azure", azure.origin, "key", KEY, "big", None, None))
     settings = load()
     provider, _ = assembly.backend(settings)
-    assert recall(settings.dirs.cache, provider) == {"big": Lessons(efforts=("low", "medium"), web_search=False)}
+    assert recall(settings.dirs.cache, provider) == {"big": Capabilities(efforts=("low", "medium"), web_search=False)}
     last = trials(azure)[-1].body
     assert last["reasoning"]["effort"] == "medium"
     assert [tool["type"] for tool in last["tools"]] == ["function"]
@@ -522,7 +522,7 @@ def test_a_new_setup_forgets_what_was_learnt(azure: FakeBackend) -> None:
     run(Person("azure", None, "key", "keep", None, None, None))
     settings = load()
     provider, _ = assembly.backend(settings)
-    assert recall(settings.dirs.cache, provider) == {"big": Lessons(efforts=LOW_TO_MAX)}
+    assert recall(settings.dirs.cache, provider) == {"big": Capabilities(efforts=LOW_TO_MAX)}
 
 
 # Without a terminal.

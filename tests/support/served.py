@@ -172,7 +172,7 @@ def chatgpt_plan(url: str, settings: Settings) -> Provider:
         label="ChatGPT Plus",
         url=f"{url}/responses",
         tiers=Tiers("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"),
-        backend=chatgpt.BACKEND,
+        capabilities=chatgpt.CAPABILITIES,
         auth=ApiKey(Secret(KEY)),
         fixed_headers={**chatgpt.headers(None), "chatgpt-account-id": "test-account"},
         session_header="session-id",
@@ -183,7 +183,7 @@ def chatgpt_plan(url: str, settings: Settings) -> Provider:
 def azure_resource(url: str, settings: Settings) -> Provider:
     """An Azure resource, its key in Azure's own header; the deployments are named as the models that they are."""
     key = azure.AzureKey(Secret(KEY))
-    return replace(openai(settings), name="azure", url=f"{url}/responses", backend=azure.BACKEND, auth=key)
+    return replace(openai(settings), name="azure", url=f"{url}/responses", capabilities=azure.CAPABILITIES, auth=key)
 
 
 PROVIDERS = {"openai": lambda url, settings: openai(settings), "chatgpt": chatgpt_plan, "azure": azure_resource}

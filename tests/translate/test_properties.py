@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudegpt_pkg.accounts.providers import azure, chatgpt
-from claudegpt_pkg.accounts.providers.base import Backend, Provider
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.effort import EffortPolicy
 from claudegpt_pkg.models import Tiers, known
 from claudegpt_pkg.translate.answer.argument_filter import ArgumentFilter
@@ -34,12 +34,13 @@ from tests.support.grammar import check, check_message, folded, stop_reason
 from tests.support.strategies import MARK, Conversation, Draw, conversations, json_values, turns, words
 from tests.support.upstreams import TOOLS, Answered, answered, cut, pieces
 
-BACKENDS: dict[Kind, Backend] = {
-    "openai": Backend(tool_search=True),
-    "chatgpt": chatgpt.BACKEND,
-    "azure": azure.BACKEND,
+BACKENDS: dict[Kind, Capabilities] = {
+    "openai": Capabilities(),
+    "chatgpt": chatgpt.CAPABILITIES,
+    "azure": azure.CAPABILITIES,
 }
 MODELS = ("gpt-6-sol", "gpt-5.5", "gpt-5.4")
+ALL = Capabilities()
 kinds = st.sampled_from(tuple(BACKENDS))
 tiers = Tiers("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna")
 
@@ -50,10 +51,14 @@ def arrived(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def sent(
-    request: dict[str, Any], kind: Kind, model: str = "gpt-6-sol", effort: str = "", **target: Any
+    request: dict[str, Any],
+    kind: Kind,
+    model: str = "gpt-6-sol",
+    effort: str = "",
+    without: Capabilities = ALL,
+    **target: Any,
 ) -> tuple[Translation, dict[str, Any]]:
     """The translation, and the body as that backend's provider sends it."""
-    backend = BACKENDS[kind]
     made = translate(
         request,
         Target(
@@ -62,14 +67,12 @@ def sent(
             or EffortPolicy().for_request(read_requested_effort(request), tier=None, levels=known(model).efforts),
             cache_key="key",
             identity=Identity("GPT", model),
-            tools=ToolRules(tool_search=backend.tool_search, parallel="auto"),
-            instructions=backend.instructions,
-            least_output_tokens=backend.max_output_tokens,
-            obfuscation_option=backend.obfuscation_option,
+            tools=ToolRules(parallel="auto"),
+            capabilities=BACKENDS[kind].without(without),
             **target,
         ),
     )
-    return made, Provider(kind, kind, "", tiers, backend).prepare(made.body)
+    return made, made.body
 
 
 def texts_of(value: Any) -> Iterator[str]:
@@ -117,7 +120,7 @@ def test_each_text_picture_argument_and_result_is_found_again_once_and_in_order(
 
 @given(conversations(), kinds)
 def test_pictures_that_an_output_cannot_hold_are_found_again_too(given: Conversation, kind: Kind) -> None:
-    _, body = sent(arrived(given.request), kind, media_in_outputs=False)
+    _, body = sent(arrived(given.request), kind, without=Capabilities(media_in_outputs=False))
     assert sorted(marks_of(body["input"])) == sorted(given.marks)
     assert all(isinstance(item["output"], str) for item in body["input"] if item["type"] == "function_call_output")
 
@@ -208,7 +211,7 @@ def on_the_wire(draw: Draw, events: list[dict[str, Any]]) -> bytes:
 
 def received(chunks: list[bytes]) -> list[dict[str, Any]]:
     """What the client is sent: checked against the grammar."""
-    table = tool_table(TOOLS, [], ToolRules(tool_search=True))
+    table = tool_table(TOOLS, [], ToolRules())
     stream, decoder, out = MessageStream(Reply("msg_1", "m", 1, table)), Decoder(), bytearray()
     for chunk in chunks:
         for event in decoder.feed(chunk):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.errors import InvalidRequest
 from claudegpt_pkg.translate.tools import MUTATING, ToolRules, ToolTable, parallel_calls, parameters, short
 from claudegpt_pkg.translate.tools import tool_choice as choose
@@ -23,7 +24,8 @@ def tool(name: str, **more: Any) -> dict[str, Any]:
 def table(
     *tools: dict[str, Any], referenced: tuple[str, ...] = (), revealed: tuple[str, ...] = (), **rules: Any
 ) -> Any:
-    return table_of(tools, referenced, ToolRules(**rules), revealed=revealed)
+    taken = Capabilities(tool_search=rules.pop("tool_search", False))
+    return table_of(tools, referenced, ToolRules(**rules), taken, revealed=revealed)
 
 
 def names(made: ToolTable) -> list[str]:

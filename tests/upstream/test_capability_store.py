@@ -14,25 +14,25 @@ import pytest
 
 from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.accounts.providers.openai import openai
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.proxy.app import create_app
 from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.server import bind, serving
 from claudegpt_pkg.upstream.capability_store import LASTS, file_of, forget, recall, remember
-from claudegpt_pkg.upstream.refusals import Lessons
 from tests.support.fakes.answers import answer, error
 from tests.support.fakes.backend import FakeBackend, wait_until
 from tests.support.served import ask, served, settings_for
 
 PROVIDER = Provider("azure", "Azure", "https://r.openai.azure.com/openai/v1/responses", Tiers("big", "big", "small"))
-LEARNT = Lessons(
-    parameters=frozenset({"include", "reasoning"}),
+LEARNT = Capabilities(
+    refused_fields=frozenset({"include", "reasoning"}),
     efforts=("low", "high"),
     summary=False,
     tool_search=False,
     web_search=False,
     media_in_outputs=False,
-    includes=frozenset({"reasoning.encrypted_content"}),
+    refused_includes=frozenset({"reasoning.encrypted_content"}),
     encrypted_reasoning=False,
     phases=False,
     silent_search=True,
@@ -40,19 +40,21 @@ LEARNT = Lessons(
 
 
 def test_everything_but_a_conversations_own_comes_back(tmp_path: Path) -> None:
-    remember(tmp_path, PROVIDER, {"big": replace(LEARNT, refused_reasoning=frozenset({"rs_1"})), "small": Lessons()})
+    remember(
+        tmp_path, PROVIDER, {"big": replace(LEARNT, refused_reasoning=frozenset({"rs_1"})), "small": Capabilities()}
+    )
     assert recall(tmp_path, PROVIDER) == {"big": LEARNT}
 
 
 def test_what_another_session_kept_stays(tmp_path: Path) -> None:
     remember(tmp_path, PROVIDER, {"big": LEARNT})
-    remember(tmp_path, PROVIDER, {"small": Lessons(summary=False)})
-    assert recall(tmp_path, PROVIDER) == {"big": LEARNT, "small": Lessons(summary=False)}
+    remember(tmp_path, PROVIDER, {"small": Capabilities(summary=False)})
+    assert recall(tmp_path, PROVIDER) == {"big": LEARNT, "small": Capabilities(summary=False)}
 
 
 def test_what_is_not_so_any_more_goes(tmp_path: Path) -> None:
-    remember(tmp_path, PROVIDER, {"big": Lessons(silent_search=True), "small": LEARNT})
-    remember(tmp_path, PROVIDER, {"big": Lessons()})
+    remember(tmp_path, PROVIDER, {"big": Capabilities(silent_search=True), "small": LEARNT})
+    remember(tmp_path, PROVIDER, {"big": Capabilities()})
     assert recall(tmp_path, PROVIDER) == {"small": LEARNT}
 
 
@@ -64,10 +66,10 @@ def test_what_setup_forgot_a_session_that_was_under_way_does_not_bring_back(
     remember(cache, provider, {"gpt-6-luna": LEARNT})
     backend.script(error(400, "unknown_parameter", "Unknown parameter: 'stream_options'."), answer("Yes."))
     with served(backend, tmp_path) as proxy:
-        assert set(proxy.proxy.lessons) == {"gpt-6-luna"}
+        assert set(proxy.proxy.learned) == {"gpt-6-luna"}
         forget(cache, provider)
         proxy.events(ask())
-    assert recall(cache, provider) == {"gpt-6.1-sol": Lessons(parameters=frozenset({"stream_options"}))}
+    assert recall(cache, provider) == {"gpt-6.1-sol": Capabilities(refused_fields=frozenset({"stream_options"}))}
 
 
 def test_each_account_at_each_address_has_its_own(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_file_that_is_no_use_is_nothing(tmp_path: Path, text: str) -> None:
 
 
 def test_a_row_of_another_version_is_nothing(tmp_path: Path) -> None:
-    rows = {"big": {"parameters": ["include"]}}
+    rows = {"big": {"parameters": ["include"]}, "odd": {"efforts": ["enormous"]}}
     file_of(tmp_path, PROVIDER).write_text(json.dumps({"since": time.time(), "models": rows}))
     assert recall(tmp_path, PROVIDER) == {}
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.models import EFFORTS
 from claudegpt_pkg.translate.request.translate import INCLUDE_REASONING as ENCRYPTED
 from claudegpt_pkg.translate.request.translate import INCLUDE_SOURCES as SOURCES
 from claudegpt_pkg.upstream.error_mapping import ours
 from claudegpt_pkg.upstream.error_report import Report, read_report
-from claudegpt_pkg.upstream.refusals import OPTIONAL, Lessons, Trial, lesson
+from claudegpt_pkg.upstream.refusals import OPTIONAL, Trial, lesson
 
 BODY: dict[str, Any] = {
     "model": "gpt-6.1-sol",
@@ -35,7 +36,12 @@ BODY: dict[str, Any] = {
 }
 
 
-def learnt(message: str, known: Lessons = Lessons(), *, status: int | None = 400, **report: Any) -> Lessons | None:  # noqa: B008
+NOTHING = Capabilities()
+
+
+def learnt(
+    message: str, known: Capabilities = NOTHING, *, status: int | None = 400, **report: Any
+) -> Capabilities | None:
     return lesson(Report(status, message=message, **report), known, BODY)
 
 
@@ -57,12 +63,12 @@ WHOLE: dict[str, Any] = {
 }
 
 
-def without(*parameters: str, **lessons: Any) -> Lessons:
-    return Lessons(parameters=frozenset(parameters), **lessons)
+def without(*parameters: str, **lessons: Any) -> Capabilities:
+    return Capabilities(refused_fields=frozenset(parameters), **lessons)
 
 
-def efforts(*levels: str) -> Lessons:
-    return Lessons(efforts=levels)
+def efforts(*levels: str) -> Capabilities:
+    return Capabilities(efforts=levels)
 
 
 def said(message: str, param: str | None = None, code: object = None, kind: str | None = None) -> dict[str, Any]:
@@ -76,7 +82,7 @@ def validation(loc: str, message: str, kind: str, sent: str) -> dict[str, Any]:
 
 
 # What real servers were seen to answer, as they answer it.
-SEEN: list[tuple[str, int, Any, Lessons]] = [
+SEEN: list[tuple[str, int, Any, Capabilities]] = [
     # OpenAI and Azure
     (
         "a level that the model has not",
@@ -117,13 +123,13 @@ SEEN: list[tuple[str, int, Any, Lessons]] = [
             "reasoning.summary",
             "unsupported_value",
         ),
-        Lessons(summary=False),
+        Capabilities(summary=False),
     ),
     (
         "a blob",
         400,
         said("The encrypted content gAAA...DQ== could not be verified.", None, "invalid_encrypted_content"),
-        Lessons(refused_reasoning=frozenset({"rs_1", "rs_2"})),
+        Capabilities(refused_reasoning=frozenset({"rs_1", "rs_2"})),
     ),
     (
         "the blob of one item, in a stream",
@@ -132,25 +138,25 @@ SEEN: list[tuple[str, int, Any, Lessons]] = [
             "The encrypted content for item rs_2 could not be verified. Reason: Encrypted content could not be "
             "decrypted or parsed."
         ),
-        Lessons(refused_reasoning=frozenset({"rs_2"})),
+        Capabilities(refused_reasoning=frozenset({"rs_2"})),
     ),
     (
         "reasoning that led to nothing",
         400,
         said("Item 'rs_1' of type 'reasoning' was provided without its required following item.", "input"),
-        Lessons(refused_reasoning=frozenset({"rs_1"})),
+        Capabilities(refused_reasoning=frozenset({"rs_1"})),
     ),
     (
         "a hosted tool",
         400,
         said("Hosted tool 'web_search' is not supported with gpt-5.4-nano.", "tools"),
-        Lessons(web_search=False),
+        Capabilities(web_search=False),
     ),
     (
         "tool search",
         400,
         said("Tool 'tool_search' is not supported with gpt-5.4-nano.", "tools"),
-        Lessons(tool_search=False),
+        Capabilities(tool_search=False),
     ),
     (
         "a tool by its place",
@@ -160,19 +166,19 @@ SEEN: list[tuple[str, int, Any, Lessons]] = [
             "tools[2].type",
             "invalid_value",
         ),
-        Lessons(tool_search=False),
+        Capabilities(tool_search=False),
     ),
     (
         "tools of a Foundry model",
         400,
         said("The model 'gpt-5-nano' cannot be used with the following tools: web_search. This model only supports …"),
-        Lessons(web_search=False),
+        Capabilities(web_search=False),
     ),
     (
         "a phase",
         400,
         said("Unknown parameter: 'input[3].phase'.", "input[3].phase", "unknown_parameter"),
-        Lessons(phases=False),
+        Capabilities(phases=False),
     ),
     (
         "Azure's retention",
@@ -247,7 +253,7 @@ SEEN: list[tuple[str, int, Any, Lessons]] = [
                 "'body', 'input', 'str'", "Input should be a valid string", "string_type", "[{'role': 'user'}]"
             )
         },
-        Lessons(media_in_outputs=False),
+        Capabilities(media_in_outputs=False),
     ),
     (
         "FastAPI",
@@ -310,7 +316,7 @@ SEEN: list[tuple[str, int, Any, Lessons]] = [
         "Copilot's gateway",
         400,
         {"error": {"message": json.dumps(said("Unknown parameter: 'input[3].phase'.")) + "\n", "type": "error"}},
-        Lessons(phases=False),
+        Capabilities(phases=False),
     ),
     (
         "Cerebras",
@@ -328,7 +334,7 @@ SEEN: list[tuple[str, int, Any, Lessons]] = [
         "Kimi",
         400,
         said('invalid_request_error: invalid_request_error: tools.2: tool type "tool_search" is not supported'),
-        Lessons(tool_search=False),
+        Capabilities(tool_search=False),
     ),
     (
         "DeepSeek",
@@ -367,14 +373,19 @@ SEEN: list[tuple[str, int, Any, Lessons]] = [
         {"error": {"message": '"qwen3-coder:30b" does not support thinking', "type": "api_error"}},
         without("reasoning"),
     ),
-    ("LM Studio", 400, said("Invalid type for 'input'.", "input", "invalid_union"), Lessons(media_in_outputs=False)),
+    (
+        "LM Studio",
+        400,
+        said("Invalid type for 'input'.", "input", "invalid_union"),
+        Capabilities(media_in_outputs=False),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("status", "answer", "learned"), [row[1:] for row in SEEN], ids=[row[0] for row in SEEN])
-def test_what_real_servers_answer_teaches(status: int, answer: Any, learned: Lessons) -> None:
+def test_what_real_servers_answer_teaches(status: int, answer: Any, learned: Capabilities) -> None:
     report = Report.of_event(answer["error"]) if status == 200 else read_report(status, {}, json.dumps(answer).encode())
-    assert lesson(report, Lessons(), WHOLE) == learned
+    assert lesson(report, Capabilities(), WHOLE) == learned
 
 
 SENTENCES = sorted({read_report(400, {}, json.dumps(row[2]).encode()).message for row in SEEN})
@@ -398,25 +409,25 @@ SENTENCES = sorted({read_report(400, {}, json.dumps(row[2]).encode()).message fo
 )
 def test_what_a_refusal_quotes_teaches_nothing(quoted: str, quoting: Any) -> None:
     """A conversation may be about anything, refusals too."""
-    assert lesson(read_report(400, {}, json.dumps(quoting(quoted)).encode()), Lessons(), WHOLE) is None
+    assert lesson(read_report(400, {}, json.dumps(quoting(quoted)).encode()), Capabilities(), WHOLE) is None
 
 
 def test_what_says_no_more_than_that_the_input_is_wrong_teaches_one_thing_after_the_other() -> None:
     trial, report, body = Trial(), Report(400, message="Invalid input", param="input"), WHOLE
     for learned in (
-        Lessons(media_in_outputs=False),
-        Lessons(media_in_outputs=False, tool_search=False),
-        Lessons(media_in_outputs=False, tool_search=False, phases=False),
+        Capabilities(media_in_outputs=False),
+        Capabilities(media_in_outputs=False, tool_search=False),
+        Capabilities(media_in_outputs=False, tool_search=False, phases=False),
     ):
-        assert trial.learn(report, trial.now or Lessons(), body) and trial.now == learned
-    assert not trial.learn(report, trial.now or Lessons(), body)
+        assert trial.learn(report, trial.now or Capabilities(), body) and trial.now == learned
+    assert not trial.learn(report, trial.now or Capabilities(), body)
 
 
 @pytest.mark.parametrize(
     "param", ["input[4].output[0].image_url", "input[9]", "input[0]", "input[0].content[1]", "input[1].summary"]
 )
 def test_a_fault_that_is_elsewhere_teaches_nothing_about_outputs(param: str) -> None:
-    assert lesson(Report(400, message=f"Invalid '{param}'.", param=param), Lessons(), WHOLE) is None
+    assert lesson(Report(400, message=f"Invalid '{param}'.", param=param), Capabilities(), WHOLE) is None
 
 
 WORDS = st.sampled_from(
@@ -441,7 +452,7 @@ ANYTHING = st.recursive(
 def test_a_refusal_of_any_shape_teaches_something_or_nothing(error: dict[str, Any]) -> None:
     """But never ends as a bug of ours."""
     for report in (Report.of_event(error), read_report(400, {}, json.dumps({"error": error}).encode())):
-        lesson(report, Lessons(), WHOLE)
+        lesson(report, Capabilities(), WHOLE)
         ours(report)
 
 
@@ -450,32 +461,32 @@ def test_a_refusal_of_any_shape_teaches_something_or_nothing(error: dict[str, An
 
 def test_what_helped_is_kept_beside_what_others_have_learnt_meanwhile() -> None:
     trial = Trial()
-    trial.learn(Report(400, message="Unsupported parameter: 'service_tier'"), Lessons(), WHOLE)
-    trial.learn(Report(400, message="Unsupported value: 'max'"), trial.now or Lessons(), WHOLE)
-    meanwhile = Lessons(summary=False, parameters=frozenset({"text"}), efforts=("low", "max"))
-    assert trial.helped(meanwhile) == Lessons(
-        summary=False, parameters=frozenset({"text", "service_tier"}), efforts=("low",)
+    trial.learn(Report(400, message="Unsupported parameter: 'service_tier'"), Capabilities(), WHOLE)
+    trial.learn(Report(400, message="Unsupported value: 'max'"), trial.now or Capabilities(), WHOLE)
+    meanwhile = Capabilities(summary=False, refused_fields=frozenset({"text"}), efforts=("low", "max"))
+    assert trial.helped(meanwhile) == Capabilities(
+        summary=False, refused_fields=frozenset({"text", "service_tier"}), efforts=("low",)
     )
 
 
 def test_what_was_left_out_in_vain_is_not_kept() -> None:
     trial, report = Trial(), Report(400, message="Invalid input", param="input")
-    trial.learn(report, Lessons(), WHOLE)
-    trial.learn(report, trial.now or Lessons(), WHOLE)
-    assert trial.helped(Lessons()) == Lessons(tool_search=False)
+    trial.learn(report, Capabilities(), WHOLE)
+    trial.learn(report, trial.now or Capabilities(), WHOLE)
+    assert trial.helped(Capabilities()) == Capabilities(tool_search=False)
 
 
 def test_levels_that_are_refused_one_after_the_other_are_all_kept() -> None:
     trial, report = Trial(), Report(400, message="Invalid value for effort.", param="reasoning.effort")
     for level in ("max", "xhigh"):
-        trial.learn(report, trial.now or Lessons(), {**WHOLE, "reasoning": {"effort": level}})
-    assert trial.helped(Lessons()) == Lessons(efforts=EFFORTS[:-2])
+        trial.learn(report, trial.now or Capabilities(), {**WHOLE, "reasoning": {"effort": level}})
+    assert trial.helped(Capabilities()) == Capabilities(efforts=EFFORTS[:-2])
 
 
 def test_nothing_learnt_is_nothing_kept() -> None:
     trial = Trial()
-    assert not trial.learn(Report(400, message="No."), Lessons(), WHOLE)
-    assert trial.helped(Lessons(summary=False)) == Lessons(summary=False)
+    assert not trial.learn(Report(400, message="No."), Capabilities(), WHOLE)
+    assert trial.helped(Capabilities(summary=False)) == Capabilities(summary=False)
 
 
 # One after the other.
@@ -483,31 +494,31 @@ def test_nothing_learnt_is_nothing_kept() -> None:
 
 def test_a_level_of_effort_that_is_refused_gives_way_to_the_levels_named() -> None:
     words = "Unsupported value: 'max' is not supported with 'gpt-5.5'. Supported values are: 'low' and 'high'."
-    assert learnt(words, param="reasoning.effort") == Lessons(efforts=("low", "high"))
+    assert learnt(words, param="reasoning.effort") == Capabilities(efforts=("low", "high"))
 
 
 def test_without_a_list_it_gives_way_to_all_the_others() -> None:
     refused = learnt("Invalid value for effort.", param="reasoning.effort")
-    assert refused == Lessons(efforts=EFFORTS[:-1])
+    assert refused == Capabilities(efforts=EFFORTS[:-1])
 
 
 def test_a_level_that_cannot_search_gives_way_where_the_search_is_wanted() -> None:
     body = {**BODY, "reasoning": {"effort": "minimal"}, "tools": [{"type": "web_search"}]}
     words = "The following tools cannot be used with reasoning.effort 'minimal': web_search."
-    learned = lesson(Report(400, message=words, param="tools"), Lessons(efforts=("minimal", "low")), body)
-    assert learned == Lessons(efforts=("low",))
+    learned = lesson(Report(400, message=words, param="tools"), Capabilities(efforts=("minimal", "low")), body)
+    assert learned == Capabilities(efforts=("low",))
 
 
 def test_when_every_level_was_refused_no_reasoning_is_asked_for() -> None:
-    known = Lessons(efforts=("max",))
-    assert learnt("Invalid value for effort.", known, param="reasoning.effort") == Lessons(
-        efforts=("max",), parameters=frozenset({"reasoning"})
+    known = Capabilities(efforts=("max",))
+    assert learnt("Invalid value for effort.", known, param="reasoning.effort") == Capabilities(
+        efforts=("max",), refused_fields=frozenset({"reasoning"})
     )
 
 
 def test_a_model_without_reasoning_teaches_it_at_once() -> None:
     words = "Unsupported parameter: 'reasoning.effort' is not supported with this model."
-    assert learnt(words, param="reasoning.effort") == Lessons(parameters=frozenset({"reasoning"}))
+    assert learnt(words, param="reasoning.effort") == Capabilities(refused_fields=frozenset({"reasoning"}))
 
 
 @pytest.mark.parametrize(
@@ -519,19 +530,21 @@ def test_a_model_without_reasoning_teaches_it_at_once() -> None:
     ],
 )
 def test_a_refused_summary_is_not_asked_for_again(words: str, param: str) -> None:
-    assert learnt(words, param=param) == Lessons(summary=False)
+    assert learnt(words, param=param) == Capabilities(summary=False)
 
 
 def test_reasoning_that_cannot_be_read_is_left_out() -> None:
     words = "The encrypted content gAAA...x could not be verified."
-    assert learnt(words, code="invalid_encrypted_content") == Lessons(refused_reasoning=frozenset({"rs_1"}))
+    assert learnt(words, code="invalid_encrypted_content") == Capabilities(refused_reasoning=frozenset({"rs_1"}))
 
 
 @pytest.mark.parametrize(("name", "left_out"), [("rs_1", {"rs_1"}), ("rs_9", {"rs_1", "rs_2"})])
 def test_reasoning_that_has_lost_what_it_led_to_is_left_out(name: str, left_out: set[str]) -> None:
     words = f"Item '{name}' of type 'reasoning' was provided without its required following item."
     body = {**BODY, "input": [*BODY["input"], {"type": "reasoning", "id": "rs_2", "encrypted_content": "y"}]}
-    assert lesson(Report(400, message=words), Lessons(), body) == Lessons(refused_reasoning=frozenset(left_out))
+    assert lesson(Report(400, message=words), Capabilities(), body) == Capabilities(
+        refused_reasoning=frozenset(left_out)
+    )
 
 
 @pytest.mark.parametrize(
@@ -549,8 +562,8 @@ def test_what_cannot_be_included_is_left_out_by_its_name(
     words: str, param: str, refused: set[str], encrypted: bool
 ) -> None:
     body = {**BODY, "include": [ENCRYPTED, SOURCES]}
-    known = lesson(Report(400, message=words, param=param), Lessons(), body)
-    assert known == Lessons(includes=frozenset(refused), encrypted_reasoning=encrypted)
+    known = lesson(Report(400, message=words, param=param), Capabilities(), body)
+    assert known == Capabilities(refused_includes=frozenset(refused), encrypted_reasoning=encrypted)
 
 
 @pytest.mark.parametrize(
@@ -564,14 +577,14 @@ def test_what_cannot_be_included_is_left_out_by_its_name(
 )
 def test_a_search_that_is_not_there_is_not_declared(words: str) -> None:
     body = {**BODY, "tools": [{"type": "web_search"}]}
-    assert lesson(Report(400, message=words), Lessons(), body) == Lessons(web_search=False)
+    assert lesson(Report(400, message=words), Capabilities(), body) == Capabilities(web_search=False)
     assert learnt(words) is None, "it was not declared"
 
 
 def test_a_search_that_is_there_but_was_asked_for_wrongly_stays() -> None:
     body = {**BODY, "tools": [{"type": "web_search"}]}
     words = "web_search: filters.allowed_domains has more than 20 domains."
-    assert lesson(Report(400, message=words), Lessons(), body) is None
+    assert lesson(Report(400, message=words), Capabilities(), body) is None
 
 
 @pytest.mark.parametrize(
@@ -583,24 +596,24 @@ def test_a_search_that_is_there_but_was_asked_for_wrongly_stays() -> None:
     ],
 )
 def test_a_choice_that_cannot_be_made_is_left_to_the_model(words: str, param: str) -> None:
-    without = Lessons(parameters=frozenset({"tool_choice"}))
+    without = Capabilities(refused_fields=frozenset({"tool_choice"}))
     report = Report(400, message=words, param=param)
-    assert lesson(report, Lessons(), {**BODY, "tool_choice": "required"}) == without
-    assert lesson(report, Lessons(), BODY) is None
+    assert lesson(report, Capabilities(), {**BODY, "tool_choice": "required"}) == without
+    assert lesson(report, Capabilities(), BODY) is None
 
 
 def test_lists_as_outputs_are_left_out() -> None:
-    assert learnt("Invalid type for 'input[2].output': expected a string.") == Lessons(media_in_outputs=False)
+    assert learnt("Invalid type for 'input[2].output': expected a string.") == Capabilities(media_in_outputs=False)
     fault = {"type": "string_type", "loc": ["body", "input", "str"], "msg": "Input should be a valid string"}
     report = read_report(422, {}, json.dumps({"detail": [fault]}).encode())
-    assert lesson(report, Lessons(), BODY) == Lessons(media_in_outputs=False)
+    assert lesson(report, Capabilities(), BODY) == Capabilities(media_in_outputs=False)
 
 
 def test_phases_that_are_refused_are_left_out() -> None:
     words = "Unknown parameter: 'input[3].phase'."
     body = {**BODY, "input": [*BODY["input"], {"role": "assistant", "content": "x", "phase": "commentary"}]}
-    assert lesson(Report(400, message=words), Lessons(), body) == Lessons(phases=False)
-    assert lesson(Report(400, message=words), Lessons(), BODY) is None
+    assert lesson(Report(400, message=words), Capabilities(), body) == Capabilities(phases=False)
+    assert lesson(Report(400, message=words), Capabilities(), BODY) is None
 
 
 @pytest.mark.parametrize(
@@ -621,8 +634,8 @@ def test_phases_that_are_refused_are_left_out() -> None:
     ],
 )
 def test_a_parameter_that_is_refused_is_left_out(words: str, param: str, name: str) -> None:
-    assert learnt(words, Lessons(refused_reasoning=frozenset({"rs_1"})), param=param) == Lessons(
-        refused_reasoning=frozenset({"rs_1"}), parameters=frozenset({name})
+    assert learnt(words, Capabilities(refused_reasoning=frozenset({"rs_1"})), param=param) == Capabilities(
+        refused_reasoning=frozenset({"rs_1"}), refused_fields=frozenset({name})
     )
 
 
@@ -643,7 +656,7 @@ def test_room_for_an_answer_that_cannot_be_had_is_not_asked_for(words: str, stat
     if status == 429 and "Request too large" not in words:
         assert learnt(words, status=status) is None
     else:
-        assert learnt(words, status=status) == Lessons(parameters=frozenset({"max_output_tokens"}))
+        assert learnt(words, status=status) == Capabilities(refused_fields=frozenset({"max_output_tokens"}))
 
 
 def test_a_prompt_that_is_too_long_by_itself_teaches_nothing() -> None:
@@ -666,5 +679,5 @@ def test_only_a_refused_request_teaches(status: int) -> None:
 
 
 def test_the_same_refusal_twice_teaches_nothing_new() -> None:
-    known = Lessons(summary=False)
+    known = Capabilities(summary=False)
     assert learnt("reasoning.summary", known) is None

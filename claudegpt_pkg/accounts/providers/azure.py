@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from ...capabilities import Capabilities
 from ...errors import BadSetting
 from ...models import Tiers
 from ...secret import Secret
@@ -19,10 +20,10 @@ from ...settings.options import AZURE_API_KEY, AZURE_API_VERSION, AZURE_ENDPOINT
 from ...settings.settings import Settings
 from ...settings.values import account_url
 from ..auth.entra import PUBLIC, Entra, default_token
-from .base import Backend, Provider, choose_tiers
+from .base import Provider, choose_tiers
 
 # `include_obfuscation` is not documented for Azure; without it a stream is a little larger, no more.
-BACKEND = Backend(obfuscation_option=False)
+CAPABILITIES = Capabilities(refused_fields=frozenset({"stream_options"}), tool_search=False)
 FORMS = "Give it as the portal shows it, such as https://my-resource.openai.azure.com."
 RESOURCE = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
 # What is longer than a host's label may be, or 32 hexadecimal digits: both generations of keys.
@@ -77,7 +78,7 @@ def azure(settings: Settings) -> Provider:
         label=f"Azure OpenAI ({endpoint.resource})",
         url=f"{endpoint.base}/responses" + (f"?api-version={version}" if version else ""),
         tiers=choose_tiers(settings, (AZURE_OPUS, AZURE_SONNET, AZURE_HAIKU), deployments(settings, endpoint)),
-        backend=BACKEND,
+        capabilities=CAPABILITIES,
         auth=AzureKey(key) if key else Entra(default_token(), cloud=endpoint.cloud),
     )
 

@@ -1,19 +1,20 @@
 """What a provider is: an address, a way to authenticate, what its backend takes. Data, and one function; no client.
 
-`proxy` sends `prepare(body)` to `url` with `headers(...)` under `auth`, and reads the answer; everything a provider
-knows about its own wire stands in its module, as data, so that no other place asks which provider it is.
+`proxy` translates a request for `capabilities`, sends it to `url` with `headers(...)` under `auth`, and reads the
+answer; everything a provider knows about its own wire stands in its module, as data, so that no other place asks which
+provider it is.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 
+from ...capabilities import Capabilities
 from ...models import Model, Tiers, claude_tier, known
 from ...settings.options import DEFAULT_HAIKU, DEFAULT_OPUS, DEFAULT_SONNET, Option
 from ...settings.settings import Settings
@@ -24,19 +25,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Backend:
-    """What a Responses backend takes (backends.md §1–4). The defaults are OpenAI's own API."""
-
-    instructions: bool = True  # else the system prompt rides as a first developer message
-    max_output_tokens: int | None = 16  # the least it accepts; None: the parameter is refused
-    refused: frozenset[str] = frozenset()  # top-level parameters it answers 400 to
-    tool_search: bool = False  # knows client-side `tool_search_call` / `tool_search_output`
-    plain_body_limit: float = math.inf  # bytes; a larger body is sent compressed
-    search_fields: Mapping[str, Any] = field(default_factory=dict)  # added to a declared web_search
-    obfuscation_option: bool = True  # knows `stream_options.include_obfuscation`
-
-
-@dataclass(frozen=True)
 class Provider:
     """One account on one backend. `label` is how the user is told whose model runs ("OpenAI API key")."""
 
@@ -44,7 +32,7 @@ class Provider:
     label: str
     url: str  # of POST …/responses
     tiers: Tiers
-    backend: Backend = field(default_factory=Backend)
+    capabilities: Capabilities = field(default_factory=Capabilities)  # of its backend, before any refusal
     auth: httpx.Auth | None = None
     fixed_headers: Mapping[str, str] = field(default_factory=dict)
     session_header: str | None = None  # carries the conversation's cache key on each request
@@ -70,16 +58,6 @@ class Provider:
         if self.session_header:
             headers[self.session_header] = cache_key
         return headers
-
-    def prepare(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The body as this backend takes it: the same, in the same order, without what it refuses."""
-        taken = {key: value for key, value in body.items() if key not in self.backend.refused}
-        if self.backend.search_fields and "tools" in taken:
-            taken["tools"] = [self._with_search_fields(tool) for tool in taken["tools"]]
-        return taken
-
-    def _with_search_fields(self, tool: dict[str, Any]) -> dict[str, Any]:
-        return {**tool, **self.backend.search_fields} if tool["type"] == "web_search" else tool
 
     def model(self, model_id: str) -> Model:
         """What is known of a model: the account's catalogue first, then the built-in table."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from ...capabilities import Capabilities
 from ...models import KNOWN
 from ...settings.options import (
     AUTH_URL,
@@ -27,13 +28,12 @@ from ..auth.bearer import Bearer
 from ..auth.login_server import LoginServer
 from ..auth.oauth import ORIGINATOR, USER_AGENT, plan_name
 from ..auth.tokens import TokenFile, codex_file, own_file
-from .base import Backend, Provider, choose_tiers
+from .base import Provider, choose_tiers
 from .openai import NEWEST, openai_with
 
-BACKEND = Backend(
+CAPABILITIES = Capabilities(
     instructions=False,
-    max_output_tokens=None,
-    refused=frozenset(
+    refused_fields=frozenset(
         {
             "max_output_tokens",
             "max_tool_calls",
@@ -49,10 +49,8 @@ BACKEND = Backend(
             "user",
         }
     ),
-    tool_search=True,
-    plain_body_limit=1_000_000,  # plain bodies of over 1.2 MB were seen dropped (backends.md §2)
+    plain_body_limit=1_000_000,  # plain bodies of over 1.2 MB were seen dropped
     search_fields={"external_web_access": True},
-    obfuscation_option=False,
 )
 TIERS = (CODEX_OPUS, CODEX_SONNET, CODEX_HAIKU)
 # The list of models is made for a version of the Codex CLI, left out are those it would not know; ours is of this one.
@@ -96,7 +94,7 @@ def plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whos
         label=plan_name(tokens.plan) + whose,
         url=f"{base}/responses",
         tiers=choose_tiers(settings, TIERS, model_list.tiers(seen.offered if seen else (), NEWEST)),
-        backend=BACKEND,
+        capabilities=CAPABILITIES,
         auth=bearer,
         fixed_headers=headers(settings[CODEX_VERSION]),
         session_header="session-id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...capabilities import Capabilities
 from ...demo import MODELS, WINDOW
 from ...models import LOW_TO_MAX, Model, Tiers
 from .base import Provider
@@ -17,5 +18,6 @@ def demo(url: str) -> Provider:
         label="built-in demo",
         url=f"{url}/v1/responses",
         tiers=Tiers(opus=opus, sonnet=sonnet, haiku=haiku),
+        capabilities=Capabilities(tool_search=False),
         models={name: Model(name, WINDOW, EFFORTS, price=(0, 0, 0)) for name in MODELS},
     )

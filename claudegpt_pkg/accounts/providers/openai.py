@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import httpx
 
+from ...capabilities import Capabilities
 from ...errors import BadSetting
 from ...models import Tiers
 from ...secret import Secret
 from ...settings.options import OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_HAIKU, OPENAI_OPUS, OPENAI_SONNET, Option
 from ...settings.settings import Settings
 from .. import model_list
-from .base import Backend, Provider, choose_tiers
+from .base import Provider, choose_tiers
 
 # The newest the built-in table knows (models.py); a setting or the account's catalogue beats them.
 NEWEST = Tiers(opus="gpt-6.1-sol", sonnet="gpt-6.1-terra", haiku="gpt-6-luna")
@@ -53,7 +54,8 @@ def openai_with(
         label=label,
         url=f"{base}/responses",
         tiers=choose_tiers(settings, own, model_list.tiers(seen.offered if seen else (), NEWEST)),
-        backend=Backend(tool_search=base == OPENAI_BASE_URL.default),  # other servers may pass an unknown tool over
+        # Other servers may skip a tool of an unknown type in silence.
+        capabilities=Capabilities(tool_search=base == OPENAI_BASE_URL.default),
         auth=ApiKey(key) if key else None,
         models=seen.models if seen else {},
         offered=tuple(model.id for model in seen.offered) if seen else (),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ...capabilities import Capabilities, media_digest
 from .. import reasoning
 from ..tools import SEARCH_TOOL, ToolTable, short
 from ..wire import openai
@@ -104,21 +105,18 @@ class Conversation:
         self,
         table: ToolTable,
         identity: Identity | None,
-        *,
-        media_in_outputs: bool = True,
-        refused_reasoning: Iterable[str] = (),
-        phases: bool = True,
+        capabilities: Capabilities = Capabilities(),  # noqa: B008  a frozen value
     ):
         self.items: list[Item] = []
         self.notes: list[tuple[str, str]] = []
         self.media_bytes = 0
         self._table = table
         self._identity = identity
-        self._media_in_outputs = media_in_outputs
+        self._capabilities = capabilities
         self._late_blobs: dict[str, str] = {}
         self._called: dict[str, str] = {}  # call id → the tool it calls, where some of them search
-        self._replayed = set(refused_reasoning)  # ids not to send (again): the upstream refuses an item twice
-        self._phases = phases
+        # Ids of reasoning items not to send (again): the upstream refuses an item that comes twice.
+        self._replayed = set(capabilities.refused_reasoning)
         self._phase: str | None = None  # of the text that comes next
 
     def read(self, messages: Sequence[Message]) -> list[Item]:
@@ -176,8 +174,25 @@ class Conversation:
         if parts is None:
             self._unknown(block)
             return []
+        parts = [self._shown(part) for part in parts]
         self.media_bytes += content.media_bytes(parts)
         return parts
+
+    def _shown(self, part: openai.Part) -> openai.Part:
+        """The part, or a line of text instead of an image or file that the backend does not take."""
+        url = part.get("image_url") or part.get("file_data") or part.get("file_url")
+        if not url:
+            return part
+        is_image, taken = part["type"] == "input_image", self._capabilities
+        noun, plural = ("image", "images") if is_image else ("document", "files")
+        if not (taken.images if is_image else taken.files):
+            why = f"this model takes no {plural}"
+        elif taken.refused_media and media_digest(url) in taken.refused_media:
+            why = "the backend could not read it"
+        else:
+            return part
+        self.notes.append((f"messages.{noun}", f"replaced by a line of text: {why}"))
+        return content.not_shown("an image" if is_image else "a document", why)[0]
 
     def _unknown(self, block: Block) -> None:
         self.notes.append((f"messages.{block['type']}", "dropped: a block with no counterpart upstream"))
@@ -191,7 +206,7 @@ class Conversation:
     def _thinking(self, block: Block) -> None:
         signature = block.get("data") if block["type"] == "redacted_thinking" else block.get("signature")
         item = reasoning.replay(signature, self._late_blobs)
-        if self._phases:
+        if self._capabilities.phases:
             self._phase = reasoning.phase(signature)
         if item is None:
             if not (reasoning.read(signature) or {}).get("late"):
@@ -249,7 +264,7 @@ class Conversation:
         if block.get("is_error"):
             parts = mark_error(parts)
         followers = []
-        if not self._media_in_outputs:
+        if not self._capabilities.media_in_outputs:
             followers = [part for part in parts if part["type"] != "input_text"]
             parts = [part for part in parts if part["type"] == "input_text"]
             if followers:

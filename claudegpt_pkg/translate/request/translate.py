@@ -12,8 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...capabilities import Capabilities
 from ...errors import ThreadNotHeld
-from ..tools import REFUSED_AT_TOP, Schema, ToolRules, ToolTable, forces_search, parallel_calls, tool_choice, tool_table
+from ..tools import (
+    REFUSED_AT_TOP,
+    Schema,
+    ToolRules,
+    ToolTable,
+    forces_search,
+    parallel_calls,
+    short,
+    tool_choice,
+    tool_table,
+)
 from ..wire import openai
 from ..wire.json_text import dumps
 from .content import blocks_of
@@ -72,6 +83,13 @@ NOTHING_SAID = "[empty message]"  # an empty input is refused
 # Else a model that is told to search makes results up.
 NO_SEARCH = "You cannot search the web here. If that is what is asked for, say so, and give no search results."
 FORMAT_IN_WORDS = "Answer with JSON alone, valid against this JSON Schema: "
+# What `tool_choice` says, for a backend that refuses it.
+CALL_THIS = "Call the tool {name} now. Do not answer in any other way."
+CALL_ANY = "Call at least one of your tools now. Do not answer in any other way."
+SEARCH_NOW = "Search the web before you answer."
+NO_CALL = "Do not call any tool. Answer with text only."
+ONE_CALL = "Call at most one tool at a time."
+NOT_TAKEN = "dropped: the backend does not take it"
 SERVICE_TIERS = {"standard_only": "default"}
 
 
@@ -82,17 +100,10 @@ class Target:
     model: str
     effort: str
     cache_key: str
-    summary: str | None = "auto"  # of the reasoning; None where the backend refuses it
+    capabilities: Capabilities = field(default_factory=Capabilities)  # of the backend and the model together
     identity: Identity | None = None
     tools: ToolRules = field(default_factory=ToolRules)
-    instructions: bool = True  # else the system prompt is a first developer message
-    least_output_tokens: int | None = 16  # None: the backend refuses max_output_tokens
-    media_in_outputs: bool = True
-    obfuscation_option: bool = True
     cache_retention: str | None = None  # how long the upstream is asked to keep the prompt cache
-    refused_includes: frozenset[str] = frozenset()  # values of `include` that the backend does not take
-    refused_reasoning: frozenset[str] = frozenset()  # ids of items whose blob the backend could not read
-    phases: bool = True  # of messages, where the upstream gave them
     keeps_thinking: bool = False  # the client keeps thinking blocks that it did not ask for
 
 
@@ -118,33 +129,28 @@ def translate(request: Request, target: Target) -> Translation:
     messages = request["messages"]
     if (request.get("thread") or {}).get("type") == "continue":
         raise ThreadNotHeld("thread: no conversation is kept here; send all of its messages.")
-    table = request_tools(request, target.tools)
-    conversation = Conversation(
-        table,
-        target.identity,
-        media_in_outputs=target.media_in_outputs,
-        refused_reasoning=target.refused_reasoning,
-        phases=target.phases,
-    )
+    taken = target.capabilities
+    table = request_tools(request, target.tools, taken)
+    conversation = Conversation(table, target.identity, taken)
     items = conversation.read(messages)
     if messages and not items:
         items = [openai.message("user", [openai.input_text(NOTHING_SAID)])]
         conversation.notes.append(("messages", "repaired: nothing in them has a counterpart upstream"))
-    system = instructions(request.get("system"), target.identity)
-    if (schema := wanted_schema(request)) is not None and not is_object(schema):
-        system = f"{system}\n\n{FORMAT_IN_WORDS}{dumps(schema)}".lstrip()
-    if table.search_left_out:
-        system = f"{system}\n\n{NO_SEARCH}".lstrip()
+    wishes = wishes_in_words(request, table, target)
+    system = "\n\n".join(filter(None, [instructions(request.get("system"), target.identity), *wishes]))
     body: dict[str, Any] = {"model": target.model}
-    if system and target.instructions:
+    if system and taken.instructions:
         body["instructions"] = system
     elif system:
         items = [openai.message("developer", [openai.input_text(system)]), *items]
-    body |= tool_fields(request, table, target.tools)
+    body |= tool_fields(request, table, target)
     body |= output_fields(request, target)
-    notes = [*table.notes, *conversation.notes, *parameter_notes(request, target)]
-    if len(body.get("tools", ())) < len(table.declared):
-        notes.append(("tools", "left out but for the search, which is forced"))
+    notes = [
+        *table.notes,
+        *conversation.notes,
+        *parameter_notes(request, target),
+        *choice_notes(request, table, target),
+    ]
     media = [part for item in items for part in media_parts(item)]
     return Translation(
         body={**body, **fixed_fields(target, table), "input": items},
@@ -156,44 +162,91 @@ def translate(request: Request, target: Target) -> Translation:
     )
 
 
-def request_tools(request: Request, rules: ToolRules) -> ToolTable:
+def request_tools(request: Request, rules: ToolRules, taken: Capabilities) -> ToolTable:
     messages = request["messages"]
     gone = removed_tools(messages)
     declared = [tool for tool in request.get("tools") or () if tool.get("name") not in gone]
     names = {tool.get("name") for tool in declared}
     declared += [tool for tool in added_tools(messages) if tool.get("name") not in names | gone]
-    return tool_table(declared, references(messages), rules, revealed=revealed(messages) if rules.tool_search else ())
+    found = revealed(messages) if taken.tool_search else ()
+    return tool_table(declared, references(messages), rules, taken, revealed=found)
 
 
-def tool_fields(request: Request, table: ToolTable, rules: ToolRules) -> dict[str, Any]:
-    if not table.declared:
+def tool_fields(request: Request, table: ToolTable, target: Target) -> dict[str, Any]:
+    declared, choice = declared_and_choice(request, table, target.capabilities)
+    if not declared:
         return {}  # an empty list is refused
-    alone = forces_search(request.get("tool_choice"), table)
-    fields: dict[str, Any] = {"tools": table.declared[-1:] if alone else table.declared}
-    if choice := tool_choice(request.get("tool_choice"), table):
+    fields: dict[str, Any] = {"tools": declared}
+    if choice and target.capabilities.takes("tool_choice"):
         fields["tool_choice"] = choice
-    fields["parallel_tool_calls"] = parallel_calls(request.get("tool_choice"), table, rules)
+    if target.capabilities.takes("parallel_tool_calls"):
+        fields["parallel_tool_calls"] = parallel_calls(request.get("tool_choice"), table, target.tools)
     return fields
+
+
+def declared_and_choice(request: Request, table: ToolTable, taken: Capabilities) -> tuple[list[openai.Tool], Any]:
+    """The tools to declare, and `tool_choice`. A backend that takes no `tool_choice` gets the forced tool alone, and
+    no tool at all if the model may not call any."""
+    declared, wanted = table.declared, request.get("tool_choice")
+    choice = tool_choice(wanted, table)
+    if forces_search(wanted, table):
+        declared = declared[-1:]
+    elif not taken.takes("tool_choice") and choice == "none":
+        declared = []
+    elif not taken.takes("tool_choice") and isinstance(choice, dict):
+        declared = [tool for tool in declared if tool.get("name") == choice["name"]]
+    return declared, choice
+
+
+def wishes_in_words(request: Request, table: ToolTable, target: Target) -> list[str]:
+    """What the client wishes and the backend has no field for, as sentences of the system prompt."""
+    taken, words = target.capabilities, []
+    if (schema := wanted_schema(request)) is not None and not takes_format(schema, taken):
+        words.append(f"{FORMAT_IN_WORDS}{dumps(schema)}")
+    if table.search_left_out:
+        words.append(NO_SEARCH)
+    declared, choice = declared_and_choice(request, table, taken)
+    if not taken.takes("tool_choice") and choice not in (None, "auto"):
+        words.append(choice_in_words(request["tool_choice"], choice, table))
+    one_call = not parallel_calls(request.get("tool_choice"), table, target.tools)
+    if declared and one_call and not taken.takes("parallel_tool_calls"):
+        words.append(ONE_CALL)
+    return words
+
+
+def choice_in_words(wanted: Mapping[str, Any], choice: Any, table: ToolTable) -> str:
+    if choice == "none":
+        return NO_CALL
+    if forces_search(wanted, table):
+        return SEARCH_NOW
+    name = short(str(wanted["name"])) if wanted.get("type") == "tool" else ""
+    return CALL_THIS.format(name=name) if name else CALL_ANY
 
 
 def output_fields(request: Request, target: Target) -> dict[str, Any]:
     """What the request says about the answer: effort, format, length, sampling, service tier."""
     reasoning: dict[str, Any] = {"effort": target.effort}
-    if target.summary and target.effort != "none":
-        reasoning["summary"] = target.summary
+    taken = target.capabilities
+    if taken.summary and target.effort != "none":
+        reasoning["summary"] = "auto"
     fields: dict[str, Any] = {"reasoning": reasoning}
-    if (schema := wanted_schema(request)) is not None and is_object(schema):
+    if (schema := wanted_schema(request)) is not None and takes_format(schema, taken):
         fields["text"] = {"format": openai.json_schema_format("answer", schema, strict=is_strict(schema))}
-    if target.least_output_tokens is not None and request.get("max_tokens"):
+    if request.get("max_tokens"):
         wanted = request["max_tokens"] + thinking_room(request, target)
-        fields["max_output_tokens"] = max(wanted, target.least_output_tokens)
+        fields["max_output_tokens"] = max(wanted, taken.least_output_tokens)
     if target.effort == "none":  # reasoning models refuse these otherwise
         fields |= {key: request[key] for key in ("temperature", "top_p") if request.get(key) is not None}
     if request.get("speed") == "fast":
         fields["service_tier"] = "priority"
     elif tier := SERVICE_TIERS.get(request.get("service_tier") or ""):
         fields["service_tier"] = tier
-    return fields
+    return without_refused(fields, taken)
+
+
+def without_refused(fields: dict[str, Any], taken: Capabilities) -> dict[str, Any]:
+    """`parameter_notes` and `choice_notes` say which of the client's wishes are lost by that."""
+    return {name: value for name, value in fields.items() if taken.takes(name)}
 
 
 def thinking_room(request: Request, target: Target) -> int:
@@ -205,7 +258,7 @@ def thinking_room(request: Request, target: Target) -> int:
 
 def fixed_fields(target: Target, table: ToolTable) -> dict[str, Any]:
     wanted = [INCLUDE_REASONING, INCLUDE_SOURCES] if table.web_search else [INCLUDE_REASONING]
-    include = [value for value in wanted if value not in target.refused_includes]
+    include = [value for value in wanted if value not in target.capabilities.refused_includes]
     fields: dict[str, Any] = {
         **({"include": include} if include else {}),
         "prompt_cache_key": target.cache_key,
@@ -214,9 +267,8 @@ def fixed_fields(target: Target, table: ToolTable) -> dict[str, Any]:
     }
     if target.cache_retention:
         fields["prompt_cache_retention"] = target.cache_retention
-    if target.obfuscation_option:
-        fields["stream_options"] = {"include_obfuscation": False}  # filler in every delta otherwise
-    return fields
+    fields["stream_options"] = {"include_obfuscation": False}  # filler in every delta otherwise
+    return without_refused(fields, target.capabilities)
 
 
 def wanted_format(request: Request) -> Mapping[str, Any]:
@@ -227,6 +279,11 @@ def wanted_schema(request: Request) -> Schema | None:
     """The schema the answer's JSON is to have; None where the answer is free."""
     output_format = wanted_format(request)
     return output_format.get("schema") or {"type": "object"} if output_format.get("type") == "json_schema" else None
+
+
+def takes_format(schema: Schema, taken: Capabilities) -> bool:
+    """Whether the schema can be asked for with `text.format`; if not, it is put into words."""
+    return is_object(schema) and taken.takes("text")
 
 
 def is_object(schema: Schema) -> bool:
@@ -272,24 +329,49 @@ def wants_thinking(request: Request, *, kept: bool = False) -> bool:
 
 def parameter_notes(request: Request, target: Target) -> list[Note]:
     notes = [(key, DROPPED.get(key, UNKNOWN)) for key, value in request.items() if value and key not in READ]
-    notes += [*unread(request), *format_notes(request)]
-    if target.effort != "none":
-        why = "dropped: refused while the model reasons"
-        notes += [(key, why) for key in ("temperature", "top_p") if request.get(key) is not None]
-    if target.least_output_tokens is None:
-        notes.append(("max_tokens", "dropped: the backend has no such parameter"))
-    elif 0 < (request.get("max_tokens") or 0) < target.least_output_tokens:
-        notes.append(("max_tokens", f"raised to {target.least_output_tokens}, the backend's least"))
+    taken = target.capabilities
+    notes += [*unread(request), *format_notes(request, taken)]
+    for key in ("temperature", "top_p"):
+        if request.get(key) is not None and target.effort != "none":
+            notes.append((key, "dropped: refused while the model reasons"))
+        elif request.get(key) is not None and not taken.takes(key):
+            notes.append((key, NOT_TAKEN))
+    if not taken.takes("max_output_tokens"):
+        notes.append(("max_tokens", NOT_TAKEN))
+    elif 0 < (request.get("max_tokens") or 0) < taken.least_output_tokens:
+        notes.append(("max_tokens", f"raised to {taken.least_output_tokens}, the backend's least"))
+    if not taken.takes("service_tier"):
+        notes += [(key, NOT_TAKEN) for key in ("speed", "service_tier") if request.get(key)]
+    if not taken.takes("reasoning") and target.effort != "none":
+        notes.append(("output_config.effort", f"dropped: {target.effort}; the backend takes no reasoning level"))
     if request.get("stop_sequences"):
         notes.append(("stop_sequences", "emulated: the answer is cut at the first match"))
     return notes
 
 
-def format_notes(request: Request) -> list[Note]:
+def choice_notes(request: Request, table: ToolTable, target: Target) -> list[Note]:
+    """What became of `tool_choice`, and of the tools that it does not choose."""
+    taken, notes = target.capabilities, []
+    declared, choice = declared_and_choice(request, table, taken)
+    forced = not taken.takes("tool_choice") and choice not in (None, "auto")
+    if forced:
+        notes.append(("tool_choice", "emulated: asked for in words, since the backend refuses it"))
+    if len(declared) < len(table.declared):
+        search = forces_search(request.get("tool_choice"), table)
+        which = "but for the search, which is forced" if search else "which `tool_choice` does not choose"
+        notes.append(("tools", f"left out {which}"))
+    one_call = (request.get("tool_choice") or {}).get("disable_parallel_tool_use")
+    if one_call and declared and not taken.takes("parallel_tool_calls"):
+        notes.append(("tool_choice.disable_parallel_tool_use", "emulated: asked for in words"))
+    return notes
+
+
+def format_notes(request: Request, taken: Capabilities) -> list[Note]:
     config, kind = request.get("output_config") or {}, wanted_format(request).get("type")
     notes = [(f"output_config.{key}", UNKNOWN) for key in config if key not in ("effort", "format") and config[key]]
-    if (schema := wanted_schema(request)) is not None and not is_object(schema):
-        notes.append(("output_config.format", "emulated: asked for in words, since it is not of an object"))
+    if (schema := wanted_schema(request)) is not None and not takes_format(schema, taken):
+        why = "the backend refuses it" if is_object(schema) else "it is not of an object"
+        notes.append(("output_config.format", f"emulated: asked for in words, since {why}"))
     elif schema is None and kind:
         notes.append(("output_config.format", f"dropped: no format named {kind} upstream"))
     return notes

@@ -73,7 +73,8 @@ def log_in_codex(server: FakeLogin, home: Path, **changes: Any) -> dict[str, Any
 def question(provider: Provider, key: str = "conversation-1") -> dict[str, Any]:
     words = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}
     body = {"model": provider.tiers.opus, "input": [words], "stream": True, "store": False, "prompt_cache_key": key}
-    return provider.prepare({**body, "max_output_tokens": 100, "temperature": 0.5, "metadata": {"a": "b"}})
+    whole = {**body, "max_output_tokens": 100, "temperature": 0.5, "metadata": {"a": "b"}}
+    return {name: value for name, value in whole.items() if provider.capabilities.takes(name)}
 
 
 def ask(provider: Provider) -> int:
@@ -144,7 +145,7 @@ def test_codexs_api_key_is_used_on_the_api(settings: Settings, tmp_path: Path) -
     auth_files.codex(tmp_path / "codex", {"auth_mode": "apikey", "OPENAI_API_KEY": "sk-planted"})
     provider = codex(settings)
     assert (provider.name, provider.url) == ("codex", "https://api.openai.com/v1/responses")
-    assert provider.backend.instructions and provider.session_header is None
+    assert provider.capabilities.instructions and provider.session_header is None
     assert provider.auth
     request = next(provider.auth.sync_auth_flow(httpx.Request("POST", provider.url)))
     assert request.headers["authorization"] == "Bearer sk-planted"

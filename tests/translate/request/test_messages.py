@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from claudegpt_pkg.capabilities import Capabilities, media_digest
 from claudegpt_pkg.translate.reasoning import sign
 from claudegpt_pkg.translate.request.messages import (
     NO_OUTPUT,
@@ -69,10 +70,11 @@ def late(item_id: str, blob: str) -> dict[str, Any]:
 
 
 def conversation(*messages: dict[str, Any], identity: Identity | None = None, **more: Any) -> Conversation:
-    rules = ToolRules(tool_search=more.pop("searching", False), block_mcp=more.pop("block_mcp", False))
+    rules = ToolRules(block_mcp=more.pop("block_mcp", False))
+    taken = Capabilities(tool_search=more.pop("searching", False), **more)
     tools: list[dict[str, Any]] = [{"name": "Bash"}, {"name": "ToolSearch"}, FOUND]
-    table = tool_table(tools, references(messages), rules, revealed=revealed(messages))
-    read = Conversation(table, identity, **more)
+    table = tool_table(tools, references(messages), rules, taken, revealed=revealed(messages))
+    read = Conversation(table, identity, taken)
     read.read(messages)
     return read
 
@@ -368,7 +370,7 @@ def test_a_blob_that_came_late_completes_its_reasoning() -> None:
 
 def test_reasoning_the_backend_could_not_read_is_not_sent_again() -> None:
     messages = [user("x"), assistant(thinking("rs_1"), "a", thinking("rs_2"), "b")]
-    assert items(*messages, refused_reasoning={"rs_1"}) == [("user", "x"), "a", ("reasoning", "rs_2"), "b"]
+    assert items(*messages, refused_reasoning=frozenset({"rs_1"})) == [("user", "x"), "a", ("reasoning", "rs_2"), "b"]
 
 
 # Server tools, and blocks of Anthropic's own.
@@ -501,3 +503,42 @@ def test_a_tool_is_gone_until_it_is_added_again() -> None:
     messages = [system([removal("a"), removal("b")]), user("x"), system([addition(name="b")])]
     assert removed_tools(messages) == {"a"}
     assert removed_tools([user({**removal("a")})]) == set()
+
+
+# Images and files that the backend does not take.
+
+URL = "data:image/png;base64,AA"
+
+
+def image(data: str = "AA") -> dict[str, Any]:
+    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+
+
+def test_a_line_of_text_stands_for_an_image_that_the_model_does_not_take() -> None:
+    message = {"role": "user", "content": [{"type": "text", "text": "see"}, image()]}
+    read = conversation(message, images=False)
+    line = "[an image that cannot be shown here: this model takes no images]"
+    assert [shown(item) for item in read.items] == [("user", "see", line)]
+    assert read.media_bytes == 0
+    assert read.notes == [("messages.image", "replaced by a line of text: this model takes no images")]
+
+
+def test_images_may_be_taken_where_files_are_not() -> None:
+    pdf = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AA"}}
+    (made,) = items({"role": "user", "content": [image(), pdf]}, files=False)
+    assert made[1]["type"] == "input_image"
+    assert made[2] == "[a document that cannot be shown here: this model takes no files]"
+
+
+def test_a_single_image_that_was_refused_is_replaced_and_no_other() -> None:
+    message = {"role": "user", "content": [image("AA"), image("BB")]}
+    (made,) = items(message, refused_media=frozenset({media_digest(URL)}))
+    assert made[1] == "[an image that cannot be shown here: the backend could not read it]"
+    assert made[2]["image_url"].endswith("BB")
+
+
+def test_an_image_in_a_tool_result_is_replaced_in_its_output() -> None:
+    call = {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "Bash", "input": {}}]}
+    result = {"type": "tool_result", "tool_use_id": "c", "content": [image()]}
+    made = items(call, {"role": "user", "content": [result]}, images=False)
+    assert made[-1] == ("output", "c", "[an image that cannot be shown here: this model takes no images]")

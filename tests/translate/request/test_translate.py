@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.errors import ThreadNotHeld
 from claudegpt_pkg.translate.request.system_prompt import Identity
 from claudegpt_pkg.translate.request.translate import (
     BYTES_PER_TOKEN,
+    FORMAT_IN_WORDS,
     MEDIA_TOKENS,
     THINKING_ROOM,
     Target,
@@ -19,7 +22,7 @@ from claudegpt_pkg.translate.request.translate import (
     translate,
     wants_thinking,
 )
-from claudegpt_pkg.translate.tools import ToolRules
+from claudegpt_pkg.translate.tools import short
 from claudegpt_pkg.translate.wire import openai
 from claudegpt_pkg.translate.wire.json_text import dumps
 
@@ -33,8 +36,15 @@ TITLE = {
 }
 
 
-def translated(target: dict[str, Any] | None = None, /, **request: Any) -> Translation:
-    target = {"model": "gpt-6-sol", "effort": "high", "cache_key": "key", **(target or {})}
+CAPABILITIES = {each.name for each in fields(Capabilities)}
+
+
+def translated(given: dict[str, Any] | None = None, /, **request: Any) -> Translation:
+    """`given`: fields of the target, or of its capabilities."""
+    capabilities = {name: value for name, value in (given or {}).items() if name in CAPABILITIES}
+    target = {name: value for name, value in (given or {}).items() if name not in CAPABILITIES}
+    target |= {"capabilities": Capabilities(**{"tool_search": False, **capabilities})}
+    target = {"model": "gpt-6-sol", "effort": "high", "cache_key": "key", **target}
     base = {"model": "claude-opus-4-8", "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}]}
     return translate({**base, **request}, Target(**target))
 
@@ -151,7 +161,7 @@ def test_tools_change_in_mid_conversation() -> None:
     tools = [BASH, {**BASH, "name": "Later", "defer_loading": True}, {**BASH, "name": "Read"}]
     messages = [{"role": "user", "content": "hi"}, system(defined, removed, added)]
     for search in (False, True):
-        made = body({"tools": ToolRules(tool_search=search)}, tools=tools, messages=messages)
+        made = body({"tool_search": search}, tools=tools, messages=messages)
         assert [tool["name"] for tool in made["tools"]] == ["Read", "New", "Later"]
 
 
@@ -166,15 +176,16 @@ def test_a_removed_tool_that_was_defined_in_mid_conversation_is_gone_too() -> No
 
 def test_effort_and_summary_ride_together() -> None:
     assert body()["reasoning"] == {"effort": "high", "summary": "auto"}
-    assert body({"summary": None})["reasoning"] == {"effort": "high"}
+    assert body({"summary": False})["reasoning"] == {"effort": "high"}
     assert body({"effort": "none"})["reasoning"] == {"effort": "none"}
 
 
 @pytest.mark.parametrize(
-    ("least", "asked", "sent"), [(16, 100, 100), (16, 1, 16), (16, 16, 16), (16, None, None), (None, 100, None)]
+    ("least", "asked", "sent"), [(16, 100, 100), (16, 1, 16), (16, 16, 16), (16, None, None), (20, 1, 20)]
 )
-def test_the_length_is_kept_raised_or_left_out(least: int | None, asked: int | None, sent: int | None) -> None:
+def test_the_length_is_kept_raised_or_left_out(least: int, asked: int | None, sent: int | None) -> None:
     assert body({"least_output_tokens": least}, max_tokens=asked).get("max_output_tokens") == sent
+    assert "max_output_tokens" not in body({"refused_fields": frozenset({"max_output_tokens"})}, max_tokens=asked)
 
 
 def test_a_model_that_thinks_although_it_should_not_has_room_to() -> None:
@@ -186,7 +197,7 @@ def test_a_model_that_thinks_although_it_should_not_has_room_to() -> None:
 
 
 def test_what_became_of_the_length_is_noted() -> None:
-    assert note("max_tokens", {"least_output_tokens": None}).startswith("dropped")
+    assert note("max_tokens", {"refused_fields": frozenset({"max_output_tokens"})}).startswith("dropped")
     assert note("max_tokens", max_tokens=1) == "raised to 16, the backend's least"
     assert note("max_tokens") == "" and note("max_tokens", max_tokens=None) == ""
 
@@ -403,3 +414,93 @@ def test_conversations_and_agents_have_keys_of_their_own() -> None:
 @pytest.mark.parametrize("session", ["x" * 200, None, "0b4c9b8e-3f52-4f0a-9a55-0d3cb8d3c1d2"])
 def test_a_key_is_never_longer_than_the_upstream_takes(session: str | None) -> None:
     assert len(key(session, "y" * 200)) <= 64
+
+
+# What the backend does not take: the client's wish is never lost in silence.
+
+
+def refusing(*names: str) -> dict[str, Any]:
+    return {"refused_fields": frozenset(names)}
+
+
+@pytest.mark.parametrize("key", ["temperature", "top_p"])
+def test_sampling_that_the_backend_refuses_is_noted(key: str) -> None:
+    target = {"effort": "none", **refusing("temperature", "top_p")}
+    assert key not in body(target, **{key: 0.2})
+    assert note(key, target, **{key: 0.2}) == "dropped: the backend does not take it"
+    assert note(key, {"effort": "none"}, **{key: 0.2}) == ""
+
+
+@pytest.mark.parametrize(("key", "value"), [("speed", "fast"), ("service_tier", "standard_only"), ("max_tokens", 100)])
+def test_a_refused_field_that_the_client_set_is_noted(key: str, value: Any) -> None:
+    target = refusing("service_tier", "max_output_tokens")
+    assert not {"service_tier", "max_output_tokens"} & body(target, **{key: value}).keys()
+    assert note(key, target, **{key: value}) == "dropped: the backend does not take it"
+
+
+def test_an_effort_that_cannot_be_sent_is_noted() -> None:
+    assert "reasoning" not in body(refusing("reasoning"))
+    assert "high" in note("output_config.effort", refusing("reasoning"))
+
+
+def test_a_format_that_the_backend_refuses_is_asked_for_in_words() -> None:
+    wanted = {"output_config": {"format": {"type": "json_schema", "schema": TITLE}}}
+    made = body(refusing("text"), system="Be brief.", **wanted)
+    assert "text" not in made
+    assert made["instructions"] == f"Be brief.\n\n{FORMAT_IN_WORDS}{dumps(TITLE)}"
+    assert note("output_config.format", refusing("text"), **wanted).startswith("emulated: asked for in words")
+
+
+READ = {**BASH, "name": "Read"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "declared", "words"),
+    [
+        ({"type": "tool", "name": "Read"}, ["Read"], "Call the tool Read now."),
+        ({"type": "any"}, ["Bash", "Read"], "Call at least one of your tools now."),
+        ({"type": "none"}, [], "Do not call any tool."),
+        ({"type": "auto"}, ["Bash", "Read"], ""),
+    ],
+)
+def test_a_choice_that_the_backend_refuses_is_asked_for_in_words(
+    choice: dict[str, Any], declared: list[str], words: str
+) -> None:
+    made = body(refusing("tool_choice"), tools=[BASH, READ], tool_choice=choice)
+    assert "tool_choice" not in made
+    assert [tool["name"] for tool in made.get("tools", [])] == declared
+    assert made.get("instructions", "").startswith(words)
+    noted = note("tool_choice", refusing("tool_choice"), tools=[BASH, READ], tool_choice=choice)
+    assert noted.startswith("emulated") is bool(words)
+    left_out = note("tools", refusing("tool_choice"), tools=[BASH, READ], tool_choice=choice)
+    assert bool(left_out) is (len(declared) < 2)
+
+
+def test_a_forced_search_that_cannot_be_chosen_is_asked_for_in_words() -> None:
+    forced = {"tools": [BASH, SEARCH], "tool_choice": {"type": "tool", "name": "web_search"}}
+    made = body(refusing("tool_choice"), **forced)
+    assert made["tools"] == [{"type": "web_search"}] and "tool_choice" not in made
+    assert made["instructions"] == "Search the web before you answer."
+
+
+def test_one_call_at_a_time_is_asked_for_in_words_if_the_backend_has_no_field_for_it() -> None:
+    choice = {"type": "auto", "disable_parallel_tool_use": True}
+    made = body(refusing("parallel_tool_calls"), tools=[BASH], tool_choice=choice)
+    assert "parallel_tool_calls" not in made and made["instructions"] == "Call at most one tool at a time."
+    assert "instructions" not in body(refusing("parallel_tool_calls"), tools=[BASH])
+
+
+def test_a_search_has_the_fields_that_its_backend_wants() -> None:
+    made = body({"search_fields": {"external_web_access": True}}, tools=[SEARCH])
+    assert made["tools"] == [{"type": "web_search", "external_web_access": True}]
+
+
+def test_a_tool_whose_schema_is_refused_goes_with_an_open_one_and_its_own_in_words() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "any"}}}
+    odd = {"name": "mcp__a.b", "description": "Odd.", "input_schema": schema}
+    name = short("mcp__a.b")
+    made = body({"open_schemas": frozenset({name})}, tools=[odd, BASH])["tools"]
+    assert made[0]["parameters"] == {"type": "object", "properties": {}}
+    assert made[0]["description"].startswith("Odd.") and dumps(schema) in made[0]["description"]
+    assert made[1] == body(tools=[BASH])["tools"][0]
+    assert note("tools.mcp__a.b", {"open_schemas": frozenset({name})}, tools=[odd]).startswith("declared with an open")

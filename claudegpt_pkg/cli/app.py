@@ -180,14 +180,14 @@ def models(ctx: typer.Context, provider: ProviderOption = None) -> None:
 
 
 @app.command()
-def doctor(ctx: typer.Context, provider: ProviderOption = None) -> None:
+def doctor(ctx: typer.Context, provider: ProviderOption = None, as_json: Json = False) -> None:
     """Check everything between Claude Code and the model.
 
     Says how to fix what is wrong. Exits with 1 if something is.
     """
     from .doctor import run_checks
 
-    raise typer.Exit(run_checks(with_provider(ctx, provider)))
+    raise typer.Exit(run_checks(with_provider(ctx, provider), as_json=as_json))
 
 
 @app.command()

@@ -1,7 +1,7 @@
-"""`claudegpt doctor`: every link between Claude Code and the model, and of each that fails, what to do about it.
+"""`claudegpt doctor`: check everything between Claude Code and the model, and say how to fix what is wrong.
 
-In order, because the later ones rest on the earlier ones: what cannot be tried for want of another is left out. Each
-finding is printed when it is found; the exit status is 1 if one is bad.
+The checks run in order, because later ones depend on earlier ones: a check that cannot run because an earlier one
+failed is left out. Each result is printed as soon as it is known, then their count. The exit status is 1 if one failed.
 """
 
 from __future__ import annotations
@@ -36,104 +36,117 @@ from ..settings import env_file
 from ..settings.options import HOST, OPTIONS, PORT, PROVIDER
 from ..settings.settings import Settings, load
 from ..setup.trial import Stage, distinct, play, stage
-from ..terminal.console import from_home, marks, plain, result_rows
+from ..terminal.console import from_home, marks, plain, result, result_json, result_rows
 from . import status
 
-CLOCK_OFF = 300.0  # seconds: logins and certificates suffer from more
+CLOCK_OFF = 300.0  # seconds; logins and certificates fail if the clock is further off
 UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
-NAME_WIDTH = 12
+NAME_WIDTH = 11
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One link. `advice`: what to do, where it is not right or might not be wanted."""
+class Check:
+    """The result of one check. `advice`: what to do if it failed, or a hint if it passed."""
 
     name: str
-    right: bool
+    passed: bool
     text: str
     advice: str = ""
 
 
-def run_checks(flags: Mapping[str, str]) -> int:
-    """Print every finding; the exit status."""
+def run_checks(flags: Mapping[str, str], *, as_json: bool = False) -> int:
+    """Run all checks, print their results, return the exit status."""
+    checks = []
+    for check in check_everything(flags):
+        checks.append(check)
+        if not as_json:
+            _show_check(check)
+    failed = sum(not check.passed for check in checks)
+    if as_json:
+        rows = [
+            {"name": each.name, "ok": each.passed, "text": each.text, "advice": each.advice or None} for each in checks
+        ]
+        result_json({"ok": not failed, "checks": rows})
+    else:
+        result(f"{len(checks)} checks, {f'{failed} to fix' if failed else 'all passed'}")
+    return 1 if failed else 0
+
+
+def _show_check(check: Check) -> None:
     signs = marks(sys.stdout)
-    between = "\n" if sys.stdout.isatty() else "; "
-    wrong = 0
-    for finding in findings(flags):
-        wrong += not finding.right
-        mark = f"[green]{signs.right}[/green]" if finding.right else f"[bold red]{signs.wrong}[/bold red]"
-        text = between.join(map(plain, from_home(finding.text).splitlines()))
-        if finding.advice:  # whole: to be copied
-            text = f"{text.removesuffix('.')}.\n[bold]{plain(finding.advice)}[/bold]"
-        name = finding.name.ljust(NAME_WIDTH) if sys.stdout.isatty() else finding.name
-        result_rows([(mark, name, text)])
-    return 1 if wrong else 0
+    on_terminal = sys.stdout.isatty()
+    mark = f"[green]{signs.right}[/green]" if check.passed else f"[bold red]{signs.wrong}[/bold red]"
+    text = ("\n" if on_terminal else "; ").join(map(plain, from_home(check.text).splitlines()))
+    if check.advice:
+        text = f"{text.removesuffix('.')}.\n[bold]{plain(from_home(check.advice))}[/bold]"
+    result_rows([(mark, check.name.ljust(NAME_WIDTH) if on_terminal else check.name, text)])
 
 
-def findings(flags: Mapping[str, str]) -> Iterator[Finding]:
-    yield python()
+def check_everything(flags: Mapping[str, str]) -> Iterator[Check]:
+    """The result of each check, in order."""
+    yield check_python()
     try:
         settings = load(flags)
     except BadSetting as problem:
-        yield of_error("settings", problem)
+        yield failed_check("settings", problem)
         return
-    yield claude(settings)
-    told = list(values(settings))
-    yield from told
-    yield from misspelt(settings)
-    yield from folders(settings)
-    yield from secrets(settings)
-    yield from leftovers(os.environ)
-    if not all(finding.right for finding in told):
+    yield check_claude(settings)
+    values = list(check_settings(settings))
+    yield from values
+    yield from check_names(settings)
+    yield from check_folders(settings)
+    yield from check_secrets(settings)
+    yield from check_environment(os.environ)
+    if not all(check.passed for check in values):
         return
-    yield port(settings)
-    way = proxies(os.environ)
-    yield way
-    if not way.right:
+    yield check_port(settings)
+    proxy = check_http_proxy(os.environ)
+    yield proxy
+    if not proxy.passed:
         return
     try:
         provider, sites = assembly.backend(settings)
     except ClaudegptError as problem:
-        yield of_error("account", problem)
+        yield failed_check("account", problem)
         return
-    reached = [] if sites else list(network(provider))  # what we serve ourselves is not up yet
+    reached = [] if sites else list(check_network(provider))  # the demo's own server is not running yet
     yield from reached
-    if all(finding.right for finding in reached if finding.name != "clock"):  # one that is off is no obstacle to us
-        yield from account(provider, settings, flags)
+    if all(check.passed for check in reached if check.name != "clock"):  # a wrong clock does not stop a turn
+        yield from check_account(provider, settings, flags)
 
 
-def of_error(name: str, problem: ClaudegptError) -> Finding:
-    return Finding(name, False, problem.message, problem.hint)
+def failed_check(name: str, problem: ClaudegptError) -> Check:
+    return Check(name, False, problem.message, problem.hint)
 
 
 # This machine.
 
 
-def python() -> Finding:
-    return Finding("python", True, f"{platform.python_version()} at {sys.executable}, claudegpt {__version__}")
+def check_python() -> Check:
+    return Check("Python", True, f"{platform.python_version()} at {sys.executable}, claudegpt {__version__}")
 
 
-def claude(settings: Settings) -> Finding:
+def check_claude(settings: Settings) -> Check:
     try:
         program = install.find_claude(settings)
         version = install.claude_version(program)
     except (ClaudeNotFound, BadSetting) as problem:
-        return of_error("claude", problem)
+        return failed_check("Claude Code", problem)
     found = f"{version} at {program}"
-    if numbers(version) < numbers(install.OLDEST_TESTED):
-        text = f"{found} is older than the oldest tested, {install.OLDEST_TESTED}."
-        return Finding("claude", False, text, "Run `claude update`.")
-    newer = numbers(version) > numbers(install.NEWEST_TESTED)
-    tested = "newer than the newest tested," if newer else "tested up to"
-    return Finding("claude", True, f"{found}; {tested} {install.NEWEST_TESTED}")
+    if version_numbers(version) < version_numbers(install.OLDEST_TESTED):
+        text = f"{found} is older than the oldest tested version, {install.OLDEST_TESTED}."
+        return Check("Claude Code", False, text, "Run `claude update`.")
+    newer = version_numbers(version) > version_numbers(install.NEWEST_TESTED)
+    tested = "newer than the newest tested version," if newer else "tested up to"
+    return Check("Claude Code", True, f"{found}; {tested} {install.NEWEST_TESTED}")
 
 
-def numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version)))
 
 
-def values(settings: Settings) -> Iterator[Finding]:
-    """Every value the user set, and where; each that cannot be used by itself."""
+def check_settings(settings: Settings) -> Iterator[Check]:
+    """All usable values that the user set, in one check; each unusable one in a check of its own."""
     good = []
     for option in OPTIONS.values():
         written = settings.written(option)
@@ -142,41 +155,42 @@ def values(settings: Settings) -> Iterator[Finding]:
         try:
             settings[option]
         except BadSetting as problem:
-            yield of_error("settings", problem)
+            yield failed_check("settings", problem)
         else:
             good.append(f"{option.name}={'***' if option.secret else written} (from {settings.source(option)})")
-    yield Finding("settings", True, "\n".join(good) or "all at their defaults")
+    yield Check("settings", True, "\n".join(good) or "every setting has its default")
 
 
-def misspelt(settings: Settings) -> Iterator[Finding]:
+def check_names(settings: Settings) -> Iterator[Check]:
     for name, where, near in settings.misspelt():
-        yield Finding("settings", False, f"{name} (from {where}) is no setting.", f"Did you mean {near}?")
+        yield Check("settings", False, f"There is no setting {name} (in {where}).", f"Did you mean {near}?")
 
 
-def folders(settings: Settings) -> Iterator[Finding]:
-    """Ours: a session writes in them before Claude Code starts, a login when it is renewed."""
+def check_folders(settings: Settings) -> Iterator[Check]:
+    """The folders of claudegpt: a session writes to them before Claude Code starts, and so does a renewed login."""
     dirs = settings.dirs
     refused = {folder: find_write_problem(folder) for folder in (dirs.config, dirs.data, dirs.state, dirs.cache)}
     for folder, problem in refused.items():
         if problem:
-            yield Finding("folders", False, f"{folder} cannot be written: {problem.strerror}.", UNWRITABLE_HINT)
+            yield Check("folders", False, f"{folder} cannot be written: {problem.strerror}.", UNWRITABLE_HINT)
     if not any(refused.values()):
-        yield Finding("folders", True, "all of ours can be written")
+        yield Check("folders", True, "every folder of claudegpt can be written")
 
 
-def secrets(settings: Settings) -> Iterator[Finding]:
-    """The files that hold secrets: no other user of this machine may read them."""
-    files = list(secret_files(settings))
+def check_secrets(settings: Settings) -> Iterator[Check]:
+    """No other user of this machine may read the files that hold secrets."""
+    files = list(find_secret_files(settings))
     readable = [file for file in files if is_exposed(file)]
     for file in readable:
-        yield Finding(
+        yield Check(
             "secrets", False, f"{file} can be read by other users of this machine.", f"Run `{chmod_command(file)}`."
         )
     if not readable:
-        yield Finding("secrets", True, "\n".join(f"{file} is yours alone" for file in files) or "no file holds one")
+        lines = [f"only you can read {file}" for file in files]
+        yield Check("secrets", True, "\n".join(lines) or "no file holds a secret")
 
 
-def secret_files(settings: Settings) -> Iterator[Path]:
+def find_secret_files(settings: Settings) -> Iterator[Path]:
     config = settings.dirs.config_file
     clone = os.environ.get("CLAUDEGPT_CLONE")
     for file in (config, Path.home() / ".claude" / ".env", *([Path(clone) / ".env"] if clone else [])):
@@ -189,49 +203,51 @@ def secret_files(settings: Settings) -> Iterator[Path]:
     yield from (file for file in logins if file.exists())
 
 
-def leftovers(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """What would have Claude Code talk to somebody else. Sessions of ours set it aside, so that it is no fault, except
-    what an administrator set, which beats us."""
+def check_environment(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Variables and settings files that send Claude Code to another server. A session of claudegpt ignores them, so
+    they pass, except in an administrator's settings, which win over ours."""
     found = [f"{name} is exported" for name in HIJACKS if environ.get(name)]
     found += [f"{file} sets {', '.join(names)}" for file in settings_files(environ) if (names := redirects(file))]
     if found:
-        yield Finding(
-            "leftovers",
+        yield Check(
+            "environment",
             True,
-            "\n".join(f"{each}: set aside in sessions of ours" for each in found),
-            "Plain `claude` goes by that; take it out where it should not.",
+            "\n".join(f"{each}: claudegpt ignores it" for each in found),
+            "Plain `claude` still uses it; remove it if you do not want that.",
         )
     beaten = [f"{file} sets {', '.join(names)}" for file in managed_files() if (names := redirects(file))]
     for each in beaten:
-        yield Finding("leftovers", False, f"{each}, which beats every other setting.", "Ask your administrator.")
+        yield Check("environment", False, f"{each}, which wins over every other setting.", "Ask your administrator.")
     if not found and not beaten:
-        yield Finding("leftovers", True, "nothing leads Claude Code elsewhere")
+        yield Check("environment", True, "nothing sends Claude Code to another server")
 
 
 def settings_files(environ: Mapping[str, str]) -> list[Path]:
-    """Where Claude Code finds settings of the user's and the project's; older versions in its state file too."""
+    """The files where Claude Code reads the user's and the project's settings; older versions also read the state
+    file."""
     here = Path.cwd() / ".claude"
     user = config_folder(environ) / SETTINGS
     return list(dict.fromkeys((user, state_file(environ), here / SETTINGS, here / "settings.local.json")))
 
 
-def port(settings: Settings) -> Finding:
+def check_port(settings: Settings) -> Check:
     host, number = settings[HOST], settings[PORT]
     try:
         bind(host, number).close()
     except BadSetting as problem:
-        return of_error("port", problem)
-    return Finding("port", True, f"{host} port {number} is free" if number else f"a free one on {host}")
+        return failed_check("port", problem)
+    return Check("port", True, f"port {number} on {host} is free" if number else f"any free port on {host}")
 
 
-def proxies(environ: Mapping[str, str]) -> Finding:
-    """HTTP proxies and certificates that the environment names; what they do shows in the next finding."""
+def check_http_proxy(environ: Mapping[str, str]) -> Check:
+    """The HTTP proxies and certificates that the environment names. Whether they work, the next check shows."""
     try:
         model_list.new_client().close()
     except BadSetting as problem:
-        return of_error("proxy", problem)
+        return failed_check("HTTP proxy", problem)
     named = [name for name in (*PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(name)]
-    return Finding("proxy", True, "\n".join(f"{name}={without_password(environ[name])}" for name in named) or "none")
+    lines = [f"{name}={without_password(environ[name])}" for name in named]
+    return Check("HTTP proxy", True, "\n".join(lines) or "none is set")
 
 
 def without_password(address: str) -> str:
@@ -242,8 +258,8 @@ def without_password(address: str) -> str:
 # The account.
 
 
-def network(provider: Provider) -> Iterator[Finding]:
-    """Whether its server can be reached at all, whatever it says; and its clock against ours."""
+def check_network(provider: Provider) -> Iterator[Check]:
+    """Whether the account's server answers at all, and whether its clock agrees with ours."""
     url = provider.usage_url or provider.models_url or provider.url
     host = urlsplit(url).netloc
     began = time.monotonic()
@@ -251,18 +267,18 @@ def network(provider: Provider) -> Iterator[Finding]:
         with model_list.new_client() as client:
             answer = client.get(url, headers=provider.fixed_headers, auth=provider.auth)
     except httpx.RequestError as problem:
-        yield of_error("network", unreachable(host, problem))
+        yield failed_check("network", explain_unreachable(host, problem))
         return
     except ClaudegptError as problem:  # the login could not be renewed
-        yield of_error("account", problem)
+        yield failed_check("account", problem)
         return
     encrypted = "over TLS" if url.startswith("https:") else "unencrypted"
     taken = f"{(time.monotonic() - began) * 1000:.0f} ms"
-    yield Finding("network", True, f"{host} answers {encrypted} in {taken}", provider.caution)
-    yield clock(answer.headers.get("date", ""), time.time())
+    yield Check("network", True, f"{host} answers {encrypted} in {taken}", provider.caution)
+    yield check_clock(answer.headers.get("date", ""), time.time())
 
 
-def unreachable(host: str, problem: httpx.RequestError) -> UpstreamFailed:
+def explain_unreachable(host: str, problem: httpx.RequestError) -> UpstreamFailed:
     words = cause(problem)
     if isinstance(problem, httpx.ProxyError):
         return UpstreamFailed(f"The HTTP proxy on the way to {host} fails: {words}.", "Correct HTTPS_PROXY.")
@@ -274,46 +290,43 @@ def unreachable(host: str, problem: httpx.RequestError) -> UpstreamFailed:
     return UpstreamFailed(f"{host} cannot be reached: {words}.", "Check the address, the network, a VPN, HTTPS_PROXY.")
 
 
-def clock(date: str, now: float) -> Finding:
+def check_clock(date: str, now: float) -> Check:
     try:
         theirs = parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError):
-        return Finding("clock", True, "the server does not tell the time")
+        return Check("clock", True, "the server does not send its time")
     ahead = now - theirs
     if abs(ahead) > CLOCK_OFF:
         side = "ahead of" if ahead > 0 else "behind"
-        return Finding(
-            "clock", False, f"This machine's clock is {duration(abs(ahead))} {side} the server's.", "Set it right."
-        )
-    return Finding("clock", True, f"within {abs(ahead):.0f} s of the server's" if abs(ahead) >= 1 else "right")
+        text = f"This machine's clock is {format_span(abs(ahead))} {side} the server's."
+        return Check("clock", False, text, "Correct the clock of this machine.")
+    return Check("clock", True, f"within {max(1, abs(ahead)):.0f} s of the server's clock")
 
 
-def duration(seconds: float) -> str:
+def format_span(seconds: float) -> str:
     unit, word = next((unit, word) for unit, word in UNITS if seconds >= 2 * unit or unit == 60)
     return f"{seconds / unit:.0f} {word}"
 
 
-def account(provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether it is let in, and an answer of each model."""
+def check_account(provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
+    """Whether the server accepts the account, and whether each model answers."""
     try:
         with model_list.new_client() as client:
-            status.ask(client, provider, settings, flags)
-        yield Finding("account", True, f"{provider.label}: accepted ({status.credential(provider, settings)})")
+            status.check_account(client, provider, settings, flags)
+        yield Check("account", True, f"{provider.label}: accepted ({status.describe_credential(provider, settings)})")
         with stage(flags) as on_stage:
-            yield from round_trips(on_stage)
+            yield from check_models(on_stage)
     except ClaudegptError as problem:
-        yield of_error("account", problem)
+        yield failed_check("account", problem)
 
 
-def round_trips(on_stage: Stage) -> Iterator[Finding]:
+def check_models(on_stage: Stage) -> Iterator[Check]:
     for tier in distinct(on_stage.provider):
         model = on_stage.provider.tiers.model(tier)
         began = time.monotonic()
         try:
             play(on_stage, tier)
         except ClaudegptError as problem:
-            yield of_error("round trip", problem)
+            yield failed_check("model", problem)
             continue
-        yield Finding(
-            "round trip", True, f"{model} called a tool through the proxy in {time.monotonic() - began:.1f} s"
-        )
+        yield Check("model", True, f"{model} answered and called a tool in {time.monotonic() - began:.1f} s")

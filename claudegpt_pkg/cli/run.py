@@ -1,8 +1,8 @@
-"""A run of Claude Code through the proxy, from the settings to the last line on the terminal.
+"""Run Claude Code through the proxy, from the settings to the last line on the terminal.
 
-    run_claude(program, args, settings, environ)     # Claude Code's own exit status
+    run_claude(program, args, settings, environ)     # returns Claude Code's own exit status
 
-Where its interface has the screen, what there is to say is said in the interface, or waits for its end.
+While Claude Code's interface has the screen, notices are shown within it, or after it ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..terminal import console
 
 
 def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: Mapping[str, str]) -> int:
-    """Raises ClaudegptError where it cannot begin."""
+    """Raises ClaudegptError if the session cannot start."""
     terminal, later = sys.stdin.isatty() and sys.stdout.isatty(), list[str]()
     interface = terminal and not prints(args)
     chain = connect(settings, later.append if interface else console.say)
@@ -42,7 +42,7 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
         token=chain.token,
         environ=environ,
         user=user,
-        wishes=wishes(settings),
+        wishes=session_wishes(settings),
         version=install.version_on_disk(program),
     )
     exposed = [Notice(f"others can read {file}: run `{chmod_command(file)}`") for file in settings.exposed()]
@@ -50,35 +50,35 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
     told = [*exposed, *unsaid(found, memory)]
     announcing = announced(session, told, user) if interface else None
     if not announcing:
-        say_each(notice.sentence for notice in told)
+        _say_each(notice.sentence for notice in told)
     default = Default(config / SETTINGS, picks, session.settings["model"])
     status = launcher.run(
         program, announcing or session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger
     )
-    if chain.ledger.seen or not announcing:  # else whoever left at Claude Code's first questions never saw them
+    if chain.ledger.seen or not announcing:  # else the user quit at the trust question, before they were shown
         remember(told, memory)
-    say_each(later)
+    _say_each(later)
     if sys.stderr.isatty() and (line := last_line(chain.ledger, metered=chain.provider.metered)):
         console.say(line)
     return status
 
 
-def wishes(settings: Settings) -> Wishes:
-    """What Claude Code hears of our settings."""
+def session_wishes(settings: Settings) -> Wishes:
+    """What Claude Code is told of our settings."""
     return Wishes(
         tool_search=settings[TOOL_SEARCH],
-        status_line=status_line() if settings[STATUS_LINE] else None,
+        status_line=status_line_command() if settings[STATUS_LINE] else None,
         mcp_first=bool(settings[MCP_SERVERS]),
         effort=effort_policy(settings),
     )
 
 
-def status_line() -> str:
-    """The command of our status line: a Python that loads next to nothing (status_line.py)."""
+def status_line_command() -> str:
+    """The command that prints our status line: a Python that imports almost nothing, so that it starts quickly."""
     program = Path(__file__).parents[1] / "claude" / "status_line_command.py"
     return shlex.join([sys.executable, "-I", "-S", str(program)])
 
 
-def say_each(sentences: Iterable[str]) -> None:
+def _say_each(sentences: Iterable[str]) -> None:
     for sentence in sentences:
         console.say(sentence)

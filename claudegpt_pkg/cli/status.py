@@ -1,7 +1,8 @@
-"""`claudegpt status` and `claudegpt models`: whose model runs and what is left of it, from an answer given just now.
+"""`claudegpt status` and `claudegpt models`: show the account, its quota and its models.
 
-A login can look good and be dead, so the account's server is asked: for what is left of the plan and for the list of
-models where it has them, else with one tiny turn. What is shown without an answer says so, and the exit status too.
+A saved login can look valid and be revoked. So these commands ask the account's server: for the plan's quota and for
+the list of models if the server has them, else with one tiny turn. If the server does not answer, the output and the
+exit status say so.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from ..upstream.error_report import read_report
 BAR = 20  # characters
 DAY, HOUR, MINUTE = 86_400, 3600, 60
 FAR = 1e11  # seconds since 1970: the year 5138
+SAVED_LIST = "The list below was saved earlier."
+BUILT_IN_LIST = "The list below is the one built into claudegpt."
 KEYS: dict[str, Option[Secret | None]] = {"openai": OPENAI_API_KEY, "azure": AZURE_API_KEY}
 
 
@@ -70,8 +73,8 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What `status` shows. `problem`: why the account's server did not answer as it should."""
+class AccountReport:
+    """What `status` shows. `problem`: the error with which the account's server answered, if any."""
 
     provider: Provider
     credential: str
@@ -86,9 +89,9 @@ class Report:
 
 
 def show_status(flags: Mapping[str, str], *, as_json: bool) -> int:
-    """Print it; the exit status. Raises what keeps an account from being asked at all, unless it is to be JSON."""
+    """Print the report and return the exit status. With `as_json`, an error is printed as JSON instead of raised."""
     try:
-        report = look(flags)
+        report = ask_account(flags)
     except ClaudegptError as problem:
         if not as_json:
             raise
@@ -97,7 +100,7 @@ def show_status(flags: Mapping[str, str], *, as_json: bool) -> int:
     if as_json:
         result_json(as_object(report))
         return report.problem.exit_status if report.problem else 0
-    result_rows(rows(report, time.time()))
+    result_rows(report_rows(report, time.time()))
     if report.problem:
         raise report.problem
     return 0
@@ -113,7 +116,7 @@ def show_models(flags: Mapping[str, str]) -> None:
                 listed = model_list.refresh_now(client, provider, settings.dirs.cache).offered
         except UpstreamFailed as problem:
             seen = model_list.cached(settings.dirs.cache, provider.models_url, provider.account)
-            say(f"{problem} {'This is what was last known.' if seen else 'These are the models known to claudegpt.'}")
+            say(f"{problem} {SAVED_LIST if seen else BUILT_IN_LIST}")
             listed = seen.offered if seen else list(provider.models.values())
         provider, _ = assembly.backend(settings)
     lessons = recall(settings.dirs.cache, provider)
@@ -121,27 +124,27 @@ def show_models(flags: Mapping[str, str]) -> None:
     shown = [model_row(provider, name, lessons.get(name) or Capabilities()) for name in ids]
     result_table(("model", "window", "efforts", "tier", "notes"), shown)
     if any(described(lessons.get(name) or Capabilities()) for name in ids):
-        say("What a model was seen not to take is remembered for a week; `claudegpt setup` forgets it and looks again.")
+        say("claudegpt remembers for a week what a model refused. `claudegpt setup` tests it again.")
 
 
-# Asking.
+# Ask.
 
 
-def look(flags: Mapping[str, str]) -> Report:
-    """Ask the account's server. Raises what keeps there from being an account."""
+def ask_account(flags: Mapping[str, str]) -> AccountReport:
+    """What the account's server answers now. Raises ClaudegptError if no account can be made of the settings."""
     settings = load(flags)
     provider, _ = assembly.backend(settings)
     usage: Usage | None = None
     problem: ClaudegptError | None = None
     try:
         with model_list.new_client() as client:
-            usage = ask(client, provider, settings, flags)
+            usage = check_account(client, provider, settings, flags)
         provider, _ = assembly.backend(settings)  # with the list of models as it is now
     except ClaudegptError as failure:
         problem = failure
-    return Report(
+    return AccountReport(
         provider=provider,
-        credential=credential(provider, settings),
+        credential=describe_credential(provider, settings),
         tokens=provider.login.read() if provider.login else None,
         usage=usage,
         lessons=recall(settings.dirs.cache, provider),
@@ -149,8 +152,13 @@ def look(flags: Mapping[str, str]) -> Report:
     )
 
 
-def ask(client: httpx.Client, provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Usage | None:
-    """The cheapest thing that proves the account: what is left and which models there are, else a tiny turn."""
+def check_account(
+    client: httpx.Client, provider: Provider, settings: Settings, flags: Mapping[str, str]
+) -> Usage | None:
+    """Send the cheapest request that proves the account: for its quota and its models, else a tiny turn.
+
+    Return the quota if the server reports one. Raises what the proxy would raise.
+    """
     usage = ask_usage(client, provider) if provider.usage_url else None
     try:
         if provider.models_url:
@@ -214,61 +222,61 @@ def credits_in(found: Any) -> str | None:
     return (str(balance) if balance not in (None, "") else "some") if found.get("has_credits") else "none"
 
 
-def credential(provider: Provider, settings: Settings) -> str:
-    """What is presented, and where that comes from; never itself."""
+def describe_credential(provider: Provider, settings: Settings) -> str:
+    """Which credential is sent, and where it is stored; never the credential itself."""
     if provider.login:
-        return f"login in {provider.login.path}"
+        return f"login saved in {provider.login.path}"
     option = KEYS.get(provider.name)
     if option and settings.written(option):
         return f"API key from {settings.source(option)}"
     return {"azure": "Entra ID", "codex": "Codex's API key"}.get(provider.name, "no credential needed")
 
 
-# Showing.
+# Show.
 
 
-def rows(report: Report, now: float) -> Iterator[tuple[str, str]]:
+def report_rows(report: AccountReport, now: float) -> Iterator[tuple[str, str]]:
     provider, tokens = report.provider, report.tokens
     yield "provider", plain(f"{provider.name}: {provider.label}")
     if tokens:
-        yield "account", plain(tokens.email or tokens.account_id or "not told")
+        yield "account", plain(tokens.email or tokens.account_id or "unknown")
     if report.plan:
         yield "plan", plain(plan_name(report.plan))
     yield "credential", plain(from_home(report.credential))
     if tokens and (end := in_our_time(tokens.expires_at)):
-        renewed = "" if isinstance(report.problem, NotLoggedIn) else "; it is renewed by itself"
-        yield "token", f"{'ended' if end <= now else 'ends'} {local_time(end, now)}{renewed}"
-    yield "server", f"{plain(provider.url)} {verdict(report.problem)}"
+        renewed = "" if isinstance(report.problem, NotLoggedIn) else "; renewed automatically"
+        yield "token", f"{'expired' if end <= now else 'expires'} {local_time(end, now)}{renewed}"
+    yield "server", f"{plain(provider.url)} {describe_answer(report.problem)}"
     for tier in TIERS:
         model = model_of(provider, tier)
         yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report, model)}")
     if report.usage:
-        yield from left_rows(report.usage, now)
+        yield from quota_rows(report.usage, now)
 
 
-def left_rows(usage: Usage, now: float) -> Iterator[tuple[str, str]]:
+def quota_rows(usage: Usage, now: float) -> Iterator[tuple[str, str]]:
     for limit in usage.limits:
         yield limit.name, bar(limit, now)
     if usage.credits:
         yield "credits", plain(usage.credits)
 
 
-def verdict(problem: ClaudegptError | None) -> str:
+def describe_answer(problem: ClaudegptError | None) -> str:
     if problem is None:
         return "[green]answers[/green]"
     if isinstance(problem, BadSetting):
-        return "[red]was not asked[/red]"
+        return "[red]was not contacted[/red]"
     refused = isinstance(problem, NotLoggedIn | Forbidden)
-    return f"[red]{'does not let this account in' if refused else 'does not answer as it should'}[/red]"
+    return f"[red]{'refuses this account' if refused else 'does not answer correctly'}[/red]"
 
 
 def bar(limit: Limit, now: float) -> str:
-    """█████░░░░░ 40 % used, resets on Tue 24 Nov at 14:05"""
+    """█████░░░░░ 40% used, resets on Tue 24 Nov at 14:05. Rich markup."""
     signs = marks(sys.stdout)
     full = min(BAR, round(BAR * limit.used / 100))
     colour = "green" if limit.used < 70 else "yellow" if limit.used < 90 else "red"
     resets = f", resets {local_time(limit.resets_at, now)}" if limit.resets_at and limit.resets_at > now else ""
-    return f"[{colour}]{signs.full * full}[/{colour}]{signs.empty * (BAR - full)} {limit.used:g} % used{resets}"
+    return f"[{colour}]{signs.full * full}[/{colour}]{signs.empty * (BAR - full)} {limit.used:g}% used{resets}"
 
 
 def model_of(provider: Provider, tier: Tier) -> Model:
@@ -281,11 +289,11 @@ def window_of(provider: Provider, model: Model) -> str:
 
 
 def is_known(provider: Provider, model: Model) -> bool:
-    """Whether a table or the account's list says something of it."""
+    """Whether the built-in table or the account's list has facts about the model."""
     return model.id in KNOWN or provider.name == "demo" or (model.window, model.efforts) != (UNKNOWN_WINDOW, EFFORTS)
 
 
-def note_of(report: Report, model: Model) -> str:
+def note_of(report: AccountReport, model: Model) -> str:
     return "".join(f"; {words}" for words in described(report.lessons.get(model.id) or Capabilities()))
 
 
@@ -298,7 +306,7 @@ def model_row(provider: Provider, name: str, learnt: Capabilities) -> tuple[str,
     return name, window_of(provider, model), efforts, " ".join(tiers), "; ".join(notes)
 
 
-def as_object(report: Report) -> dict[str, Any]:
+def as_object(report: AccountReport) -> dict[str, Any]:
     provider, tokens = report.provider, report.tokens
     return {
         "ok": report.problem is None,
@@ -311,11 +319,11 @@ def as_object(report: Report) -> dict[str, Any]:
         "credential": report.credential,
         "expires_at": moment(in_our_time(tokens.expires_at)) if tokens else None,
         "models": {tier: model_object(report, model_of(provider, tier)) for tier in TIERS},
-        **left_object(report.usage),
+        **quota_object(report.usage),
     }
 
 
-def model_object(report: Report, model: Model) -> dict[str, Any]:
+def model_object(report: AccountReport, model: Model) -> dict[str, Any]:
     learnt = report.lessons.get(model.id) or Capabilities()
     return {
         "id": model.id,
@@ -327,7 +335,7 @@ def model_object(report: Report, model: Model) -> dict[str, Any]:
     }
 
 
-def left_object(usage: Usage | None) -> dict[str, Any]:
+def quota_object(usage: Usage | None) -> dict[str, Any]:
     limits = [
         {
             "name": limit.name,

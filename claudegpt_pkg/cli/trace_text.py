@@ -1,10 +1,11 @@
-"""One trace in words: what was asked, what was sent and what became of it on the way, how it went, what came back.
+"""One trace as text: the request, what was sent to the backend and what was changed in it, the times, the answer.
 
     entries(trace) → (name, text) pairs, in this order:
-        turn, time, session, client · asked, sent, became, learned · took, tokens, ended
+        turn, time, session, client · request, sent, changed, learned · took, tokens, ended
         · the newest messages · the answer
 
-Of the conversation only what is new in this turn is told, and of a long text its beginning: the trace has all of it.
+Of the conversation only the messages that are new in this turn are shown, and of a long text only its beginning. The
+trace has all of it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from ..translate.wire.json_text import dumps
 
 MOST_LINES = 12  # of one text
 MOST_CHARACTERS = 2_000  # of these
-MOST_FIELDS = 12  # that became the same
-STEPS = {"first": "first event"}  # marks by the name that people understand
+MOST_FIELDS = 12  # listed together in one note
+STEPS = {"first": "first event"}  # other names for the times in a trace
 Block = Mapping[str, Any]
 Entry = tuple[str, str]
 
@@ -34,67 +35,67 @@ def entries(trace: Mapping[str, Any]) -> Iterator[Entry]:
         yield "session", session
     if client := trace.get("client"):
         yield "client", client
-    yield "asked", asked(request)
+    yield "request", describe_request(request)
     if trace.get("sent"):
-        yield "sent", sent(trace)
+        yield "sent", describe_sent(trace)
     if notes := trace.get("notes"):
-        yield "became", "\n".join(became(notes))
+        yield "changed", "\n".join(describe_changes(notes))
     if refusals := trace.get("learned"):
         yield "learned", "\n".join(refusals)
-    marks = trace.get("milliseconds") or {}
-    yield "took", " · ".join(f"{duration(value)} {STEPS.get(name, name)}" for name, value in marks.items())
+    times = trace.get("milliseconds") or {}
+    yield "took", " · ".join(f"{format_milliseconds(value)} {STEPS.get(name, name)}" for name, value in times.items())
     if usage := trace.get("usage"):
-        yield "tokens", tokens_told(used(usage))
-    yield "ended", ended(trace)
-    for message in newest(request.get("messages") or ()):
-        yield from said(message.get("content"), by=str(message.get("role")), whole="--request")
-    yield from said(answer.get("content"), by="answer", whole="--answer")
+        yield "tokens", tokens_told(spent_tokens(usage))
+    yield "ended", describe_end(trace)
+    for message in newest_messages(request.get("messages") or ()):
+        yield from content_entries(message.get("content"), by=str(message.get("role")), whole="--request")
+    yield from content_entries(answer.get("content"), by="answer", whole="--answer")
 
 
-def used(usage: Mapping[str, Any]) -> Spent:
-    """An answer's tokens; not their price, which the account knows."""
+def spent_tokens(usage: Mapping[str, Any]) -> Spent:
+    """An answer's tokens, without their price, which depends on the account."""
     return spent_on(known(""), usage, turn=True)
 
 
-# The request, there and onwards.
+# The request, from Claude Code and to the backend.
 
 
-def asked(request: Mapping[str, Any]) -> str:
+def describe_request(request: Mapping[str, Any]) -> str:
     effort = (request.get("output_config") or {}).get("effort")
-    return listed(
+    return join_parts(
         request.get("model"),
         effort and f"effort {effort}",
-        counted(request.get("messages"), "message"),
-        counted(request.get("tools"), "tool"),
-        "streamed" if request.get("stream") else "in one piece",
+        format_count(request.get("messages"), "message"),
+        format_count(request.get("tools"), "tool"),
+        "streamed" if request.get("stream") else "not streamed",
     )
 
 
-def sent(trace: Mapping[str, Any]) -> str:
+def describe_sent(trace: Mapping[str, Any]) -> str:
     body, tier, provider = trace["sent"], trace.get("tier"), trace.get("provider")
     effort = (body.get("reasoning") or {}).get("effort")
-    return listed(
+    return join_parts(
         body.get("model"),
         tier and f"tier {tier}",
         provider and f"provider {provider}",
         effort and f"effort {effort}",
-        counted(body.get("input"), "item"),
-        counted(body.get("tools"), "tool"),
+        format_count(body.get("input"), "item"),
+        format_count(body.get("tools"), "tool"),
         f"{short(len(dumps(body)))}B",
     )
 
 
-def listed(*parts: str | None) -> str:
+def join_parts(*parts: str | None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def counted(things: Sequence[Any] | None, name: str) -> str:
+def format_count(things: Sequence[Any] | None, name: str) -> str:
     count = len(things or ())
     return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
-def became(notes: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The fields that could not be translated as they are, together where the same became of them."""
+def describe_changes(notes: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The fields that could not be translated as they are; fields with the same note stand together."""
     fields: dict[str, list[str]] = {}
     for field, what in notes:
         fields.setdefault(what, []).append(field)
@@ -103,7 +104,7 @@ def became(notes: Iterable[Sequence[str]]) -> Iterator[str]:
         yield f"{', '.join(names[:MOST_FIELDS])}{more}: {what}"
 
 
-def ended(trace: Mapping[str, Any]) -> str:
+def describe_end(trace: Mapping[str, Any]) -> str:
     error = trace.get("error")
     if not error:
         return f"done: {(trace.get('answer') or {}).get('stop_reason')}"
@@ -111,75 +112,75 @@ def ended(trace: Mapping[str, Any]) -> str:
     return f"{error['kind']}{status}: {error.get('message')}"
 
 
-# What was said.
+# The messages.
 
 
-def newest(messages: Sequence[Block]) -> Sequence[Block]:
-    """The messages behind the last of the assistant's."""
-    spoken = [at for at, message in enumerate(messages) if message.get("role") == "assistant"]
-    return messages[spoken[-1] + 1 :] if spoken else messages
+def newest_messages(messages: Sequence[Block]) -> Sequence[Block]:
+    """The messages after the last one of the assistant."""
+    answers = [at for at, message in enumerate(messages) if message.get("role") == "assistant"]
+    return messages[answers[-1] + 1 :] if answers else messages
 
 
-def said(content: Any, *, by: str, whole: str) -> Iterator[Entry]:
-    """Each block: its name, or who said it where it is a text, and its beginning; `whole` tells the rest."""
+def content_entries(content: Any, *, by: str, whole: str) -> Iterator[Entry]:
+    """Each block's name (for a text, `by`) and its beginning; the option `whole` shows the rest."""
     if content:
         yield "", ""
-    for name, text in told(content):
-        yield name or by, beginning(text, whole)
+    for name, text in block_entries(content):
+        yield name or by, shorten(text, whole)
 
 
-def told(content: Any) -> Iterator[Entry]:
+def block_entries(content: Any) -> Iterator[Entry]:
     for block in blocks_of(content):
-        yield BLOCKS.get(block["type"], other)(block)
+        yield BLOCKS.get(block["type"], other_entry)(block)
 
 
-def words(block: Block) -> Entry:
+def text_entry(block: Block) -> Entry:
     return "", block["text"]
 
 
-def thinking(block: Block) -> Entry:
-    return "thinking", block.get("thinking") or "[sealed]"
+def thinking_entry(block: Block) -> Entry:
+    return "thinking", block.get("thinking") or "[encrypted]"
 
 
-def tool_use(block: Block) -> Entry:
+def tool_use_entry(block: Block) -> Entry:
     return "call", f"{block['name']} {dumps(block['input'])}"
 
 
-def tool_result(block: Block) -> Entry:
-    inside = "\n".join(listed(*entry) for entry in told(block.get("content")))
+def tool_result_entry(block: Block) -> Entry:
+    inside = "\n".join(join_parts(*entry) for entry in block_entries(block.get("content")))
     return "error" if block.get("is_error") else "result", inside
 
 
-def medium(block: Block) -> Entry:
+def media_entry(block: Block) -> Entry:
     source = block["source"]
     size = f"{short(len(source['data']))} characters" if source.get("data") else None
-    return block["type"], listed(source.get("media_type"), source.get("url"), size)
+    return block["type"], join_parts(source.get("media_type"), source.get("url"), size)
 
 
-def other(block: Block) -> Entry:
+def other_entry(block: Block) -> Entry:
     return block["type"], dumps({name: value for name, value in block.items() if name != "type"})
 
 
 BLOCKS: dict[str, Callable[[Block], Entry]] = {
-    "text": words,
-    "thinking": thinking,
-    "redacted_thinking": thinking,
-    "tool_use": tool_use,
-    "tool_result": tool_result,
-    "image": medium,
-    "document": medium,
+    "text": text_entry,
+    "thinking": thinking_entry,
+    "redacted_thinking": thinking_entry,
+    "tool_use": tool_use_entry,
+    "tool_result": tool_result_entry,
+    "image": media_entry,
+    "document": media_entry,
 }
 
 
-def beginning(text: str, whole: str) -> str:
+def shorten(text: str, whole: str) -> str:
     lines = text[:MOST_CHARACTERS].splitlines()[:MOST_LINES]
     left = len(text) - len("\n".join(lines))
     if left > 1:  # more than a line break
-        lines.append(f"[{short(left)} characters more: {whole}]")
+        lines.append(f"[{short(left)} more characters: {whole}]")
     return "\n".join(lines)
 
 
-def duration(milliseconds: float) -> str:
+def format_milliseconds(milliseconds: float) -> str:
     """9ms, 940ms, 12.4s, 125s"""
     if milliseconds < 999.5:
         return f"{milliseconds:.0f}ms"

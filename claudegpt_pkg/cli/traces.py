@@ -1,10 +1,10 @@
-"""`claudegpt trace`: what trace.py has left, in a table; one of them, to be read or to be piped on.
+"""`claudegpt trace`: list the stored traces, or show one of them as text or JSON.
 
     show_traces(settings, limit=20, as_json=False)       # the newest first
-    show_trace(settings, "3f2a91", part="sent")          # as JSON; in words for None
+    show_trace(settings, "3f2a91", part="sent")          # as JSON; as text if `part` is None
 
-A trace is found by the beginning of its id. One that cannot be read, because its session is still writing it or the
-disk was full, costs its row: the row says so.
+A trace is found by the beginning of its id. A trace that cannot be read, because its session is still writing it or the
+disk was full, is listed with the status "unreadable".
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from ..settings.options import TRACE
 from ..settings.settings import Settings
 from ..terminal.console import result_entries, result_json, result_table, say
 from ..translate.wire.json_text import loads
-from .trace_text import duration, entries, used
+from .trace_text import entries, format_milliseconds, spent_tokens
 
-ALL = ""  # instead of the name of a part
-LEAST_OF_ID = 6  # characters shown; more where they are needed to tell one from another
-MOST_NAMED = 10  # of the traces that an id may mean
+ALL = ""  # stands for all parts, in place of the name of one
+SHORTEST_ID = 6  # characters shown; more if they are needed to tell one id from another
+MOST_NAMED = 10  # ids listed when the beginning of an id is ambiguous
 WEEK = 7 * 86_400
 COLUMNS = ("id", "time", "session", "model", "tier", "effort", "in", "cached", "out", "first", "total", "status")
 NUMBERS = ("in", "cached", "out", "first", "total")
-SPARE = ("session", "tier", "first")  # in this order, where the terminal is too narrow
+SPARE = ("session", "tier", "first")  # left out, in this order, if the terminal is too narrow
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the table says of a trace. None: not known, as everything is of an unreadable one."""
+    """One trace in the table. None: unknown, as everything but the id and the time is for an unreadable trace."""
 
     id: str
     began: float
@@ -58,48 +58,49 @@ class Row:
 
 
 def show_traces(settings: Settings, *, limit: int, as_json: bool) -> None:
-    """The newest `limit`, all for 0. Raises BadSetting where their folder cannot be read."""
-    files = found(settings)
+    """List the newest `limit` traces, all of them for 0. Raises BadSetting if their folder cannot be read."""
+    files = find_traces(settings)
     rows = [row_of(file) for file in files[: limit or None]]
     if as_json:
-        result_json([{**asdict(row), "began": local(row.began)} for row in rows])
+        result_json([{**asdict(row), "began": iso_time(row.began)} for row in rows])
         return
     if not settings[TRACE]:
-        say(turned_off(settings))
+        say(explain_no_traces(settings))
     elif not files:
-        say(f"There is no trace in {settings.trace_dir} yet: each turn leaves one there.")
+        say(f"There is no trace in {settings.trace_dir} yet. Each turn of a session stores one there.")
     if rows and sys.stdout.isatty():
-        length, now = telling_length([id_of(file) for file in files]), time.time()
-        result_table(COLUMNS, [brief(row, length, now) for row in rows], numbers=NUMBERS, spare=SPARE)
+        length, now = unique_length([id_of(file) for file in files]), time.time()
+        result_table(COLUMNS, [short_cells(row, length, now) for row in rows], numbers=NUMBERS, spare=SPARE)
     else:
-        result_table(COLUMNS, map(whole, rows))
+        result_table(COLUMNS, map(full_cells, rows))
 
 
 def show_trace(settings: Settings, wanted: str, *, part: str | None) -> None:
-    """Raises BadSetting unless there is exactly one trace that begins so, and it can be read."""
-    file = find(settings, wanted)
+    """Show the trace whose id begins with `wanted`. Raises BadSetting unless exactly one does and can be read."""
+    file = find_trace(settings, wanted)
     try:
-        trace = read(file)
-        told = list(entries(trace)) if part is None else []
+        trace = _read_trace(file)
+        lines = list(entries(trace)) if part is None else []
     except UNREADABLE as problem:
-        raise BadSetting(f"The trace {file} cannot be read ({problem}).", "It may have been cut off.") from None
+        hint = "It may be incomplete: its session was killed, or the disk was full."
+        raise BadSetting(f"The trace {file} cannot be read ({problem}).", hint) from None
     if part is None:
-        result_entries(told)
+        result_entries(lines)
     else:
         result_json(trace.get(part) if part else trace)
 
 
-def turned_off(settings: Settings) -> str:
+def explain_no_traces(settings: Settings) -> str:
     return (
-        f"Traces are turned off ({TRACE.name} from {settings.source(TRACE)}): `claudegpt --trace` keeps them for a "
+        f"Traces are turned off ({TRACE.name} from {settings.source(TRACE)}). `claudegpt --trace` stores them for one "
         f"session, `claudegpt config set {TRACE.name} 1` for all."
     )
 
 
-# Finding.
+# Find.
 
 
-def found(settings: Settings) -> list[Path]:
+def find_traces(settings: Settings) -> list[Path]:
     """Every trace, the newest first."""
     folder = settings.trace_dir
     try:
@@ -110,63 +111,63 @@ def found(settings: Settings) -> list[Path]:
         raise BadSetting(f"Cannot read {folder}: {problem.strerror}.", "Correct its permissions.") from None
 
 
-def find(settings: Settings, wanted: str) -> Path:
-    """The one whose id begins so. A message's id, as Claude Code's own files have it, is one too."""
+def find_trace(settings: Settings, wanted: str) -> Path:
+    """The trace whose id begins with `wanted`. The id of an answer in Claude Code's own files (msg_…) works too."""
     beginning = wanted.lower().removeprefix("msg_")
-    files = [file for file in found(settings) if id_of(file).startswith(beginning)]
+    files = [file for file in find_traces(settings) if id_of(file).startswith(beginning)]
     if len(files) == 1:
         return files[0]
     if not files:
-        why = "`claudegpt trace` lists what there is." if settings[TRACE] else turned_off(settings)
-        raise BadSetting(f"There is no trace {wanted!r}.", why)
+        hint = "`claudegpt trace` lists the stored traces." if settings[TRACE] else explain_no_traces(settings)
+        raise BadSetting(f"There is no trace {wanted!r}.", hint)
     ids = [id_of(file) for file in files]
-    names = [name[: telling_length(ids)] for name in ids[:MOST_NAMED]]
-    raise BadSetting(f"{len(files)} traces begin with {wanted!r}.", f"Give more of it: {', '.join(names)}.")
+    names = [name[: unique_length(ids)] for name in ids[:MOST_NAMED]]
+    raise BadSetting(f"{len(files)} traces begin with {wanted!r}.", f"Give more characters: {', '.join(names)}.")
 
 
 def id_of(file: Path) -> str:
     return file.stem.rpartition("-")[2]
 
 
-def telling_length(ids: Sequence[str]) -> int:
-    """How much of each id tells it from all the others."""
+def unique_length(ids: Sequence[str]) -> int:
+    """The number of characters at which every id differs from all others."""
     longest = max(map(len, ids), default=0)
-    lengths = (length for length in range(LEAST_OF_ID, longest) if len({name[:length] for name in ids}) == len(ids))
+    lengths = (length for length in range(SHORTEST_ID, longest) if len({name[:length] for name in ids}) == len(ids))
     return next(lengths, longest)
 
 
-# Reading.
+# Read.
 
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
-def read(file: Path) -> dict[str, Any]:
+def _read_trace(file: Path) -> dict[str, Any]:
     trace = loads(file.read_bytes())
     if not isinstance(trace, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     return trace
 
 
 def row_of(file: Path) -> Row:
     try:
-        return row_from(read(file))
+        return row_from(_read_trace(file))
     except UNREADABLE:
-        return Row(id_of(file), written(file))
+        return Row(id_of(file), modified_at(file))
 
 
-def written(file: Path) -> float:
+def modified_at(file: Path) -> float:
     try:
         return file.stat().st_mtime
-    except OSError:  # swept meanwhile
+    except OSError:  # deleted meanwhile, as the oldest trace
         return time.time()
 
 
 def row_from(trace: Mapping[str, Any]) -> Row:
-    usage, marks, error = trace.get("usage"), trace.get("milliseconds") or {}, trace.get("error")
-    spent = used(usage) if usage else None
+    usage, times, error = trace.get("usage"), trace.get("milliseconds") or {}, trace.get("error")
+    spent = spent_tokens(usage) if usage else None
     return Row(
         id=trace["id"],
-        began=datetime.fromtimestamp(trace["began"]).timestamp(),  # raises for a time that no calendar has
+        began=datetime.fromtimestamp(trace["began"]).timestamp(),  # raises for a time outside the calendar
         session=trace.get("session"),
         provider=trace.get("provider"),
         model=trace.get("model"),
@@ -176,45 +177,45 @@ def row_from(trace: Mapping[str, Any]) -> Row:
         tokens_in=spent.tokens_in if spent else None,
         cached=spent.cached if spent else None,
         tokens_out=spent.tokens_out if spent else None,
-        first_ms=marks.get("first"),
-        total_ms=marks.get("done", marks.get("failed")),
+        first_ms=times.get("first"),
+        total_ms=times.get("done", times.get("failed")),
     )
 
 
-# The table's cells.
+# Format the table's cells.
 
 
-def whole(row: Row) -> list[str]:
-    """For a program: nothing shortened, times in ISO 8601 and milliseconds, "" for what is not known."""
+def full_cells(row: Row) -> list[str]:
+    """For a program: nothing is shortened, times are in ISO 8601 and milliseconds, "" stands for unknown."""
     rate = None if row.hit_rate is None else f"{row.hit_rate:.2f}"
     numbers = (row.tokens_in, rate, row.tokens_out, row.first_ms, row.total_ms)
-    cells = (row.id, local(row.began), row.session, row.model, row.tier, row.effort, *numbers, row.status)
+    cells = (row.id, iso_time(row.began), row.session, row.model, row.tier, row.effort, *numbers, row.status)
     return ["" if cell is None else str(cell) for cell in cells]
 
 
-def brief(row: Row, length: int, now: float) -> list[str]:
-    """For a person."""
+def short_cells(row: Row, length: int, now: float) -> list[str]:
+    """For a person: short ids, times and numbers."""
     return [
         row.id[:length],
-        recent(row.began, now),
-        (row.session or "")[:LEAST_OF_ID],
+        format_recent(row.began, now),
+        (row.session or "")[:SHORTEST_ID],
         row.model or "",
         row.tier or "",
         row.effort or "",
         "" if row.tokens_in is None else short(row.tokens_in),
         "" if row.hit_rate is None else f"{row.hit_rate:.0%}",
         "" if row.tokens_out is None else short(row.tokens_out),
-        "" if row.first_ms is None else duration(row.first_ms),
-        "" if row.total_ms is None else duration(row.total_ms),
+        "" if row.first_ms is None else format_milliseconds(row.first_ms),
+        "" if row.total_ms is None else format_milliseconds(row.total_ms),
         row.status.removesuffix("_error"),
     ]
 
 
-def local(moment: float) -> str:
+def iso_time(moment: float) -> str:
     return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="milliseconds")
 
 
-def recent(moment: float, now: float) -> str:
+def format_recent(moment: float, now: float) -> str:
     """14:05:09 today, Sat 14:05 this week, 21 Nov before."""
     then = time.localtime(moment)
     if then[:3] == time.localtime(now)[:3]:

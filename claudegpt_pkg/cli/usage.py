@@ -1,8 +1,8 @@
-"""`claudegpt usage`: what was spent today, in the last 7 and the last 30 days, by model and account.
+"""`claudegpt usage`: the tokens used and their cost today, in the last 7 and the last 30 days, by model and account.
 
-It is counted here, answer by answer, as the usage log has it (usage_log.py); days begin at local midnight, and today is
-one of the 7 and of the 30. What is left of a ChatGPT plan only its server knows: it is asked, as `status` does. If it
-does not answer that is said, and what was counted is shown all the same.
+The numbers come from the usage log of this machine (records/usage_log.py). Days begin at local midnight; today is one
+of the 7 and one of the 30. For a ChatGPT plan the quota is shown too, from the account's server, as `status` shows it.
+If that server does not answer, an error line says so, and the usage is shown all the same.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from .status import Usage
 
 PERIODS = {"today": 1, "last 7 days": 7, "last 30 days": 30}
-PLANS = ("chatgpt", "codex")  # their server may say what is left
+PLANS = ("chatgpt", "codex")  # their server may report a quota
 COLUMNS = ("", "model", "account", "turns", "tokens in", "cached", "out", "list price")
 NUMBERS = ("turns", "tokens in", "cached", "out", "list price")
+SPARE = ("cached", "turns", "out")  # left out, in this order, if the terminal is too narrow
 
 
 @dataclass(frozen=True)
 class Source:
-    """A model of an account; `metered` where each token has its price, else a plan covers them."""
+    """A model of an account. `metered`: tokens are paid for; otherwise a plan includes them."""
 
     provider: str
     metered: bool
@@ -43,38 +44,43 @@ Sums = dict[Source, Spent]
 
 
 def show_usage(flags: Mapping[str, str], *, as_json: bool) -> None:
-    """Raises BadSetting where the log cannot be read."""
+    """Raises BadSetting if the log cannot be read."""
     settings, today = load(flags), date.today()
-    days = by_day(settings)
+    days = usage_by_day(settings)
     firsts = {name: today - timedelta(count - 1) for name, count in PERIODS.items()}
-    sums = {name: since(days, first) for name, first in firsts.items()}
-    plan = left_of_plan(settings)
+    sums = {name: usage_since(days, first) for name, first in firsts.items()}
+    plan = ask_quota(settings)
     if as_json:
         result_json(as_object(sums, min(days, default=None), plan))
         return
     if days:
-        result_table(COLUMNS, [row for name, each in sums.items() for row in rows(name, each)], numbers=NUMBERS)
+        result_table(
+            COLUMNS,
+            [row for name, each in sums.items() for row in period_rows(name, each)],
+            numbers=NUMBERS,
+            spare=SPARE,
+        )
     if not days:
-        say("Nothing is counted yet: each answer will be.")
+        say("No usage yet. Each answer is counted from now on.")
     elif min(days) > min(firsts.values()) and sys.stdout.isatty():
-        say(f"Counted since {min(days):%a %d %b %Y}.")
+        say(f"Counting began on {min(days):%a %d %b %Y}.")
     if plan:
-        show_plan(plan)
+        show_quota(plan)
 
 
-# Adding up.
+# Add up.
 
 
-def by_day(settings: Settings) -> dict[date, Sums]:
-    """What was used on each day of which the log still knows something."""
+def usage_by_day(settings: Settings) -> dict[date, Sums]:
+    """The usage of each day in the log."""
     days: dict[date, Sums] = {}
     for use in read(settings.dirs.state):
         add(days.setdefault(date.fromtimestamp(use.at), {}), Source(use.provider, use.metered, use.model), use.spent)
     return days
 
 
-def since(days: Mapping[date, Sums], first: date) -> Sums:
-    """What was used from the morning of `first` on; what took most tokens comes first."""
+def usage_since(days: Mapping[date, Sums], first: date) -> Sums:
+    """The usage from the morning of `first` on, the source with most tokens first."""
     sums: Sums = {}
     for day, each in days.items():
         if day >= first:
@@ -87,15 +93,15 @@ def add(sums: Sums, source: Source, spent: Spent) -> None:
     sums[source] = sums.get(source, Spent()) + spent
 
 
-def priced(sums: Sums) -> Spent:
-    """What has to be paid for by the token."""
+def paid_for(sums: Sums) -> Spent:
+    """The usage that is paid for by the token."""
     return sum((spent for source, spent in sums.items() if source.metered), Spent())
 
 
-# What is left.
+# Quota.
 
 
-def left_of_plan(settings: Settings) -> Usage | None:
+def ask_quota(settings: Settings) -> Usage | None:
     if settings[PROVIDER] not in PLANS:
         return None
     from .. import assembly
@@ -111,53 +117,53 @@ def left_of_plan(settings: Settings) -> Usage | None:
         return None
 
 
-def show_plan(plan: Usage) -> None:
-    from .status import left_rows
+def show_quota(plan: Usage) -> None:
+    from .status import quota_rows
 
     if sys.stdout.isatty():
         result("")
-    result_rows(left_rows(plan, time.time()))
+    result_rows(quota_rows(plan, time.time()))
 
 
-# Showing.
+# Show.
 
 
-def rows(period: str, sums: Sums) -> Iterator[tuple[str, ...]]:
-    """One of each source, and one of all unless there is just one. For a program nothing is shortened."""
+def period_rows(period: str, sums: Sums) -> Iterator[tuple[str, ...]]:
+    """A row for each source, then one for all unless there is only one. For a program no number is shortened."""
     person = sys.stdout.isatty()
     for source, spent in sums.items():
-        yield period, source.model, source.provider, *counts(spent, person), cost({source: spent}, person)
+        yield period, source.model, source.provider, *format_counts(spent, person), format_cost({source: spent}, person)
         period = "" if person else period
     if len(sums) != 1:
-        yield period, "all", "", *counts(sum(sums.values(), Spent()), person), cost(sums, person)
+        yield period, "all", "", *format_counts(sum(sums.values(), Spent()), person), format_cost(sums, person)
 
 
-def counts(spent: Spent, person: bool) -> tuple[str, str, str, str]:
+def format_counts(spent: Spent, person: bool) -> tuple[str, str, str, str]:
     if not person:
         return str(spent.turns), str(spent.tokens_in), f"{spent.hit_rate:.2f}", str(spent.tokens_out)
     return str(spent.turns), short(spent.tokens_in), f"{spent.hit_rate:.0%}", short(spent.tokens_out)
 
 
-def cost(sums: Sums, person: bool) -> str:
-    """$0.42; on your plan; $0.42 + plan; not known, where one of the prices is not."""
-    paid = priced(sums).cost
-    told = "not known" if paid is None else dollars(paid) if person else f"{paid:.6f}"
+def format_cost(sums: Sums, person: bool) -> str:
+    """$0.42, "on your plan", "$0.42 + plan", or "unknown" if one of the prices is unknown."""
+    paid = paid_for(sums).cost
+    price = "unknown" if paid is None else dollars(paid) if person else f"{paid:.6f}"
     metered = {source.metered for source in sums}
     if False not in metered:
-        return told
-    return f"{told} + plan" if True in metered else "on your plan"
+        return price
+    return f"{price} + plan" if True in metered else "on your plan"
 
 
 def as_object(sums: Mapping[str, Sums], since: date | None, plan: Usage | None) -> dict[str, Any]:
-    from .status import left_object
+    from .status import quota_object
 
     periods = {name.replace(" ", "_"): period_object(each) for name, each in sums.items()}
-    return {"since": since.isoformat() if since else None, **periods, **left_object(plan)}
+    return {"since": since.isoformat() if since else None, **periods, **quota_object(plan)}
 
 
 def period_object(sums: Sums) -> dict[str, Any]:
-    """`cost`: dollars at list price of what no plan covers, null where a price is not known."""
+    """`cost`: dollars at list price of what is not included in a plan; null if a price is unknown."""
     models = [
-        {**asdict(source), **asdict(spent), "cost": priced({source: spent}).cost} for source, spent in sums.items()
+        {**asdict(source), **asdict(spent), "cost": paid_for({source: spent}).cost} for source, spent in sums.items()
     ]
-    return {**asdict(sum(sums.values(), Spent())), "cost": priced(sums).cost, "models": models}
+    return {**asdict(sum(sums.values(), Spent())), "cost": paid_for(sums).cost, "models": models}

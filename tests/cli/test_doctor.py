@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import itertools
+import json
 import shlex
 import socket
 import time
@@ -17,7 +18,7 @@ from claudegpt_pkg.accounts.auth.tokens import own_file
 from claudegpt_pkg.claude import user_settings
 from claudegpt_pkg.claude.install import NEWEST_TESTED
 from claudegpt_pkg.cli import main
-from claudegpt_pkg.cli.doctor import Finding, clock, findings, unreachable, without_password
+from claudegpt_pkg.cli.doctor import Check, check_clock, check_everything, explain_unreachable, without_password
 from claudegpt_pkg.settings.settings import load
 from tests.real.clients import VERSIONS
 from tests.support.auth_files import write
@@ -25,7 +26,7 @@ from tests.support.fakes.answers import answer
 from tests.support.fakes.backend import MODELS, FakeBackend
 from tests.support.fakes.trial import is_trial, takes_trials, trials
 
-Found = Callable[[], dict[str, list[Finding]]]
+Found = Callable[[], dict[str, list[Check]]]
 
 
 @pytest.fixture(autouse=True)
@@ -51,36 +52,47 @@ def claude_code(home: Path, version: str) -> None:
     (home / "claude").chmod(0o755)
 
 
-def found() -> dict[str, list[Finding]]:
-    """Every finding, by the link's name, in order."""
-    by_name: dict[str, list[Finding]] = {}
-    for finding in findings({}):
-        by_name.setdefault(finding.name, []).append(finding)
+def found() -> dict[str, list[Check]]:
+    """Every check, by the link's name, in order."""
+    by_name: dict[str, list[Check]] = {}
+    for check in check_everything({}):
+        by_name.setdefault(check.name, []).append(check)
     return by_name
 
 
-def one(name: str) -> Finding:
-    """The one finding about this link; what comes after it is not tried."""
-    before_and_it = itertools.takewhile(lambda each: not seen or each.name == name, findings({}))
-    seen: list[Finding] = []
-    for finding in before_and_it:
-        if finding.name == name:
-            seen.append(finding)
-    (finding,) = seen
-    return finding
+def one(name: str) -> Check:
+    """The one check about this link; what comes after it is not tried."""
+    before_and_it = itertools.takewhile(lambda each: not seen or each.name == name, check_everything({}))
+    seen: list[Check] = []
+    for check in before_and_it:
+        if check.name == name:
+            seen.append(check)
+    (check,) = seen
+    return check
 
 
 def wrong() -> list[str]:
-    return [finding.name for group in found().values() for finding in group if not finding.right]
+    return [check.name for group in found().values() for check in group if not check.passed]
 
 
 def test_on_a_machine_where_all_is_right_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["doctor"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    *lines, count = capsys.readouterr().out.splitlines()
     assert all(line.startswith("✓\t") for line in lines)
+    assert count == "12 checks, all passed"
     names = [line.split("\t")[1].strip() for line in lines]
-    expected = ["python", "claude", "settings", "folders", "secrets", "leftovers", "port", "proxy", "account"]
-    assert names == [*expected, "round trip", "round trip", "round trip"]
+    expected = [
+        "Python",
+        "Claude Code",
+        "settings",
+        "folders",
+        "secrets",
+        "environment",
+        "port",
+        "HTTP proxy",
+        "account",
+    ]
+    assert names == [*expected, "model", "model", "model"]
 
 
 def test_a_line_for_a_program_keeps_its_parts_apart(
@@ -88,10 +100,10 @@ def test_a_line_for_a_program_keeps_its_parts_apart(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "planted-key")
     main.run(["doctor"])
-    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()[:-1]]
     text = {name: text for _, name, text in rows}
     assert "CLAUDEGPT_PROVIDER=demo (from the environment); CLAUDEGPT_CLAUDE_BIN=" in text["settings"]
-    assert "set aside in sessions of ours. Plain `claude` goes by that" in text["leftovers"]
+    assert "claudegpt ignores it. Plain `claude` still uses it" in text["environment"]
 
 
 def test_without_an_account_it_says_so_and_the_next_step(
@@ -99,16 +111,34 @@ def test_without_an_account_it_says_so_and_the_next_step(
 ) -> None:
     monkeypatch.delenv("CLAUDEGPT_PROVIDER")
     assert main.run(["doctor"]) == 1
-    last = capsys.readouterr().out.splitlines()[-1]
+    *_, last, count = capsys.readouterr().out.splitlines()
     assert last.startswith("✗\taccount") and "Run `claudegpt setup`" in last
+    assert count == "9 checks, 1 to fix"
+
+
+def test_json_has_every_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is True and len(found["checks"]) == 12
+    assert found["checks"][3] == {
+        "name": "folders",
+        "ok": True,
+        "text": "every folder of claudegpt can be written",
+        "advice": None,
+    }
+    monkeypatch.setenv("CLAUDEGPT_EFFORT", "lots")
+    assert main.run(["doctor", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    bad = next(check for check in found["checks"] if not check["ok"])
+    assert (found["ok"], bad["name"], bad["advice"]) == (False, "settings", "Correct it there.")
 
 
 def test_every_link_to_a_server_is_tried(openai: FakeBackend) -> None:
     links = found()
-    assert all(finding.right for group in links.values() for finding in group)
+    assert all(check.passed for group in links.values() for check in group)
     assert "answers unencrypted in" in links["network"][0].text
     assert links["account"][0].text.endswith("accepted (API key from the environment)")
-    assert [finding.text.split()[0] for finding in links["round trip"]] == [
+    assert [check.text.split()[0] for check in links["model"]] == [
         "gpt-6.1-sol",
         "gpt-6.1-terra",
         "gpt-6-luna",
@@ -123,7 +153,7 @@ def test_a_key_that_goes_out_unencrypted_is_said_and_no_fault(
     monkeypatch.setenv("OPENAI_BASE_URL", openai.url.replace("127.0.0.1", "0.0.0.0"))
     monkeypatch.setenv("NO_PROXY", "0.0.0.0")
     network = found()["network"][0]
-    assert network.right and "The key goes to 0.0.0.0:" in network.advice
+    assert network.passed and "The key goes to 0.0.0.0:" in network.advice
 
 
 # Claude Code.
@@ -135,15 +165,15 @@ def test_the_newest_tested_is_the_newest_of_the_suite() -> None:
 
 def test_a_newer_claude_code_is_right_and_said_to_be_newer(machine: Path) -> None:
     claude_code(machine, "2.99.1")
-    assert one("claude").right and "2.99.1" in one("claude").text
-    assert f"newer than the newest tested, {NEWEST_TESTED}" in one("claude").text
+    assert one("Claude Code").passed and "2.99.1" in one("Claude Code").text
+    assert f"newer than the newest tested version, {NEWEST_TESTED}" in one("Claude Code").text
 
 
 def test_an_older_claude_code_than_was_ever_tried_is_to_be_updated(machine: Path) -> None:
     claude_code(machine, "2.0.76")
-    assert not one("claude").right and one("claude").advice == "Run `claude update`."
+    assert not one("Claude Code").passed and one("Claude Code").advice == "Run `claude update`."
     claude_code(machine, "2.0.77")
-    assert one("claude").right
+    assert one("Claude Code").passed
 
 
 def test_a_missing_claude_code_comes_with_its_command(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +181,7 @@ def test_a_missing_claude_code_comes_with_its_command(machine: Path, monkeypatch
     monkeypatch.setenv("PATH", str(machine))
     (machine / "claude").unlink()
     monkeypatch.setattr("claudegpt_pkg.claude.install.USUAL_PLACES", ())
-    assert not one("claude").right and "npm install -g @anthropic-ai/claude-code" in one("claude").advice
+    assert not one("Claude Code").passed and "npm install -g @anthropic-ai/claude-code" in one("Claude Code").advice
 
 
 # Settings and files.
@@ -168,7 +198,7 @@ def test_every_setting_is_shown_with_its_source_and_no_secret(machine: Path, mon
 def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_EFFORT", "lots")
     bad = found()["settings"][0]
-    assert not bad.right and bad.text.startswith("CLAUDEGPT_EFFORT is one of")
+    assert not bad.passed and bad.text.startswith("CLAUDEGPT_EFFORT is one of")
     assert bad.text.endswith("(from the environment).") and bad.advice == "Correct it there."
     assert "account" not in found()
 
@@ -176,24 +206,24 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -
 def test_a_misspelt_name_is_found_and_keeps_nothing_from_being_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_EFORT", "low")
     bad = found()["settings"][-1]
-    assert not bad.right and bad.text == "CLAUDEGPT_EFORT (from the environment) is no setting."
+    assert not bad.passed and bad.text == "There is no setting CLAUDEGPT_EFORT (in the environment)."
     assert bad.advice == "Did you mean CLAUDEGPT_EFFORT?"
-    assert "round trip" in found()
+    assert "model" in found()
 
 
 def test_a_file_that_cannot_be_read_is_named(machine: Path) -> None:
     load().dirs.config_file.mkdir(parents=True)
-    assert not one("settings").right and "Cannot read" in one("settings").text
+    assert not one("settings").passed and "Cannot read" in one("settings").text
 
 
 def test_a_folder_that_cannot_be_written_is_found(machine: Path) -> None:
     state = machine / "claudegpt" / "state"
     state.parent.mkdir()
     state.write_text("a file in its place")
-    assert not one("folders").right and one("folders").text == f"{state} cannot be written: Not a directory."
+    assert not one("folders").passed and one("folders").text == f"{state} cannot be written: Not a directory."
     assert "set CLAUDEGPT_HOME to a folder that can be written" in one("folders").advice
     state.unlink()
-    assert one("folders").right
+    assert one("folders").passed
     assert not list(state.parent.iterdir())  # the looking leaves nothing
 
 
@@ -201,11 +231,11 @@ def test_a_secret_that_others_can_read_is_found(machine: Path) -> None:
     config, login = load().dirs.config_file, own_file(load().dirs.data).path
     write(config, "OPENAI_API_KEY=planted-secret\n")
     write(login, "{}")
-    assert one("secrets").text.splitlines() == [f"{config} is yours alone", f"{login} is yours alone"]
+    assert one("secrets").text.splitlines() == [f"only you can read {config}", f"only you can read {login}"]
     config.chmod(0o644)
-    assert not one("secrets").right and one("secrets").advice == f"Run `chmod 600 {config}`."
+    assert not one("secrets").passed and one("secrets").advice == f"Run `chmod 600 {config}`."
     config.chmod(0o600)
-    assert one("secrets").right
+    assert one("secrets").passed
 
 
 @pytest.mark.parametrize("folder", [".codex", "my codex"])
@@ -225,13 +255,13 @@ def test_codexs_login_that_others_can_read_is_found(
     file.chmod(0o644)
     exposed = one("secrets")
     file.chmod(0o600)
-    assert not exposed.right and exposed.advice == f"Run `chmod 600 {shlex.quote(str(file))}`."
+    assert not exposed.passed and exposed.advice == f"Run `chmod 600 {shlex.quote(str(file))}`."
 
 
 def test_a_file_without_secrets_may_be_read_by_all(machine: Path) -> None:
     write(load().dirs.config_file, "CLAUDEGPT_PROVIDER=demo\n")
     load().dirs.config_file.chmod(0o644)
-    assert one("secrets").right
+    assert one("secrets").passed
 
 
 # Leftovers.
@@ -240,22 +270,24 @@ def test_a_file_without_secrets_may_be_read_by_all(machine: Path) -> None:
 @pytest.mark.parametrize("name", ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK"])
 def test_an_exported_leftover_is_told_and_no_fault(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "planted-secret")
-    assert one("leftovers").right and one("leftovers").text == f"{name} is exported: set aside in sessions of ours"
-    assert "Plain `claude` goes by that" in one("leftovers").advice
+    assert one("environment").passed and one("environment").text == f"{name} is exported: claudegpt ignores it"
+    assert "Plain `claude` still uses it" in one("environment").advice
 
 
 @pytest.mark.parametrize("place", [".claude/settings.json", ".claude/settings.local.json", ".claude.json"])
 def test_a_leftover_in_a_settings_file_is_told_and_no_fault(machine: Path, place: str) -> None:
     write(machine / place, {"env": {"ANTHROPIC_BASE_URL": "http://old"}, "apiKeyHelper": "echo", "model": "opus"})
-    found = one("leftovers")
-    assert found.right and found.text.startswith(f"{machine / place} sets ANTHROPIC_BASE_URL, apiKeyHelper: set aside")
+    found = one("environment")
+    assert found.passed and found.text.startswith(
+        f"{machine / place} sets ANTHROPIC_BASE_URL, apiKeyHelper: claudegpt ignores it"
+    )
 
 
 @pytest.mark.parametrize("place", ["managed-settings.json", "managed-settings.d/10-cloud.json"])
 def test_what_an_administrator_sets_is_a_fault(machine: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     write(machine / "managed" / place, {"env": {"CLAUDE_CODE_USE_VERTEX": "1"}})
     monkeypatch.setattr(user_settings, "MANAGED", (machine / "managed",))
-    assert not one("leftovers").right and "beats every other setting" in one("leftovers").text
+    assert not one("environment").passed and "wins over every other setting" in one("environment").text
 
 
 # The way there.
@@ -265,14 +297,14 @@ def test_a_port_that_is_taken_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         monkeypatch.setenv("CLAUDEGPT_PORT", str(number))
-        assert not one("port").right and f"port {number}" in one("port").text
-        assert "round trip" in found()  # which needs no port of the user's
+        assert not one("port").passed and f"port {number}" in one("port").text
+        assert "model" in found()  # which needs no port of the user's
 
 
 def test_proxies_are_shown_without_their_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.setenv("HTTPS_PROXY", "http://me:planted-secret@proxy.test:3128")
-    assert one("proxy").right and one("proxy").text == "HTTPS_PROXY=http://***@proxy.test:3128"
+    assert one("HTTP proxy").passed and one("HTTP proxy").text == "HTTPS_PROXY=http://***@proxy.test:3128"
     assert without_password("me:planted-secret@proxy.test:3128") == "***@proxy.test:3128"
     assert without_password("proxy:1") == "proxy:1"
 
@@ -280,13 +312,13 @@ def test_proxies_are_shown_without_their_passwords(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("value", ["socks5://127.0.0.1:1080", "ftp://proxy.test", "http://proxy.test:port"])
 def test_a_proxy_that_cannot_be_used_ends_the_examination(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", value)
-    assert "HTTPS_PROXY" in one("proxy").advice and wrong() == ["proxy"]
+    assert "HTTPS_PROXY" in one("HTTP proxy").advice and wrong() == ["HTTP proxy"]
     assert "account" not in found()
 
 
 def test_certificates_that_are_not_there_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
-    assert not one("proxy").right and one("proxy").advice == "Correct SSL_CERT_FILE or SSL_CERT_DIR."
+    assert not one("HTTP proxy").passed and one("HTTP proxy").advice == "Correct SSL_CERT_FILE or SSL_CERT_DIR."
 
 
 def test_a_server_that_is_not_there_ends_the_examination(openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,18 +338,18 @@ def test_a_server_that_is_not_there_ends_the_examination(openai: FakeBackend, mo
     ],
 )
 def test_what_keeps_a_server_away_comes_with_what_to_do(problem: httpx.RequestError, words: str) -> None:
-    assert words in unreachable("api.test", problem).hint
+    assert words in explain_unreachable("api.test", problem).hint
 
 
 def test_a_clock_that_is_off_is_found() -> None:
     now = time.time()
-    assert clock(email.utils.formatdate(now), now).right
-    ahead = clock(email.utils.formatdate(now - 3600), now)
-    assert not ahead.right and ahead.text == "This machine's clock is 60 minutes ahead of the server's."
-    assert "15 minutes behind" in clock(email.utils.formatdate(now + 900), now).text
-    assert "36 hours behind" in clock(email.utils.formatdate(now + 36 * 3600), now).text
-    assert "30 days ahead" in clock(email.utils.formatdate(now - 30 * 86_400), now).text
-    assert clock("", now).right and clock("yesterday", now).right
+    assert check_clock(email.utils.formatdate(now), now).passed
+    ahead = check_clock(email.utils.formatdate(now - 3600), now)
+    assert not ahead.passed and ahead.text == "This machine's clock is 60 minutes ahead of the server's."
+    assert "15 minutes behind" in check_clock(email.utils.formatdate(now + 900), now).text
+    assert "36 hours behind" in check_clock(email.utils.formatdate(now + 36 * 3600), now).text
+    assert "30 days ahead" in check_clock(email.utils.formatdate(now - 30 * 86_400), now).text
+    assert check_clock("", now).passed and check_clock("yesterday", now).passed
 
 
 # The account.
@@ -326,7 +358,7 @@ def test_a_clock_that_is_off_is_found() -> None:
 def test_a_key_that_is_refused_is_found(openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "planted-secret")
     bad = found()["account"][0]
-    assert not bad.right and "the credential was refused" in bad.text and bad.advice
+    assert not bad.passed and "the credential was refused" in bad.text and bad.advice
     assert "planted-secret" not in str(found())
     openai.faults.clear()
 
@@ -338,8 +370,8 @@ def test_a_missing_login_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_model_that_does_not_answer_is_found_and_the_others_are_tried(openai: FakeBackend) -> None:
     openai.route(lambda it: is_trial(it) and it.body["model"] == "gpt-6.1-terra", lambda it: answer("No."))
-    links = found()["round trip"]
-    assert [link.right for link in links] == [True, False, True]
+    links = found()["model"]
+    assert [link.passed for link in links] == [True, False, True]
     assert links[1].text.startswith("gpt-6.1-terra answered, but did not use the tool")
     assert links[1].advice == "Claude Code needs a model that calls tools."
 
@@ -347,7 +379,7 @@ def test_a_model_that_does_not_answer_is_found_and_the_others_are_tried(openai: 
 def test_a_clock_that_is_off_keeps_nothing_from_being_tried(openai: FakeBackend) -> None:
     yesterday = email.utils.formatdate(time.time() - 86_400)
     openai.page("GET", "/v1/models", 200, MODELS, {"date": yesterday})
-    assert wrong() == ["clock"] and "round trip" in found()
+    assert wrong() == ["clock"] and "model" in found()
 
 
 def test_one_wrong_link_makes_the_status(openai: FakeBackend, capsys: pytest.CaptureFixture[str]) -> None:
@@ -357,5 +389,6 @@ def test_one_wrong_link_makes_the_status(openai: FakeBackend, capsys: pytest.Cap
     assert main.run(["doctor"]) == 1
     file.chmod(0o600)
     lines = capsys.readouterr().out.splitlines()
-    words = f"~/claudegpt/config/config.env can be read by other users of this machine. Run `chmod 600 {file}`."
+    short = "~/claudegpt/config/config.env"
+    words = f"{short} can be read by other users of this machine. Run `chmod 600 {short}`."
     assert [line for line in lines if line.startswith("✗")] == [f"✗\tsecrets\t{words}"]

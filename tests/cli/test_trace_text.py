@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.cli.trace_text import MOST_FIELDS, MOST_LINES, duration, entries
+from claudegpt_pkg.cli.trace_text import MOST_FIELDS, MOST_LINES, entries, format_milliseconds
 
 
 def trace(*blocks: Any, role: str = "user", **fields: Any) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def fact(told: dict[str, Any], name: str) -> str | None:
     [
         ({"type": "text", "text": "Hello."}, ("user", "Hello.")),
         ({"type": "thinking", "thinking": "Hm.", "signature": "s"}, ("thinking", "Hm.")),
-        ({"type": "thinking", "thinking": "", "signature": "s"}, ("thinking", "[sealed]")),
-        ({"type": "redacted_thinking", "data": "x"}, ("thinking", "[sealed]")),
+        ({"type": "thinking", "thinking": "", "signature": "s"}, ("thinking", "[encrypted]")),
+        ({"type": "redacted_thinking", "data": "x"}, ("thinking", "[encrypted]")),
         ({"type": "tool_use", "id": "t", "name": "Read", "input": {"a": "日"}}, ("call", 'Read {"a":"日"}')),
         ({"type": "tool_result", "tool_use_id": "t", "content": "one\ntwo"}, ("result", "one\ntwo")),
         ({"type": "tool_result", "tool_use_id": "t"}, ("result", "")),
@@ -69,7 +69,7 @@ def test_of_a_long_text_its_beginning_is_told_and_where_the_rest_is(text: str) -
     ((_, told),) = said({"type": "text", "text": text})
     *lines, last = told.split("\n")
     assert text.startswith("\n".join(lines)) and len(lines) <= MOST_LINES
-    assert last.endswith("k characters more: --request]")
+    assert last.endswith("k more characters: --request]")
 
 
 def test_a_text_that_just_fits_is_told_whole() -> None:
@@ -79,7 +79,7 @@ def test_a_text_that_just_fits_is_told_whole() -> None:
 
 def test_fields_that_became_the_same_are_told_together() -> None:
     notes = [[f"tools.{number}", "withheld"] for number in range(MOST_FIELDS + 3)] + [["top_k", "dropped: why"]]
-    assert fact(trace(notes=notes), "became") == (
+    assert fact(trace(notes=notes), "changed") == (
         f"{', '.join(f'tools.{number}' for number in range(MOST_FIELDS))} and 3 more: withheld\ntop_k: dropped: why"
     )
 
@@ -90,7 +90,7 @@ def test_what_was_learnt_is_told() -> None:
 
 def test_what_is_not_known_is_not_told() -> None:
     names = [name for name, _ in entries(trace())]
-    assert names == ["turn", "time", "asked", "took", "ended"]
+    assert names == ["turn", "time", "request", "took", "ended"]
 
 
 def test_an_error_without_a_status_is_told_too() -> None:
@@ -102,4 +102,4 @@ def test_an_error_without_a_status_is_told_too() -> None:
     ("milliseconds", "text"), [(8.6, "9ms"), (999.4, "999ms"), (999.6, "1.0s"), (12_440, "12.4s"), (125_000, "125s")]
 )
 def test_a_duration_is_short(milliseconds: float, text: str) -> None:
-    assert duration(milliseconds) == text
+    assert format_milliseconds(milliseconds) == text

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.cli import main
-from claudegpt_pkg.cli.traces import recent, telling_length
+from claudegpt_pkg.cli.traces import format_recent, unique_length
 from tests.conftest import Run
 from tests.real.screen import Screen
 from tests.support.fakes.answers import answer, call, error, reasoning
@@ -216,9 +216,9 @@ def test_one_trace_is_told_in_words(run: Run, folder: Path) -> None:
     assert (status, err) == (0, "")
     assert (facts["turn"], facts["session"]) == (ids(folder)[0], "0a1b2c3d-4e5f")
     assert facts["client"].startswith("python-httpx/")
-    assert facts["asked"] == "claude-opus-4-8, effort high, 1 message, 1 tool, streamed"
+    assert facts["request"] == "claude-opus-4-8, effort high, 1 message, 1 tool, streamed"
     assert facts["sent"].startswith("gpt-6.1-sol, tier opus, provider openai, effort high, 1 item, 1 tool, ")
-    assert facts["became"] == "top_k: dropped: the upstream has no such parameter"
+    assert facts["changed"] == "top_k: dropped: the upstream has no such parameter"
     assert "\n          metadata: used for the cache key only\n" in out
     assert re.fullmatch(r"\d+ms translated · \d+ms accepted · \d+ms first event · \d+ms done", facts["took"])
     assert re.fullmatch(r"\d+ tokens in \(0% cached\), \d+ out", facts["tokens"])
@@ -266,7 +266,7 @@ def test_the_beginning_of_an_id_is_enough(run: Run, folder: Path) -> None:
 def test_an_id_that_is_none_is_said(run: Run, folder: Path) -> None:
     status, out, err = run("trace", "show", "nothing")
     assert (status, out) == (2, "")
-    assert "There is no trace 'nothing'. `claudegpt trace` lists what there is." in err
+    assert "There is no trace 'nothing'. `claudegpt trace` lists the stored traces." in err
 
 
 def test_an_id_that_may_be_several_is_said_with_what_tells_them_apart(run: Run, folder: Path) -> None:
@@ -274,7 +274,7 @@ def test_an_id_that_may_be_several_is_said_with_what_tells_them_apart(run: Run, 
         (folder / f"20990101-000000-000-{name}.json").write_text("{}")
     status, out, err = run("trace", "show", "abc")
     assert (status, out) == (2, "")
-    assert "2 traces begin with 'abc'. Give more of it: abcdef02, abcdef01." in err
+    assert "2 traces begin with 'abc'. Give more characters: abcdef02, abcdef01." in err
     assert run("trace", "show", "")[0] == 2
 
 
@@ -290,7 +290,7 @@ def test_one_that_cannot_be_read_is_said(run: Run, folder: Path, text: str) -> N
 
 def test_parts_are_asked_for_one_at_a_time(run: Run, folder: Path) -> None:
     status, out, err = run("trace", "show", ids(folder)[0], "--sent", "--answer")
-    assert (status, out) == (2, "") and "ask for one" in err
+    assert (status, out) == (2, "") and "Give one of them" in err
 
 
 @pytest.mark.parametrize("words", [["nope"], ["show"], ["--limit", "-1"], ["--limit", "x"], ["ls", "--nope"]])
@@ -325,10 +325,10 @@ def test_nothing_in_a_trace_steers_the_terminal(run: Run, home: Path, backend: F
     ("names", "length"), [(["abcdefgh"], 6), (["abcdefgh", "abcdefgi"], 8), (["abcdefgh", "abcxefgi"], 6)]
 )
 def test_an_id_is_as_short_as_it_can_be_told(names: list[str], length: int) -> None:
-    assert telling_length(names) == length
+    assert unique_length(names) == length
 
 
 @pytest.mark.parametrize(("ago", "text"), [(60, "11:59:00"), (86_400, "Sat 12:00"), (30 * 86_400, "23 Oct")])
 def test_a_time_is_told_as_people_do(ago: float, text: str) -> None:
     noon = datetime(2026, 11, 22, 12).timestamp()
-    assert recent(noon - ago, noon) == text
+    assert format_recent(noon - ago, noon) == text

@@ -105,10 +105,10 @@ def test_the_same_model_of_two_accounts_is_two(run: Run) -> None:
     [
         (["paid"], "0.008000"),
         (["plan"], "on your plan"),
-        (["unpriced"], "not known"),
+        (["unpriced"], "unknown"),
         (["paid", "plan"], "0.008000 + plan"),
-        (["paid", "unpriced"], "not known"),
-        (["plan", "unpriced"], "not known + plan"),
+        (["paid", "unpriced"], "unknown"),
+        (["plan", "unpriced"], "unknown + plan"),
     ],
 )
 def test_what_it_costs_says_what_is_paid_for_and_what_is_on_the_plan(run: Run, sources: list[str], told: str) -> None:
@@ -137,7 +137,7 @@ def test_it_is_one_json_object_too(run: Run) -> None:
 
 
 def test_nothing_counted_is_said(run: Run) -> None:
-    assert run("usage") == (0, "", "claudegpt: Nothing is counted yet: each answer will be.\n")
+    assert run("usage") == (0, "", "claudegpt: No usage yet. Each answer is counted from now on.\n")
     found = json.loads(run("usage", "--json")[1])
     assert found["since"] is None and found["today"]["turns"] == 0
 
@@ -167,7 +167,7 @@ def test_a_terminal_of_80_columns_has_room_for_it(home: Path) -> None:
     assert rows[0].split() == ["today", "gpt-6-luna", "openai", "0", "1k", "0%", "20", "$0.0001"]
     assert rows[1].split() == ["last", "7", "days", "gpt-6.1-terra", "openai", "120", "9.3M", "94%", "297k", "$37.04"]
     assert [row.split()[0] for row in rows[2:4]] == ["gpt-6-luna", "all"]
-    assert note == f"claudegpt: Counted since {datetime.now() - timedelta(3):%a %d %b %Y}."
+    assert note == f"claudegpt: Counting began on {datetime.now() - timedelta(3):%a %d %b %Y}."
 
 
 def test_how_long_it_is_counted_is_not_said_where_that_covers_all(home: Path) -> None:

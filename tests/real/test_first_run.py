@@ -354,7 +354,7 @@ def test_status_and_doctor_fit_the_terminal(
     with session.terminal(columns=columns, lines=60) as screen:
         screen.shell_status()
         assert screen.run("claudegpt status") == 0
-        screen.wait_for("1 week      ████████░░░░░░░░░░░░ 40 % used")
+        screen.wait_for("1 week      ████████░░░░░░░░░░░░ 40% used")
         assert screen.run("claudegpt models") == 0
         screen.wait_for(re.compile(r"gpt-6.1-terra +500k +low medium high xhigh max +sonnet"))
         assert screen.run("claudegpt doctor") == 0

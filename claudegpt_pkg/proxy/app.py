@@ -36,8 +36,8 @@ from ..translate.wire import anthropic
 from ..translate.wire.sse import encode
 from ..upstream.capability_store import recall, remember
 from ..upstream.stream import new_client
+from .context import Patience, Proxy, Rules
 from .mcp_tools import McpTools
-from .plan import Patience, Proxy, Rules
 from .routes import CountTokens, Messages, Models, Usage, error_response, health, no_route
 
 OPEN_PATHS = ("/health",)

@@ -27,8 +27,9 @@ from ..translate.tokens import count_tokens
 from ..translate.wire import anthropic
 from ..translate.wire.json_text import loads
 from ..translate.wire.sse import Event, encode
+from .context import Patience, Proxy
 from .mcp_tools import named_in
-from .plan import CLAUDE_CODE, Ask, Patience, Proxy, plan, translated
+from .plan import CLAUDE_CODE, Ask, make_plan, translate_as_planned
 from .status_line import shown_model, status_line
 from .turn import Turn
 
@@ -180,7 +181,7 @@ class CountTokens:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ask = await with_tools(await read_ask(Request(scope, receive), self._limit, counting=True), self._proxy)
-        translation = translated(ask, plan(ask, self._proxy))
+        translation = translate_as_planned(ask, make_plan(ask, self._proxy))
         tokens = await asyncio.to_thread(count_tokens, translation.body)
         await JSONResponse({"input_tokens": tokens})(scope, receive, send)
 
@@ -269,6 +270,7 @@ async def read_ask(request: Request, limit: int, *, counting: bool = False) -> A
         session_id=session_id(headers.get("x-claude-code-session-id")) or session_of(message),
         agent_id=headers.get("x-claude-code-agent-id"),
         user_agent=headers.get("user-agent", ""),
+        client_retries="x-stainless-retry-count" in headers,
     )
 
 

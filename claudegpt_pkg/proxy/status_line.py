@@ -19,7 +19,8 @@ from ..models import EFFORTS, choose
 from ..records.session_usage import Ledger, Window
 from ..records.spending import short
 from ..upstream.error_mapping import local_time
-from .plan import Proxy, levels
+from .context import Proxy
+from .plan import effort_levels
 
 MARGIN = 4  # columns that Claude Code keeps free around the line; it cuts off what is too long
 A_WEEK = 6 * 86_400  # seconds: as far as the name of a day says which
@@ -40,7 +41,7 @@ def status_line(
     effort = proxy.rules.effort.for_request(
         RequestedEffort(level=level if level in EFFORTS else None),
         tier=choice.tier,
-        levels=levels(proxy, choice.model),
+        levels=effort_levels(proxy, choice.model),
         suffix=choice.effort,
     )
     head = [model.name, effort if level else ""]

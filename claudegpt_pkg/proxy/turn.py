@@ -1,29 +1,23 @@
-"""One turn: translate the request, send it, translate the answer back as it streams.
+"""One turn: a Messages request is translated, sent, and its answer handed on as it streams.
 
-In time: the request is planned (which model, how much effort, which tools), translated and sent. Until the first real
-event nothing has happened for the client, so what may succeed in a moment is tried again, and what the backend was
-seen not to take is left out and sent again at once. After it, a failure is told, never repeated (backends.md §5).
+    turn = Turn(ask, proxy)
+    await turn.run(sink)
 
-Nothing here outlives the turn but `lessons`, which only save a refused request, and the effort that agents follow. What
-a refusal taught becomes one once the request without it is answered. That a model has no search does once it was silent
-with it in two turns, and answered without it in both: in one alone, the upstream may have been out for that moment.
+An attempt is planned and translated anew each time, for what was learned since the last one. What follows a failed
+attempt is decided in attempts.py, what a refusal teaches in learning.py, what is recorded in turn_record.py. Nothing
+outlives the turn except what was learned and what was recorded.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
-import time
-import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..capabilities import Capabilities
 from ..claude.versions import TAKES_PART_FOR_WHOLE, of_user_agent
-from ..errors import ClaudegptError, EmptyAnswer, InvalidRequest, ServerFault, Unfinished, UpstreamFailed
-from ..records.usage_log import Use
+from ..errors import InvalidRequest, UpstreamFailed
 from ..translate.answer.blocks import Reply
 from ..translate.answer.fold import Folder, Message
 from ..translate.answer.stream import MessageStream, ResponseFailed
@@ -31,55 +25,59 @@ from ..translate.request.effort import named_level
 from ..translate.tools import only_searches
 from ..translate.wire.json_text import encode
 from ..translate.wire.sse import Event
-from ..upstream.error_mapping import may_retry, ours
+from ..upstream.error_mapping import ours
 from ..upstream.error_report import Report
-from ..upstream.refusals import Trial
 from ..upstream.stream import Refused, open_stream
-from .plan import Ask, Proxy, plan, translated
+from .attempts import Attempts, Failure, Step
+from .context import Proxy
+from .learning import Learning
+from .plan import Ask, Plan, make_plan, translate_as_planned
+from .turn_record import TurnRecord
 
-ATTEMPTS = 4
-MOST_LESSONS = 10  # of one turn: a backend that refuses everything must not be asked for ever
+MOST_ATTEMPTS = 4
+MOST_IF_CLIENT_RETRIES = 2  # Claude Code and Anthropic's SDKs send a failed request again by themselves
 
 
 class Sink(Protocol):
     """Where an answer goes."""
 
     def accepted(self, start: Callable[[], list[Event]]) -> None:
-        """The upstream has said 200; `start` gives the handshake, should the client have to wait for more."""
+        """The upstream has answered 200; `start` makes the handshake, in case the client has to wait for more."""
 
     async def emit(self, events: list[Event]) -> None: ...
 
 
+@dataclass
+class Attempt:
+    """One request to the backend and its answer."""
+
+    plan: Plan
+    body: dict[str, Any]  # emptied when the answer begins: a long answer must not hold it
+    data: bytes  # the body, encoded
+    tokens: int  # estimated
+    searching: bool  # the hosted web search is declared
+    answer: MessageStream
+    begun: bool = False  # the client has something of the answer
+
+
 class Turn:
-    """One request on its way; `run` it once."""
+    """One request on its way; call `run` once."""
 
     def __init__(self, ask: Ask, proxy: Proxy):
-        self.id = uuid.uuid4().hex
-        self.began = time.time()
-        self._clock = time.perf_counter()
         self.streaming = bool(ask.request.get("stream"))
         self._ask: Ask | None = ask  # None once no further attempt can be made: a long answer must not hold it
-        self._asked = ask.body
-        self._with_tools = bool(ask.request.get("tools"))
-        self._body = b"null"
         self._proxy = proxy
         self._started = False  # the client was given message_start
-        self._asked_again = False  # after an empty answer
-        self._trials: dict[str, Trial] = {}  # by model: what this turn goes without
-        self._silent: set[str] = set()  # models that gave no answer while the hosted search was declared
-        self._silent_before = {model for model, known in proxy.learned.items() if known.silent_search}
         self._may_break_off = of_user_agent(ask.user_agent) not in TAKES_PART_FOR_WHOLE
         self._folder = Folder()
-        self._record: dict[str, Any] = {
-            "id": self.id,
-            "began": self.began,
-            "client": ask.user_agent,
-            "session": ask.session_id,
-            "agent": ask.agent_id,
-            "provider": proxy.provider.name,
-        }
-        self._learned: list[str] = []  # refusals that made the request another
-        self._marks: dict[str, float] = {}  # milliseconds since the turn began
+        self._record = TurnRecord(ask, proxy)
+        self._learning = Learning(proxy)
+        most = MOST_IF_CLIENT_RETRIES if ask.client_retries else MOST_ATTEMPTS
+        self._attempts = Attempts(most=most, delay=proxy.patience.retry)
+
+    @property
+    def id(self) -> str:
+        return self._record.id
 
     @property
     def message(self) -> Message:
@@ -87,191 +85,116 @@ class Turn:
         return self._folder.message()
 
     async def run(self, sink: Sink) -> None:
-        """Answer into `sink`. Raises ClaudegptError when there is no answer, or only a part of one."""
+        """Answer into `sink`. Raises ClaudegptError if there is no answer, or only a part of one."""
         self._note_main_loop()
         try:
-            await self._until_answered(sink)
-        except asyncio.CancelledError:
-            self._proxy.ledger.broken_off += self._with_tools and "usage" not in self._record
-            raise
+            while not await self._try_once(sink):
+                pass
         finally:
-            self._keep_trace(sys.exception())
+            self._record.close(sys.exception(), self._learning.messages, self._folder)
 
     def _note_main_loop(self) -> None:
-        """What it is set to: its model, and the effort that its agents are to follow."""
-        ask, proxy = self._ask, self._proxy
-        if not ask or ask.agent_id or not self._with_tools or only_searches(ask.request["tools"]):
+        """Note the model that the main loop is set to, and the effort that its agents are to follow."""
+        ask = self._ask
+        if not ask or ask.agent_id or not ask.request.get("tools") or only_searches(ask.request["tools"]):
             return
-        proxy.ledger.show(ask.request["model"])
-        proxy.session_efforts.note(ask.session_id, named_level(ask.request))
+        self._proxy.ledger.show(ask.request["model"])
+        self._proxy.session_efforts.note(ask.session_id, named_level(ask.request))
 
-    async def _until_answered(self, sink: Sink) -> None:
-        attempt, delay = 1, self._proxy.patience.retry
-        while True:
-            self._stream = self._prepare()
-            try:
-                return await self._attempt(sink)
-            except (Refused, ResponseFailed) as problem:
-                report = problem.report if isinstance(problem, Refused) else Report.of_event(problem.error)
-                if not self._real and self._learn(report):
-                    continue
-                error = ours(report, tokens=self._tokens, window=self._plan.window)
-            except UpstreamFailed as problem:
-                error = problem
-            if self._real and self._may_break_off and (rest := self._stream.break_off()):
-                await sink.emit(self._seen(rest))
-            late = time.perf_counter() - self._clock > self._proxy.patience.again
-            if self._real or late or attempt >= ATTEMPTS or not self._may_retry(error):
-                if self._real or late or not self._may_leave_out_search(error):
-                    raise error
-                continue
-            attempt += 1
-            await asyncio.sleep(max(delay * random.uniform(0.5, 1.0), error.retry_after or 0))
-            delay *= 2
-
-    def _may_retry(self, error: ClaudegptError) -> bool:
-        if isinstance(error, EmptyAnswer):
-            again, self._asked_again = not self._asked_again, True
-            return again
-        return may_retry(error)
-
-    def _may_leave_out_search(self, error: ClaudegptError) -> bool:
-        """Some deployments do not refuse the hosted search: they answer nothing when it is declared, or fail."""
-        if not (self._searching and isinstance(error, EmptyAnswer | Unfinished | ServerFault)):
-            return False
-        self._silent.add(self._plan.choice.model)
-        return True
-
-    def _prepare(self) -> MessageStream:
-        """Plan and translate; anew at each attempt, for what was learnt since the last."""
-        assert self._ask is not None
-        self._real = False
+    async def _try_once(self, sink: Sink) -> bool:
+        """Make one attempt and do what has to be done before the next. Returns whether the request was answered."""
+        attempt = self._prepare()
         try:
-            self._plan = plan(self._ask, self._tried(), silent=self._silent)
-        except InvalidRequest:  # nothing is left that could be asked
-            self._keep_lessons()
+            await self._send(attempt, sink)
+            return True
+        except (Refused, ResponseFailed, UpstreamFailed) as problem:
+            failure = self._failure(problem, attempt)
+        if attempt.begun and self._may_break_off and (rest := attempt.answer.break_off()):
+            await sink.emit(self._seen(rest))
+        step = self._attempts.after(failure)
+        if step is Step.RAISE:
+            raise failure.error
+        if step is Step.RESEND_WITHOUT_SEARCH:
+            self._learning.suspect_search(attempt.plan.choice.model)
+        if step is Step.RESEND:
+            await asyncio.sleep(self._attempts.wait(failure.error))
+        return False
+
+    def _prepare(self) -> Attempt:
+        """Plan and translate the next attempt."""
+        ask = self._ask
+        assert ask is not None
+        try:
+            plan = make_plan(ask, self._learning.view(), silent=self._learning.silent)
+        except InvalidRequest:  # no model is left that could be asked
+            self._learning.keep()
             raise
-        translation = translated(self._ask, self._plan)
-        self._sent = translation.body
-        self._body = encode(self._sent)
-        self._tokens = translation.estimated_tokens(len(self._body))
-        target = self._plan.target
-        self._searching = translation.table.web_search is not None
-        self._record |= {"tier": self._plan.choice.tier, "model": target.model, "effort": target.effort}
-        self._record["notes"] = translation.notes
-        self._mark("translated")
+        translation = translate_as_planned(ask, plan)
+        data = encode(translation.body)
+        tokens = translation.estimated_tokens(len(data))
+        self._record.planned(plan, translation, data)
         reply = Reply(
             message_id=f"msg_{self.id}",
-            model=self._ask.request["model"],
-            input_tokens=self._tokens,
+            model=ask.request["model"],
+            input_tokens=tokens,
             table=translation.table.for_answer(),
             stop_sequences=translation.stop_sequences,
             show_thinking=translation.show_thinking,
             started=self._started,
         )
-        return MessageStream(reply)
+        searching = translation.table.web_search is not None
+        return Attempt(plan, translation.body, data, tokens, searching, MessageStream(reply))
 
-    async def _attempt(self, sink: Sink) -> None:
-        proxy, target, stream = self._proxy, self._plan.target, self._stream
+    async def _send(self, attempt: Attempt, sink: Sink) -> None:
+        proxy, target, answer = self._proxy, attempt.plan.target, attempt.answer
         async with open_stream(
-            proxy.client, proxy.provider, self._body, cache_key=target.cache_key, limits=proxy.rules.limits
+            proxy.client, proxy.provider, attempt.data, cache_key=target.cache_key, limits=proxy.rules.limits
         ) as upstream:
-            self._mark("accepted")
+            self._record.mark("accepted")
             proxy.ledger.note(upstream.headers)
-            sink.accepted(self._start)
+            sink.accepted(lambda: self._seen(answer.start()))
             async for events in upstream:
-                ours, failure = receive_all(stream, events)
-                if ours and (self._real or not failure):
-                    if not self._real:
-                        self._commit()
+                ours, failure = receive_all(answer, events)
+                if ours and (attempt.begun or not failure):
+                    if not attempt.begun:
+                        self._begin(attempt)
                     upstream.begun = upstream.begun or any(map(is_delta, ours))
                     await sink.emit(self._seen(ours))
                 if failure:
                     raise failure
-                if stream.done:
+                if answer.done:
                     break
-            stream.finish()
-            self._note_silence()
-            self._count(stream.usage)
-            self._mark("done")
-            if stream.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
+            answer.finish()
+            self._learning.note_answer(attempt.plan.choice.model, searched=attempt.searching)
+            self._record.count(target.model, answer.usage)
+            self._record.mark("done")
+            if answer.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
                 await upstream.drain()
 
-    def _count(self, usage: dict[str, Any]) -> None:
-        proxy, self._record["usage"] = self._proxy, usage
-        model, provider = proxy.provider.model(self._plan.target.model), proxy.provider
-        spent = proxy.ledger.add(model, usage, turn=self._with_tools)
-        if proxy.usage_log:
-            proxy.usage_log.add(Use(time.time(), provider.name, provider.metered, model.id, spent))
+    def _begin(self, attempt: Attempt) -> None:
+        """The first real event: no further attempt can be made."""
+        attempt.begun = True
+        attempt.body = {}
+        self._record.mark("first")
+        self._learning.keep()
+        self._ask = None
 
-    def _start(self) -> list[Event]:
-        """The handshake, of whichever attempt is under way."""
-        return self._seen(self._stream.start())
-
-    def _commit(self) -> None:
-        """The first real event: from here on there is no way back."""
-        self._real = True
-        self._mark("first")
-        self._keep_lessons()
-        self._ask, self._sent = None, {}
+    def _failure(self, problem: Exception, attempt: Attempt) -> Failure:
+        changed = False
+        if isinstance(problem, UpstreamFailed):
+            error: Any = problem
+        else:
+            report = problem.report if isinstance(problem, Refused) else Report.of_event(problem.error)  # type: ignore[attr-defined]
+            changed = not attempt.begun and self._learning.from_refusal(report, attempt.plan, attempt.body)
+            error = ours(report, tokens=attempt.tokens, window=attempt.plan.window)
+        late = self._record.seconds > self._proxy.patience.again
+        return Failure(error, attempt.begun, changed, late, attempt.searching)
 
     def _seen(self, events: list[Event]) -> list[Event]:
         self._started = True
         for event in events:
             self._folder.add(event)
         return events
-
-    def _learn(self, report: Report) -> bool:
-        """Whether the refusal taught something, so that the request is worth sending again without it."""
-        trial = self._trials.get(self._plan.choice.model) or Trial()
-        if len(self._learned) >= MOST_LESSONS or not trial.learn(report, self._plan.known, self._sent):
-            return False
-        self._trials[self._plan.choice.model] = trial
-        self._learned.append(report.message)
-        return True
-
-    def _keep_lessons(self) -> None:
-        lessons = self._proxy.learned
-        for model, trial in self._trials.items():
-            lessons[model] = trial.helped(lessons.get(model) or Capabilities())
-
-    def _tried(self) -> Proxy:
-        """The proxy as this turn has it, with what was learnt since it began."""
-        if not self._trials:
-            return self._proxy
-        lessons = self._proxy.learned
-        tried = {model: trial.applied(lessons.get(model) or Capabilities()) for model, trial in self._trials.items()}
-        return replace(self._proxy, learned={**lessons, **tried})
-
-    def _note_silence(self) -> None:
-        """There is an answer: with the search, or without it after silence with it."""
-        lessons, model = self._proxy.learned, self._plan.choice.model
-        for silent in self._silent:
-            known, again = lessons.get(silent) or Capabilities(), silent in self._silent_before
-            lessons[silent] = replace(known, web_search=known.web_search and not again, silent_search=not again)
-            self._learned.append(f"No answer of {silent} while the hosted search was declared.")
-        if self._searching and model in lessons:
-            lessons[model] = replace(lessons[model], silent_search=False)
-
-    def _mark(self, name: str) -> None:
-        self._marks[name] = round((time.perf_counter() - self._clock) * 1000, 2)
-
-    def _keep_trace(self, problem: BaseException | None) -> None:
-        if self._proxy.traces:
-            if problem and "done" not in self._marks:
-                self._mark("failed")
-                self._record["error"] = error_record(problem)
-            record = {**self._record, "learned": self._learned, "milliseconds": self._marks}
-            self._proxy.traces.keep(self.id, record, {"request": self._asked, "sent": self._body}, self._folder)
-
-
-def error_record(problem: BaseException) -> dict[str, Any]:
-    """How a turn ended that did not come to its end, for its trace."""
-    if isinstance(problem, ClaudegptError):
-        return {"kind": problem.kind, "status": problem.status, "message": str(problem)}
-    if isinstance(problem, asyncio.CancelledError):
-        return {"kind": "cancelled", "message": "the client went away"}
-    return {"kind": "bug", "message": repr(problem)}
 
 
 def is_delta(event: Event) -> bool:

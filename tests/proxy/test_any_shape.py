@@ -15,7 +15,8 @@ import pytest
 
 from claudegpt_pkg.accounts.providers.openai import openai
 from claudegpt_pkg.errors import InvalidRequest
-from claudegpt_pkg.proxy.plan import Ask, Proxy, Rules, plan, translated
+from claudegpt_pkg.proxy.context import Proxy, Rules
+from claudegpt_pkg.proxy.plan import Ask, make_plan, translate_as_planned
 from claudegpt_pkg.proxy.routes import session_of
 from claudegpt_pkg.translate import reasoning
 from claudegpt_pkg.translate.request.validate import check_request
@@ -186,7 +187,7 @@ def translate(request: dict[str, Any], proxy: Proxy, *, counting: bool) -> None:
     """All that is done with a request before it is sent."""
     message = check_request(orjson.loads(orjson.dumps(request)), counting=counting)
     ask = Ask(message, b"{}", session_of(message), None, "claude-cli/2.1.330")
-    translation = translated(ask, plan(ask, proxy))
+    translation = translate_as_planned(ask, make_plan(ask, proxy))
     body = translation.body
     assert translation.estimated_tokens(len(orjson.dumps(body))) > 0
     translation.table.for_answer()

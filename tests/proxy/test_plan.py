@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.effort import SessionEfforts
-from claudegpt_pkg.proxy.plan import Rules
+from claudegpt_pkg.proxy.context import Rules
 from claudegpt_pkg.settings.options import EFFORT
 from claudegpt_pkg.settings.settings import load
 from tests.support import grammar

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from claudegpt_pkg.accounts.model_list import refresh_now
 from claudegpt_pkg.accounts.providers.openai import openai
 from claudegpt_pkg.errors import RequestTooLarge
-from claudegpt_pkg.proxy.plan import Patience
+from claudegpt_pkg.proxy.context import Patience
 from claudegpt_pkg.proxy.routes import read_body
 from tests.support import grammar
 from tests.support.fakes.answers import answer, call, overloaded, reasoning, sse, web_search

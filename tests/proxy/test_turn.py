@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.proxy.plan import Ask, Patience
+from claudegpt_pkg.proxy.context import Patience
+from claudegpt_pkg.proxy.learning import MOST_CHANGES
+from claudegpt_pkg.proxy.plan import Ask
 from claudegpt_pkg.proxy.routes import Nowhere
-from claudegpt_pkg.proxy.turn import ATTEMPTS, MOST_LESSONS, Turn
+from claudegpt_pkg.proxy.turn import MOST_ATTEMPTS, Turn
 from tests.support import grammar
 from tests.support.fakes.answers import (
     EOF,
@@ -81,7 +83,7 @@ def test_each_kind_of_backend_is_content_with_two_turns(tmp_path: Path, kind: Ki
 
 def test_our_patience_is_within_the_clients() -> None:
     assert Patience().hold <= 3 and Patience().ping <= 15
-    assert sum(Patience().retry * 2**attempt for attempt in range(ATTEMPTS - 1)) < 5
+    assert sum(Patience().retry * 2**attempt for attempt in range(MOST_ATTEMPTS - 1)) < 5
 
 
 # Attempts before the first real event.
@@ -129,7 +131,7 @@ def test_an_upstream_that_is_down_is_asked_a_few_times_and_then_named(tmp_path: 
 
     with listening(close) as server, served(server.url, tmp_path) as proxy:
         response, error = proxy.error(ask())
-    assert server.connections == ATTEMPTS
+    assert server.connections == MOST_ATTEMPTS
     assert response.status_code == 502 and error["type"] == "api_error"
     assert error["message"] == f"The connection to 127.0.0.1:{server.port} broke: the server closed it."
     assert "x-should-retry" not in response.headers  # the client's own patience is longer
@@ -414,13 +416,22 @@ def test_a_format_that_a_model_does_not_take_is_asked_for_in_words(backend: Fake
     assert len(backend.side) == 1
 
 
+@pytest.mark.parametrize(("headers", "attempts"), [({}, MOST_ATTEMPTS), ({"x-stainless-retry-count": "3"}, 2)])
+def test_a_client_that_retries_by_itself_needs_only_one_more_attempt(
+    backend: FakeBackend, proxy: Served, headers: dict[str, str], attempts: int
+) -> None:
+    backend.script(*[error(500, None, "Oh.")] * attempts)
+    assert proxy.post(ask(), headers=headers).status_code == 502
+    assert len(backend.requests) == attempts
+
+
 UNKNOWN = error(400, "unknown_parameter", "Unknown parameter: 'stream_options'.")
 
 
 @pytest.mark.parametrize("end", [error(500, None, "Oh."), error(400, None, "Strange.")])
 def test_what_was_left_out_in_vain_is_asked_for_again(backend: FakeBackend, proxy: Served, end: HttpError) -> None:
     """Only an answer shows that a lesson was right."""
-    backend.script(UNKNOWN, *[end] * (ATTEMPTS if end.status == 500 else 1))
+    backend.script(UNKNOWN, *[end] * (MOST_ATTEMPTS if end.status == 500 else 1))
     proxy.error(ask())
     assert "stream_options" not in backend.requests[-1].body and proxy.proxy.learned == {}
     backend.script(answer("There."))
@@ -472,7 +483,7 @@ def test_a_backend_that_refuses_everything_is_not_asked_for_ever(tmp_path: Path)
         backend.route(lambda _: True, refuse)
         response, told = proxy.error(ask(**THINKING))
     assert response.status_code == 400 and "Invalid value" in told["message"]
-    assert ATTEMPTS < len(backend.side) <= MOST_LESSONS + 1
+    assert MOST_ATTEMPTS < len(backend.side) <= MOST_CHANGES + 1
 
 
 def test_the_strict_backends_own_list_of_efforts_is_believed(tmp_path: Path) -> None:

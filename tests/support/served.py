@@ -24,7 +24,7 @@ from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.accounts.providers.openai import ApiKey, openai
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.proxy.app import create_app
-from claudegpt_pkg.proxy.plan import Patience, Proxy
+from claudegpt_pkg.proxy.context import Patience, Proxy
 from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.server import bind, serving
 from claudegpt_pkg.settings.settings import Settings, load

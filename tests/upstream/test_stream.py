@@ -17,8 +17,8 @@ import pytest
 from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.errors import BadSetting, UpstreamFailed
 from claudegpt_pkg.models import Tiers
-from claudegpt_pkg.proxy.plan import Patience
-from claudegpt_pkg.proxy.turn import ATTEMPTS
+from claudegpt_pkg.proxy.context import Patience
+from claudegpt_pkg.proxy.turn import MOST_ATTEMPTS
 from claudegpt_pkg.upstream.error_mapping import may_retry
 from claudegpt_pkg.upstream.stream import ERROR_BODY_LIMIT, Limits, Refused, Stream, new_client, open_stream
 from tests.support import grammar
@@ -186,7 +186,7 @@ def test_an_upstream_that_never_answers_is_given_up(backend: FakeBackend, tmp_pa
     with served(backend, tmp_path, CLAUDEGPT_STREAM_FIRST_EVENT_TIMEOUT=0.2) as proxy:
         response, error = proxy.error(ask())
     assert response.status_code == 502 and error["message"] == "The upstream was silent for 0.2 seconds."
-    assert 1 < len(backend.side) <= ATTEMPTS
+    assert 1 < len(backend.side) <= MOST_ATTEMPTS
     for request in backend.side:
         request.wait_left()
 

@@ -1,0 +1,99 @@
+"""What all turns of one proxy share: the account, the user's rules, the HTTP client, and what was learned.
+
+`Proxy` is made once, by `create_app`; a turn reads it and never copies it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import httpx
+
+from ..accounts.providers.base import Provider
+from ..capabilities import Capabilities
+from ..effort import EffortPolicy, SessionEfforts
+from ..records.session_usage import Ledger
+from ..records.trace import Traces
+from ..records.usage_log import UsageLog
+from ..settings.effort import effort_policy
+from ..settings.options import (
+    BLOCK_MCP,
+    DROP_TOOLS,
+    FIRST_EVENT_TIMEOUT,
+    IDENTITY,
+    IDLE_TIMEOUT,
+    MAP_WEB_SEARCH,
+    NO_WEB_SEARCH,
+    PARALLEL_TOOLS,
+    PASSTHROUGH,
+)
+from ..settings.settings import Settings
+from ..translate.tools import ToolRules
+from ..upstream.stream import Limits
+from .mcp_tools import McpTools
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The user's settings, as far as a turn needs them."""
+
+    passthrough: bool | None
+    identity: bool
+    tools: ToolRules
+    effort: EffortPolicy
+    limits: Limits
+    no_web_search: tuple[str, ...] = ()  # parts of the names of models that get none
+
+    @classmethod
+    def of(cls, settings: Settings) -> Rules:
+        dropped: tuple[str, ...] = settings[DROP_TOOLS]
+        return cls(
+            passthrough=settings[PASSTHROUGH],
+            identity=settings[IDENTITY],
+            tools=ToolRules(
+                drop=frozenset(dropped),
+                block_mcp=settings[BLOCK_MCP],
+                parallel=settings[PARALLEL_TOOLS],
+                web_search=settings[MAP_WEB_SEARCH],
+            ),
+            effort=effort_policy(settings),
+            limits=Limits(settings[FIRST_EVENT_TIMEOUT], settings[IDLE_TIMEOUT]),
+            no_web_search=settings[NO_WEB_SEARCH],
+        )
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the proxy waits before it does something by itself; seconds."""
+
+    hold: float = 3.0  # the handshake waits so long for the first real event
+    ping: float = 10.0  # the client gets a ping after so much silence
+    retry: float = 0.5  # before the second attempt; doubled each time, with jitter
+    again: float = 60.0  # no further attempt begins after this: the user has waited long enough for an answer
+
+
+@dataclass
+class Proxy:
+    """What all turns share: the account, the rules, one HTTP client, and what the backend was seen not to take."""
+
+    provider: Provider
+    rules: Rules
+    client: httpx.AsyncClient
+    traces: Traces | None = None
+    patience: Patience = field(default_factory=Patience)
+    learned: dict[str, Capabilities] = field(default_factory=dict)  # by model: less than what the provider states
+    ledger: Ledger = field(default_factory=Ledger)
+    usage_log: UsageLog | None = None
+    mcp: McpTools | None = None
+    session_efforts: SessionEfforts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.session_efforts = SessionEfforts(self.rules.effort)
+
+    def known(self, model: str) -> Capabilities:
+        """What was learned of a model, without what the provider states."""
+        return self.learned.get(model) or Capabilities()
+
+    def capabilities(self, model: str) -> Capabilities:
+        """What a model takes: what the provider states, less what was learned."""
+        return self.provider.capabilities.without(self.known(model))

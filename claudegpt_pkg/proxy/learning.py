@@ -1,0 +1,72 @@
+"""What one turn learns about models: used at once in this turn, kept for all turns when it has helped.
+
+    learning = Learning(proxy)
+    learning.from_refusal(report, plan, body)      → whether the request is worth sending again, changed
+    learning.suspect_search(model)                 the model gave no answer while the hosted web search was declared
+    learning.view()                                the proxy as this turn sees it
+    learning.keep()                                the changed request is being answered: keep what it went without
+    learning.note_answer(model, searched=True)     the answer is complete
+
+A refusal teaches at once. A model counts as one without web search only after it was silent with the search in two
+turns and answered without it in both: once, the backend may just have been out for a moment.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..capabilities import Capabilities
+from ..upstream.error_report import Report
+from ..upstream.refusals import Trial
+from .context import Proxy
+from .plan import Plan
+
+MOST_CHANGES = 10  # of one turn: a backend that refuses everything must not be asked for ever
+
+
+class Learning:
+    """The learning of one turn. `messages`: the refusals that changed the request, for the trace."""
+
+    def __init__(self, proxy: Proxy):
+        self.messages: list[str] = []
+        self.silent: set[str] = set()  # models that gave no answer while the hosted search was declared
+        self._proxy = proxy
+        self._trials: dict[str, Trial] = {}  # by model: what this turn goes without
+        self._silent_before = {model for model, known in proxy.learned.items() if known.silent_search}
+
+    def from_refusal(self, report: Report, plan: Plan, body: Mapping[str, Any]) -> bool:
+        trial = self._trials.get(plan.choice.model) or Trial()
+        if len(self.messages) >= MOST_CHANGES or not trial.learn(report, plan.known, body):
+            return False
+        self._trials[plan.choice.model] = trial
+        self.messages.append(report.message)
+        return True
+
+    def suspect_search(self, model: str) -> None:
+        self.silent.add(model)
+
+    def view(self) -> Proxy:
+        if not self._trials:
+            return self._proxy
+        tried = {model: trial.applied(self._proxy.known(model)) for model, trial in self._trials.items()}
+        seen = copy.copy(self._proxy)
+        seen.learned = {**self._proxy.learned, **tried}
+        return seen
+
+    def keep(self) -> None:
+        for model, trial in self._trials.items():
+            self._learn(model, trial.helped(self._proxy.known(model)))
+
+    def note_answer(self, model: str, *, searched: bool) -> None:
+        for silent in self.silent:
+            known, again = self._proxy.known(silent), silent in self._silent_before
+            self._learn(silent, replace(known, web_search=known.web_search and not again, silent_search=not again))
+            self.messages.append(f"{silent} gave no answer while the hosted web search was declared.")
+        if searched and model in self._proxy.learned:
+            self._learn(model, replace(self._proxy.known(model), silent_search=False))
+
+    def _learn(self, model: str, known: Capabilities) -> None:
+        self._proxy.learned[model] = known

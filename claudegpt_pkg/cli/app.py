@@ -1,7 +1,7 @@
-"""The commands of claudegpt and their help, as a Typer app. It is loaded only if a command or the help is wanted.
+"""The commands of claudegpt and the help of each, as a Typer app. It is loaded only if one of them is wanted.
 
 `run_command` runs one and returns its exit status. Results go to stdout, everything else to stderr. A command's work is
-in a module of its own, imported when the command runs.
+in a module of its own, imported when the command runs. The help page of all commands is in help.py.
 """
 
 from __future__ import annotations
@@ -10,46 +10,21 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from ..claude.arguments import OUR_OPTIONS, CommandLine, checked
+from ..claude.arguments import CommandLine, checked
 from ..errors import BadSetting
 from ..secret import Secret
 from ..settings.options import AZURE_API_VERSION, AZURE_ENDPOINT, HOST, PORT, PROVIDER
 from ..settings.settings import load
-from ..terminal.console import result, say, tell
+from ..terminal.console import tell
 from .config import config
+from .whole_help import WholeHelp
 
-ABOUT = """Run Claude Code on GPT.
-
-Words that are not listed here go to `claude`, in the order you give them. `claudegpt -- ARGS` sends all of ARGS to
-it: `claudegpt -- --help` shows its own help.
-"""
-
-
-class _MainHelp(TyperGroup):
-    """The main help page, with the options of the plain form, which Typer does not parse."""
-
-    def format_usage(self, ctx: Any, formatter: Any) -> None:
-        formatter.write_usage("claudegpt", "[OPTIONS] [CLAUDE ARGS]...")
-        formatter.write_usage("claudegpt", "COMMAND ...", prefix="       ")
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        rows = [(f"{option.name} {option.metavar}".rstrip(), option.help) for option in OUR_OPTIONS.values()]
-        with formatter.section("Options"):
-            formatter.write_dl(
-                [*rows, ("--version, -v", "show our version and Claude Code's"), ("--help, -h", "show this page")]
-            )
-        self.format_commands(ctx, formatter)
-
-
-app = typer.Typer(
-    cls=_MainHelp, help=ABOUT, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
-)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(config, name="config", invoke_without_command=True)
 
 
-class _TraceGroup(TyperGroup):
+class _TraceGroup(WholeHelp):
     """`trace` alone, or with options only, means `trace ls`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -60,6 +35,7 @@ class _TraceGroup(TyperGroup):
 trace = typer.Typer(
     cls=_TraceGroup,
     help="Show the stored record of each turn.\n\nWithout a command: the newest turns.",
+    epilog="Example: claudegpt trace show 3f2a91 --sent",
     rich_markup_mode=None,
 )
 app.add_typer(trace, name="trace")
@@ -133,6 +109,24 @@ def setup(
 
 
 @app.command()
+def use(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=PROVIDER.help, show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the accounts as a JSON array to stdout")] = False,
+) -> None:
+    """Switch to another account, or list the accounts.
+
+    Example: claudegpt use chatgpt
+    """
+    from .use import show_accounts, use_account
+
+    if name is None:
+        show_accounts(ctx.obj, as_json=as_json)
+    else:
+        use_account(ctx.obj, PROVIDER.parse(checked("--provider", name)) or "")
+
+
+@app.command()
 def login(
     ctx: typer.Context,
     device: Annotated[bool, typer.Option("--device", help="log in with a code on any other device")] = False,
@@ -148,13 +142,12 @@ def login(
     typed = sys.stdin if sys.stdin.isatty() else None
     login(settings, tell, with_device=device, browser=not no_browser, typed=typed)
     if settings[PROVIDER] != "chatgpt":
-        tell("To use this account from now on:")
-        tell(f"\nclaudegpt config set {PROVIDER.name} chatgpt\n")
+        tell("To use this account from now on:\n\nclaudegpt use chatgpt\n")
 
 
 @app.command()
 def logout(ctx: typer.Context) -> None:
-    """Log out of ChatGPT, and delete the login of `claudegpt login`."""
+    """Log out of ChatGPT, and delete the saved login."""
     from ..accounts.auth.login import logout
 
     logout(load(ctx.obj), tell)
@@ -172,11 +165,15 @@ def status(ctx: typer.Context, provider: ProviderOption = None, as_json: Json = 
 
 
 @app.command()
-def models(ctx: typer.Context, provider: ProviderOption = None) -> None:
+def models(
+    ctx: typer.Context,
+    provider: ProviderOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print a JSON array to stdout")] = False,
+) -> None:
     """Show the account's models, and which tier uses which."""
     from .status import show_models
 
-    show_models(with_provider(ctx, provider))
+    show_models(with_provider(ctx, provider), as_json=as_json)
 
 
 @app.command()
@@ -195,26 +192,39 @@ def serve(
     ctx: typer.Context,
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help=HOST.help)] = None,
     port: Annotated[str | None, typer.Option(metavar="N", help=PORT.help)] = None,
+    stable: Annotated[bool, typer.Option("--stable", help="use the same port and the same token each time")] = False,
     provider: ProviderOption = None,
 ) -> None:
     """Run the proxy alone, for editors and other clients.
 
-    Prints the two `export` lines that point a client at it.
+    Prints the environment that a client needs, as `claudegpt env` does later in another shell.
     """
-    from ..assembly import connect
-    from ..claude.launcher import serve
+    from .serve import run_proxy
 
     where = {PORT.name: checked("--port", port) if port else None, HOST.name: host}
-    settings = load({**with_provider(ctx, provider), **{name: value for name, value in where.items() if value}})
-    settings.check()
-    chain = connect(settings)
+    given = {name: value for name, value in where.items() if value}
+    run_proxy({**with_provider(ctx, provider), **given}, stable=stable)
 
-    def ready() -> None:
-        result(f"export ANTHROPIC_BASE_URL={chain.url}")
-        result(f"export ANTHROPIC_AUTH_TOKEN={chain.token.reveal()}")
-        say(f"The proxy is running on {chain.provider.label}. Ctrl-C ends it.")
 
-    serve(chain.sites, ready=ready)
+@app.command()
+def env(
+    ctx: typer.Context,
+    shell: Annotated[bool, typer.Option("--shell", help="as export lines for a shell (the default)")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="as one JSON object, with the models too")] = False,
+    vscode: Annotated[bool, typer.Option("--vscode", help="as settings for VS Code's settings.json")] = False,
+    port: Annotated[str | None, typer.Option(metavar="N", help="of the proxy on this port, if several run")] = None,
+) -> None:
+    """Print what a client of `claudegpt serve` needs.
+
+    Address, token, models, windows, and the switch for auto mode. Example: eval "$(claudegpt env)"
+    """
+    from .serve import show_env
+
+    forms = [name for name, given in {"shell": shell, "json": as_json, "vscode": vscode}.items() if given]
+    if len(forms) > 1:
+        raise BadSetting("--shell, --json and --vscode are three forms of the same.", "Give one of them.")
+    number = PORT.parse(checked("--port", port)) if port else None
+    show_env(load(ctx.obj).dirs, forms[0] if forms else "shell", number)
 
 
 @app.command()

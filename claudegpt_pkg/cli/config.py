@@ -24,6 +24,7 @@ from ..settings import options as declared
 from ..settings.options import NAMES, OPTIONS, OURS, Option, nearest
 from ..settings.settings import Dirs, Settings, load
 from ..terminal.console import from_home, plain, result, result_json, result_rows, result_table, say
+from .whole_help import WholeHelp
 
 SECRET = "***"
 UNSET = "-"  # a setting without a value, on a terminal
@@ -116,6 +117,7 @@ OTHERS = "Requests: what is sent to the model"
 OTHERS_EXAMPLE = "claudegpt config set drop_tools NotebookEdit,WebFetch"
 
 config = typer.Typer(
+    cls=WholeHelp,
     help="Show the settings, or change them.",
     epilog="NAME may be short: `effort` means CLAUDEGPT_EFFORT. Example: claudegpt config set effort high",
     rich_markup_mode=None,

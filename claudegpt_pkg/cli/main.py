@@ -87,16 +87,24 @@ def _discard_stdout() -> None:
 
 def dispatch(words: Sequence[str]) -> int:
     line = separate(words)
-    if line.question in VERSION:
+    if line.theirs and not line.command:
+        from .suggestions import resolve_command
+
+        line = resolve_command(line, words)
+    if line.question in VERSION or line.command == "version":
         from .version import show_version
 
         return show_version(line.ours)
-    if line.question or line.command not in ("", "demo"):
+    if line.question in HELP or line.command == "help":
+        from .help import show_command_help
+
+        return show_command_help([] if line.question else line.theirs)
+    if line.command == "demo":
+        return run_demo(line.theirs, line.ours)
+    if line.command:
         from . import app
 
         return app.run_command(line)
-    if line.command == "demo":
-        return run_demo(line.theirs, line.ours)
     return run_claude_code(line.theirs, line.ours)
 
 

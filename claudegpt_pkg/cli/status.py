@@ -106,7 +106,7 @@ def show_status(flags: Mapping[str, str], *, as_json: bool) -> int:
     return 0
 
 
-def show_models(flags: Mapping[str, str]) -> None:
+def show_models(flags: Mapping[str, str], *, as_json: bool) -> None:
     settings = load(flags)
     provider, _ = assembly.backend(settings)
     listed: Sequence[Model] = ()
@@ -121,6 +121,9 @@ def show_models(flags: Mapping[str, str]) -> None:
         provider, _ = assembly.backend(settings)
     lessons = recall(settings.dirs.cache, provider)
     ids = dict.fromkeys([*(provider.tiers.model(tier) for tier in TIERS), *(model.id for model in listed)])
+    if as_json:
+        result_json([listed_model_object(provider, name, lessons.get(name) or Capabilities()) for name in ids])
+        return
     shown = [model_row(provider, name, lessons.get(name) or Capabilities()) for name in ids]
     result_table(("model", "window", "efforts", "tier", "notes"), shown)
     if any(described(lessons.get(name) or Capabilities()) for name in ids):
@@ -304,6 +307,19 @@ def model_row(provider: Provider, name: str, learnt: Capabilities) -> tuple[str,
     tiers = [tier for tier in TIERS if provider.tiers.model(tier) == name]
     notes = described(replace(learnt, efforts=None))
     return name, window_of(provider, model), efforts, " ".join(tiers), "; ".join(notes)
+
+
+def listed_model_object(provider: Provider, name: str, learnt: Capabilities) -> dict[str, Any]:
+    model = provider.model(split_effort(name)[0])
+    return {
+        "id": name,
+        "name": model.name,
+        "window": model.window,
+        "window_assumed": not is_known(provider, model),
+        "efforts": list(learnt.efforts or model.efforts),
+        "tiers": [tier for tier in TIERS if provider.tiers.model(tier) == name],
+        "notes": described(replace(learnt, efforts=None)),
+    }
 
 
 def as_object(report: AccountReport) -> dict[str, Any]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 from claudegpt_pkg import __version__
@@ -19,7 +17,6 @@ from claudegpt_pkg.claude.session import Session
 from claudegpt_pkg.cli import main
 from claudegpt_pkg.cli.main import run
 from claudegpt_pkg.errors import NotLoggedIn
-from tests.support.fakes.backend import DEADLINE
 from tests.support.launched import SCRIPTS
 
 ROOT = str(Path(main.__file__).parents[2])
@@ -232,22 +229,18 @@ def test_an_os_error_from_elsewhere_is_a_bug(monkeypatch: pytest.MonkeyPatch, sa
     assert "This is a bug in claudegpt: OSError" in said()[1]
 
 
-# Help and version.
-
-
-def test_help_lists_every_option_and_command_of_ours(said: Said) -> None:
-    assert run(["--help"]) == 0
-    stdout, stderr = said()
-    from claudegpt_pkg.claude.arguments import OUR_COMMANDS, OUR_OPTIONS
-
-    assert stderr == ""
-    assert all(name in stdout for name in (*OUR_OPTIONS, *OUR_COMMANDS, "--version", "go to `claude`"))
-    assert max(map(len, stdout.splitlines())) <= 80
+# Version.
 
 
 def test_the_version_is_ours_and_claudes(stand_in: Path, said: Said) -> None:
     stand_in.write_text('#!/bin/sh\necho "2.1.330 (Claude Code)"\n')
     assert run(["--version"]) == 0
+    assert said() == (f"claudegpt {__version__}\n2.1.330 (Claude Code)\n", "")
+
+
+def test_the_word_version_is_the_option(stand_in: Path, said: Said) -> None:
+    stand_in.write_text('#!/bin/sh\necho "2.1.330 (Claude Code)"\n')
+    assert run(["version"]) == 0
     assert said() == (f"claudegpt {__version__}\n2.1.330 (Claude Code)\n", "")
 
 
@@ -263,49 +256,6 @@ def test_a_reader_that_has_seen_enough_is_no_bug(words: str) -> None:
     env = {**os.environ, "PYTHONPATH": ROOT}
     ran = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True, timeout=60)
     assert (ran.stdout, ran.stderr) in (("0\n", ""), ("1\n", ""))
-
-
-# serve
-
-
-class Served:
-    """`claudegpt serve` in a process of its own, once it serves."""
-
-    def __init__(self, *words: str, **variables: str):
-        env = {**os.environ, "PYTHONPATH": ROOT} | variables
-        line = [sys.executable, "-P", "-m", "claudegpt_pkg", "serve", "--provider", "demo", *words]
-        self.process = subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert self.process.stdout
-        exports = [self.process.stdout.readline().removeprefix("export ").strip().split("=", 1) for _ in range(2)]
-        self.variables: dict[str, str] = dict(exports)
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        self.process.communicate(timeout=DEADLINE)
-        return self.process.returncode
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_prints_where_it_is_and_ends_cleanly(number: signal.Signals) -> None:
-    served = Served("--port", "0")
-    url, token = served.variables["ANTHROPIC_BASE_URL"], served.variables["ANTHROPIC_AUTH_TOKEN"]
-    assert httpx.get(f"{url}/v1/models").status_code == 401
-    assert httpx.get(f"{url}/v1/models", headers={"authorization": f"Bearer {token}"}).status_code == 200
-    assert served.end(number) == 0
-
-
-def test_serve_ends_at_once_with_a_client_connected() -> None:
-    served = Served()
-    with httpx.Client() as client:
-        client.get(f"{served.variables['ANTHROPIC_BASE_URL']}/health")
-        assert served.end(signal.SIGINT) == 0
-
-
-def test_serve_takes_a_token_of_the_users() -> None:
-    served = Served("--host", "0.0.0.0", CLAUDEGPT_TOKEN="chosen")
-    assert served.variables["ANTHROPIC_AUTH_TOKEN"] == "chosen"
-    assert served.variables["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
-    assert served.end(signal.SIGTERM) == 0
 
 
 # Commands about an account.

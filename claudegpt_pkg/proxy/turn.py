@@ -158,7 +158,6 @@ class Turn:
                 if ours and (attempt.begun or not failure):
                     if not attempt.begun:
                         self._begin(attempt)
-                    upstream.begun = upstream.begun or any(map(is_delta, ours))
                     await sink.emit(self._seen(ours))
                 if failure:
                     raise failure
@@ -195,10 +194,6 @@ class Turn:
         for event in events:
             self._folder.add(event)
         return events
-
-
-def is_delta(event: Event) -> bool:
-    return bool(event["type"] == "content_block_delta")
 
 
 def receive_all(stream: MessageStream, events: list[Event]) -> tuple[list[Event], Exception | None]:

@@ -151,9 +151,14 @@ PORT = Option("CLAUDEGPT_PORT", port, 0, "the port the proxy listens on", "a fre
 JSON_LIMIT = Option("PROXY_JSON_LIMIT", size, 64 * 2**20, "the largest request body", "64mb")
 TOKEN = Option("CLAUDEGPT_TOKEN", secret, NO_SECRET, "what a client must present", "random at each start", secret=True)
 FIRST_EVENT_TIMEOUT = Option(
-    "CLAUDEGPT_STREAM_FIRST_EVENT_TIMEOUT", seconds, 300.0, "seconds the upstream may take to begin an answer"
+    "CLAUDEGPT_STREAM_FIRST_EVENT_TIMEOUT",
+    seconds,
+    600.0,
+    "seconds of silence allowed before an answer, between its parts and while the model reasons",
 )
-IDLE_TIMEOUT = Option("CLAUDEGPT_STREAM_IDLE_TIMEOUT", seconds, 120.0, "seconds of silence allowed within an answer")
+IDLE_TIMEOUT = Option(
+    "CLAUDEGPT_STREAM_IDLE_TIMEOUT", seconds, 120.0, "seconds of silence allowed within a text that streams"
+)
 CLAUDE_BIN = Option("CLAUDEGPT_CLAUDE_BIN", path, NO_PATH, "which Claude Code to run", "`claude` on PATH")
 STATUS_LINE = Option("CLAUDEGPT_STATUS_LINE", flag, True, "a status line of ours in Claude Code, if you have none")
 ISOLATE = Option(

@@ -1,10 +1,14 @@
-"""The provider's stream: opened, read, limited in time, closed; and foreign errors made ours. The only file that knows
-which HTTP transport is underneath.
+"""One answer of a backend: opened, read as events, limited in time and size, closed.
 
     async with open_stream(client, provider, body, cache_key=key, limits=limits) as stream:
-        async for events in stream: ...     # lists: what arrived together stays together
+        async for events in stream: ...     # lists: events that arrived together stay together
 
-httpx speaks through aiohttp's C parser (httpx-aiohttp): 8–9 µs a streamed delta against 38–50 (design.md §5).
+Transport errors become ours here, and this is the only file that knows which HTTP transport is underneath: httpx speaks
+through aiohttp's C parser (httpx-aiohttp), which costs 8–9 µs a streamed delta instead of 38–50.
+
+What a server sends is limited as a whole: the seconds and the bytes of an answer and of an error body, counted after
+decompression, and the seconds of silence. An answer is judged by its first bytes, because some servers label a stream
+as JSON and some send one whole Response although a stream was asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +16,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import re
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -24,25 +30,33 @@ from httpx_aiohttp import HttpxAiohttpClient
 from ..accounts.model_list import DIRECT, refuse_socks
 from ..accounts.providers.base import Provider
 from ..errors import BadSetting, UpstreamFailed
+from ..translate.wire import openai
+from ..translate.wire.json_text import loads
 from ..translate.wire.sse import Decoder, Event
 from .error_report import Report, one_line, read_report
 
 CONNECT_SECONDS = 20.0
 GZIP_LEVEL = 1  # 9 ms a megabyte; higher ones take twice as long for a tenth less
+ANSWER_LIMIT = 64 << 20  # bytes of an answer; a longer one is a failure of the upstream
+ANSWER_SECONDS = 2 * 3600.0  # of a whole answer, however steadily it comes
 ERROR_BODY_LIMIT = 1 << 20  # bytes of a failed answer that are read
+ERROR_BODY_SECONDS = 10.0  # for which they are read
+DECODED_PIECE = 1 << 20  # bytes that are decompressed at a time
 LAST_BYTES_WITHIN = 0.05  # seconds after an answer's last event
 NO_LIMIT = httpx.Limits(max_connections=0, max_keepalive_connections=0, keepalive_expiry=55)  # aiohttp: 0 is unlimited
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds an upstream may be silent: before it begins to answer, and after.
+    """Seconds an upstream may be silent.
 
-    To announce a response, or that the model is reasoning, is not yet to begin: what follows may take minutes.
+    `idle` holds while a text or the arguments of a call are streaming; `first_event` before that, between two items of
+    the answer, and while the model reasons: healthy turns were seen silent for 8.5 minutes there.
     """
 
     first_event: float
     idle: float
+    whole: float = ANSWER_SECONDS
 
 
 class Refused(Exception):
@@ -79,20 +93,66 @@ class Stream:
 
     def __init__(self, response: httpx.Response, watch: StallWatch, limits: Limits):
         self.headers: Mapping[str, str] = response.headers
-        self.begun = False  # to be set when there is something of the answer
-        self._chunks = chunks_of(response)
+        self._chunks = _chunks_of(response)
         self._watch = watch
         self._limits = limits
+        # The ChatGPT backend holds such an answer back for checks: no silence in it means anything.
+        self._held_back = response.headers.get("x-codex-safety-buffering-enabled", "").lower() == "true"
 
     async def __aiter__(self) -> AsyncIterator[list[Event]]:
-        decoder = Decoder()
-        async for chunk in self._chunks:
-            self._watch.resting = True  # a client that reads slowly is no fault of the upstream's
+        """Raises Refused for an answer that is no stream, UpstreamFailed for one that is larger than ANSWER_LIMIT."""
+        decoder, limits, watch = Decoder(), self._limits, self._watch
+        head = await self._first_bytes()
+        if not self._is_stream(head):
+            yield await self._whole_response(head)
+            return
+        chunk: bytes | None = head
+        size, streaming, more = 0, False, aiter(self._chunks)
+        while chunk is not None:
+            size += len(chunk)
+            if size > ANSWER_LIMIT:
+                raise _too_much()
+            watch.resting = True  # a client that reads slowly is no fault of the upstream's
             if events := decoder.feed(chunk):
                 yield events
-            self._watch.allow(self._limits.idle if self.begun else self._limits.first_event)
+                streaming = _is_streaming(events, streaming)
+            watch.allow(limits.idle if streaming and not self._held_back else limits.first_event)
+            chunk = await anext(more, None)
         if events := decoder.flush():
             yield events
+
+    async def _first_bytes(self) -> bytes:
+        """The first chunk that is not blank, with what was blank before it."""
+        head = b""
+        async for chunk in self._chunks:
+            head += chunk
+            if head.strip(BLANK) or len(head) > ANSWER_LIMIT:
+                break
+        return head
+
+    def _is_stream(self, head: bytes) -> bool:
+        """Whether the answer consists of server-sent events. Its label decides only if its first bytes do not."""
+        start = head.lstrip(BLANK)
+        if start[:1] in (b"{", b"[", b"<"):
+            return False
+        if SSE_FIELD.match(start):
+            return True
+        return not self.headers.get("content-type", "").startswith(("text/html", "application/json"))
+
+    async def _whole_response(self, head: bytes) -> list[Event]:
+        """The one event of an answer that came as one JSON object."""
+        body = head
+        async for chunk in self._chunks:
+            body += chunk
+            if len(body) > ANSWER_LIMIT:
+                raise _too_much()
+        try:
+            response = loads(body)
+        except (ValueError, RecursionError):
+            response = None
+        if isinstance(response, dict) and isinstance(response.get("output"), list) and not response.get("error"):
+            return [openai.response_completed(response)]
+        raise Refused(read_report(200, self.headers, body[:ERROR_BODY_LIMIT]))
 
     async def drain(self) -> None:
         """After the answer's last event: wait for the end of the body, so that the connection can serve the next turn.
@@ -108,22 +168,22 @@ class Stream:
 async def open_stream(
     client: httpx.AsyncClient, provider: Provider, body: bytes, *, cache_key: str, limits: Limits
 ) -> AsyncIterator[Stream]:
-    """POST `body` and give the answer's stream once its status is known to be a success.
+    """POST `body` and give the answer's stream once its status is known to be 200.
 
-    Raises Refused for any other status, UpstreamFailed when the upstream cannot be reached, breaks off, or is silent
-    for longer than the limits allow. The connection is closed on every way out.
+    Raises Refused for any other status, UpstreamFailed if the upstream cannot be reached, breaks off, or takes longer
+    than the limits allow. The connection is closed on every way out.
     """
     headers = {**provider.headers(cache_key), "accept-encoding": "identity"}
     if len(body) > provider.capabilities.plain_body_limit:
         body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)
         headers["content-encoding"] = "gzip"
     request = client.build_request("POST", provider.url, content=body, headers=headers)
-    with StallWatch(limits.first_event) as watch:
+    with StallWatch(limits.first_event, whole=limits.whole) as watch:
         try:
             response = await client.send(request, stream=True, auth=provider.auth)
             try:
-                if response.status_code != 200 or not is_stream(response):
-                    raise Refused(read_report(response.status_code, response.headers, await read_body(response)))
+                if response.status_code != 200:
+                    raise Refused(read_report(response.status_code, response.headers, await _error_body(response)))
                 yield Stream(response, watch, limits)
             finally:
                 await response.aclose()
@@ -131,22 +191,68 @@ async def open_stream(
             raise unreachable(provider.url, problem) from problem
 
 
-def is_stream(response: httpx.Response) -> bool:
-    """Whether a success may be one: a login page or an error in JSON comes as 200 from some gateways."""
-    return not response.headers.get("content-type", "").startswith(("text/html", "application/json"))
+# Event types between which a text or a call's arguments stream; every other type of a response's ends that.
+STREAMING = frozenset(
+    {
+        "response.output_text.delta",
+        "response.refusal.delta",
+        "response.function_call_arguments.delta",
+    }
+)
+BLANK = b" \t\r\n\xef\xbb\xbf"
+SSE_FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 
 
-def chunks_of(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body as it comes; decoded where it was encoded though we had asked for it plain."""
-    return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+def _is_streaming(events: list[Event], before: bool) -> bool:
+    """Whether a text or a call's arguments are streaming after these events; keep-alive events change nothing."""
+    for event in reversed(events):
+        kind = event.get("type")
+        if kind in STREAMING:
+            return True
+        if isinstance(kind, str) and kind.startswith("response."):
+            return False
+    return before
 
 
-async def read_body(response: httpx.Response) -> bytes:
+def _too_much() -> UpstreamFailed:
+    return UpstreamFailed(f"The upstream's answer is larger than {ANSWER_LIMIT >> 20} MB.", retry=False)
+
+
+def _chunks_of(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes; decompressed if it was compressed, although we ask for it plain."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return response.aiter_raw()
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return _decompressed(response)
+    raise UpstreamFailed(f"The upstream compressed its answer ({encoding}), which it was not asked to do.", retry=False)
+
+
+async def _decompressed(response: httpx.Response) -> AsyncIterator[bytes]:
+    """At most DECODED_PIECE bytes at a time: a megabyte of zeros is a kilobyte on the wire."""
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, as the data says
+    async for data in response.aiter_raw():
+        while data:
+            try:
+                piece = inflate.decompress(data, DECODED_PIECE)
+            except zlib.error as problem:
+                raise UpstreamFailed(f"The upstream's compressed answer cannot be read: {problem}.") from None
+            if piece:
+                yield piece
+            data = inflate.unconsumed_tail
+            if inflate.eof:  # a server may send one compressed member after another
+                data, inflate = inflate.unused_data, zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+
+async def _error_body(response: httpx.Response) -> bytes:
+    """The body of a failed answer, as far as it comes within ERROR_BODY_SECONDS and ERROR_BODY_LIMIT."""
     body = b""
-    async for chunk in chunks_of(response):
-        body += chunk
-        if len(body) > ERROR_BODY_LIMIT:
-            break
+    with suppress(TimeoutError, UpstreamFailed):
+        async with asyncio.timeout(ERROR_BODY_SECONDS):
+            async for chunk in _chunks_of(response):
+                body += chunk
+                if len(body) > ERROR_BODY_LIMIT:
+                    break
     return body
 
 
@@ -186,16 +292,18 @@ def reason(problem: BaseException) -> str:
 
 
 class StallWatch:
-    """Cancels the current task's wait when `allow` has not been called for as long as it last allowed.
+    """Cancels the current task's wait when `allow` has not been called for as long as it last allowed, or when `whole`
+    seconds have passed altogether.
 
     One timer, moved when it fires or when the limit gets shorter: a call of `allow` costs next to nothing. While
-    `resting`, until the next `allow`, no time counts. The cancellation leaves the `with` as UpstreamFailed.
+    `resting`, until the next `allow`, no silence counts. The cancellation leaves the `with` as UpstreamFailed.
     """
 
-    def __init__(self, seconds: float):
+    def __init__(self, seconds: float, *, whole: float = ANSWER_SECONDS):
         self._seconds = seconds
+        self._whole = whole
         self.resting = False
-        self._expired = False
+        self._expired = ""  # the sentence about it
 
     def allow(self, seconds: float) -> None:
         self._until = self._loop.time() + seconds
@@ -209,12 +317,14 @@ class StallWatch:
         self._task = asyncio.current_task()
         self._until = self._loop.time() + self._seconds
         self._timer = self._loop.call_at(self._until, self._check)
+        self._end = self._loop.call_later(self._whole, self._expire, _took_too_long(self._whole))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._timer.cancel()
+        self._end.cancel()
         if self._expired and kind is asyncio.CancelledError and self._task and self._task.uncancel() == 0:
-            raise UpstreamFailed(f"The upstream was silent for {self._seconds:g} seconds.") from None
+            raise UpstreamFailed(self._expired) from None
 
     def _check(self) -> None:
         now = self._loop.time()
@@ -222,10 +332,18 @@ class StallWatch:
             self._restart(now + self._seconds)
         elif now < self._until:
             self._restart(self._until)
-        elif self._task:
-            self._expired = True
+        else:
+            self._expire(f"The upstream was silent for {self._seconds:g} seconds.")
+
+    def _expire(self, sentence: str) -> None:
+        if self._task and not self._expired:
+            self._expired = sentence
             self._task.cancel()
 
     def _restart(self, moment: float) -> None:
         self._timer.cancel()
         self._timer = self._loop.call_at(moment, self._check)
+
+
+def _took_too_long(seconds: float) -> str:
+    return f"The upstream's answer took longer than {seconds / 60:g} minutes."

@@ -8,10 +8,14 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from claudegpt_pkg.accounts.providers.base import Provider
@@ -20,7 +24,7 @@ from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.proxy.context import Patience
 from claudegpt_pkg.proxy.turn import MOST_ATTEMPTS
 from claudegpt_pkg.upstream.error_mapping import may_retry
-from claudegpt_pkg.upstream.stream import ERROR_BODY_LIMIT, Limits, Refused, Stream, new_client, open_stream
+from claudegpt_pkg.upstream.stream import ERROR_BODY_LIMIT, Limits, Refused, StallWatch, Stream, new_client, open_stream
 from tests.support import grammar
 from tests.support.fakes.answers import Bytes, answer, reasoning, sse
 from tests.support.fakes.backend import DEADLINE, FakeBackend, wait_until
@@ -29,6 +33,7 @@ from tests.support.wire import AUTHORITY, chunk, listening, read_request, receiv
 
 PATIENT = Limits(first_event=20, idle=20)
 EVENT = {"type": "response.created"}
+DELTA = {"type": "response.output_text.delta", "delta": "x"}
 ANSWER = b"".join(map(sse, answer("Hello.").events({"model": "m"}, {"input_tokens": 1, "output_tokens": 1})))
 
 
@@ -157,7 +162,14 @@ def test_what_was_encoded_against_our_wish_is_read_all_the_same(status: int) -> 
 def test_an_encoding_that_cannot_be_read_is_an_error_of_ours() -> None:
     head = b"HTTP/1.1 200 x\r\ncontent-encoding: gzip\r\ncontent-length: 5\r\n\r\nplain"
     with listening(saying(head)) as server:
-        assert "broke" in str(failure(server.url))
+        assert "cannot be read" in str(failure(server.url))
+
+
+@pytest.mark.parametrize(("status", "kind"), [(200, UpstreamFailed), (400, Refused)])
+def test_an_encoding_that_nobody_asked_for_loses_no_more_than_the_body(status: int, kind: type[Exception]) -> None:
+    head = f"HTTP/1.1 {status} x\r\ncontent-encoding: br\r\ncontent-length: 5\r\n\r\nplain"
+    with listening(saying(head.encode())) as server, pytest.raises(kind):
+        read(server.url)
 
 
 def test_of_an_endless_error_body_only_a_part_is_read() -> None:
@@ -224,21 +236,186 @@ def test_a_client_that_reads_slowly_is_not_taken_for_a_silent_upstream() -> None
 
     def handle(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(stream_head() + chunk(sse(EVENT)))
+        connection.sendall(stream_head() + chunk(sse(DELTA)))
         more.wait(DEADLINE)
-        connection.sendall(chunk(sse(EVENT)) + chunk(b""))
+        connection.sendall(chunk(sse(DELTA)) + chunk(b""))
         sent.set()
 
     async def slowly(stream: Stream) -> None:
-        if stream.begun:
+        if more.is_set():
             await asyncio.sleep(1.5)
         else:
-            stream.begun = True
             more.set()
             await asyncio.to_thread(sent.wait, DEADLINE)
 
     with listening(handle) as server:
-        assert read(server.url, limits=Limits(first_event=DEADLINE, idle=1.0), pause=slowly) == [EVENT, EVENT]
+        assert read(server.url, limits=Limits(first_event=DEADLINE, idle=1.0), pause=slowly) == [DELTA, DELTA]
+
+
+class Allowed(StallWatch):
+    """Notes the seconds that are allowed."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def allow(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+def allowed(*pieces: bytes, **headers: str) -> list[float]:
+    """The silence allowed after each piece of a stream: 1.0 within a text, 2.0 elsewhere."""
+    watch = Allowed()
+
+    async def body() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    async def reading() -> None:
+        given = {"content-type": "text/event-stream", **headers}
+        response = httpx.Response(200, headers=given, content=body())
+        async for _ in Stream(response, watch, Limits(first_event=2.0, idle=1.0)):
+            pass
+
+    asyncio.run(reading())
+    return watch.seconds
+
+
+TYPED = {
+    "response.output_text.delta": 1.0,
+    "response.refusal.delta": 1.0,
+    "response.function_call_arguments.delta": 1.0,
+    "response.created": 2.0,
+    "response.output_text.done": 2.0,
+    "response.output_item.added": 2.0,
+    "response.output_item.done": 2.0,
+    "response.reasoning_summary_text.delta": 2.0,
+    "response.web_search_call.searching": 2.0,
+}
+
+
+@pytest.mark.parametrize(("kind", "seconds"), TYPED.items())
+def test_the_short_limit_holds_only_while_a_text_or_arguments_stream(kind: str, seconds: float) -> None:
+    assert allowed(sse(DELTA), sse({"type": kind})) == [1.0, seconds]
+
+
+def test_keep_alive_events_and_comments_say_nothing_about_what_streams() -> None:
+    kept = [b": alive\n\n", sse({"type": "keepalive"}), sse({"type": "codex.rate_limits"})]
+    assert allowed(sse(DELTA), *kept) == [1.0] * 4
+    assert allowed(sse(EVENT), *kept) == [2.0] * 4
+
+
+def test_an_answer_that_is_held_back_for_checks_is_given_the_long_limit() -> None:
+    assert allowed(sse(DELTA), **{"x-codex-safety-buffering-enabled": "true"}) == [2.0]
+
+
+def test_an_answer_that_never_ends_is_given_up_however_steadily_it_comes() -> None:
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(stream_head())
+        with suppress(OSError):
+            while True:
+                connection.sendall(chunk(b": alive\n\n"))
+
+    limits = Limits(first_event=DEADLINE, idle=DEADLINE, whole=0.3)
+    with listening(handle) as server:
+        assert "took longer than" in str(failure(server.url, limits))
+
+
+# Size.
+
+
+def flooding(head: bytes, piece: bytes) -> Callable[[socket.socket], None]:
+    """A server that sends `piece` again and again."""
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(head)
+        with suppress(OSError):
+            while True:
+                connection.sendall(chunk(piece))
+
+    return handle
+
+
+@pytest.mark.parametrize("piece", [sse(DELTA) * 500, b": alive\n\n" * 3000, b"\n" * 30_000, b'{"a":"' + b"x" * 30_000])
+def test_an_answer_without_end_is_a_failure_of_the_upstream(piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("claudegpt_pkg.upstream.stream.ANSWER_LIMIT", 1 << 20)
+    with listening(flooding(stream_head(), piece)) as server:
+        error = failure(server.url)
+    assert "larger than" in str(error) and not may_retry(error)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_small_answer_that_decompresses_to_gigabytes_is_read_as_far_as_the_limit(
+    status: int, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claudegpt_pkg.upstream.stream.ANSWER_LIMIT", 4 << 20)
+    zeros = zlib.compressobj(9, zlib.DEFLATED, 31 if encoding == "gzip" else 15)
+    bomb = b"".join(zeros.compress(b": alive\n\n" * 116_509) for _ in range(256)) + zeros.flush()  # 256 MB
+    head = f"HTTP/1.1 {status} x\r\ncontent-type: text/event-stream\r\ncontent-encoding: {encoding}\r\n"
+    head += f"content-length: {len(bomb)}\r\n\r\n"
+    tracemalloc.start()
+    try:
+        with listening(saying(head.encode() + bomb)) as server:
+            if status == 200:
+                assert "larger than" in str(failure(server.url))
+            else:
+                with pytest.raises(Refused):
+                    read(server.url)
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_error_body_that_drips_costs_seconds_and_what_came_of_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("claudegpt_pkg.upstream.stream.ERROR_BODY_SECONDS", 0.2)
+    given_up = threading.Event()
+
+    def handle(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 400 x\r\ncontent-length: 1000000\r\n\r\nIt is so.")
+        given_up.wait(DEADLINE)
+
+    with listening(handle) as server:
+        with pytest.raises(Refused, match=r"It is so\."):
+            read(server.url)
+        given_up.set()
+
+
+# An answer in another wrapping.
+
+WHOLE = {"object": "response", "status": "completed", "output": [{"type": "message", "content": []}]}
+
+
+def answered_with(body: bytes, kind: str) -> list[dict[str, Any]]:
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    with listening(saying(head + body)) as server:
+        return read(server.url)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/html", "text/plain", "text/event-stream"])
+@pytest.mark.parametrize("before", [b"", b"\n\n", b"\xef\xbb\xbf", b": hello\n\n"])
+def test_a_stream_is_known_by_its_first_bytes(kind: str, before: bytes) -> None:
+    assert answered_with(before + ANSWER, kind)[-1]["type"] == "response.completed"
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream", "text/plain"])
+def test_one_whole_response_is_taken_for_its_last_event(kind: str) -> None:
+    assert answered_with(json.dumps(WHOLE).encode(), kind) == [{"type": "response.completed", "response": WHOLE}]
+
+
+@pytest.mark.parametrize("body", [b'{"error": {"message": "No."}}', b'{"detail": "No."}', b'[{"error": "No."}]'])
+def test_an_error_that_comes_as_a_success_is_a_refusal_whatever_its_label(body: bytes) -> None:
+    for kind in ("application/json", "text/event-stream"):
+        with pytest.raises(Refused, match=r"No\."):
+            answered_with(body, kind)
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}", b'{"output": 1}', b"[" * 100_000])
+def test_json_that_is_no_response_is_a_refusal(body: bytes) -> None:
+    with pytest.raises(Refused):
+        answered_with(body, "text/event-stream")
 
 
 def test_the_limits_leave_nothing_of_a_cancellation_behind() -> None:

@@ -109,3 +109,11 @@ def function_choice(name: str) -> dict[str, Any]:
 
 def json_schema_format(name: str, schema: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
     return {"type": "json_schema", "name": name, "schema": schema, "strict": strict}
+
+
+# Events.
+
+
+def response_completed(response: Mapping[str, Any]) -> dict[str, Any]:
+    """The last event of a stream, made of a whole Response."""
+    return {"type": "response.completed", "response": response}

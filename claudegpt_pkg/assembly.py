@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .accounts.providers.base import Provider
-from .claude.launcher import Site
 from .errors import BadSetting
 from .records.session_usage import Ledger
 from .secret import Secret
-from .server import bind, url_of
+from .server import Site, bind, url_of
 from .settings.options import (
     HOST,
     ISOLATE,
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 
     from .proxy.mcp_tools import McpTools
 
+LEAST_TOKEN = 16  # characters that the token must have if other machines can try to guess it
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -53,10 +54,10 @@ class Chain:
 
 def connect(settings: Settings, say: Callable[[str], None] = console.say) -> Chain:
     """Bind what is to be served; it may `say` something while it is. Raises BadSetting, or what the provider raises."""
-    provider, sites = backend(settings)
     host, token = settings[HOST], settings[TOKEN]
-    if token is None and not is_loopback(host):
-        raise BadSetting(f"{host} can be reached by others.", f"Set {TOKEN.name} to what they must present.")
+    if not is_loopback(host):
+        _check_token(host, token)
+    provider, sites = backend(settings)
     token = token or Secret(secrets.token_urlsafe(32))
     listener, ledger = bind(host, settings[PORT]), Ledger()
 
@@ -66,6 +67,18 @@ def connect(settings: Settings, say: Callable[[str], None] = console.say) -> Cha
         return create_app(settings, provider, token=token, ledger=ledger, mcp=mcp_tools(settings, say))
 
     return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], ledger)
+
+
+def _check_token(host: str, token: Secret | None) -> None:
+    """Raises BadSetting unless the token keeps strangers out of a proxy that the network can reach."""
+    hint = f'Make one: export {TOKEN.name}="$(openssl rand -hex 24)".'
+    if token is None:
+        raise BadSetting(f"Other machines can reach {host}, so the proxy needs a token there.", hint)
+    if len(token.reveal()) < LEAST_TOKEN:
+        raise BadSetting(
+            f"Other machines can reach {host}, so {TOKEN.name} must have {LEAST_TOKEN} characters or more.",
+            hint,
+        )
 
 
 def mcp_tools(settings: Settings, say: Callable[[str], None]) -> McpTools | None:
@@ -129,13 +142,15 @@ def azure(settings: Settings) -> tuple[Provider, list[Site]]:
 def demo(settings: Settings) -> tuple[Provider, list[Site]]:
     from .accounts.providers.demo import demo
 
+    key = Secret(secrets.token_urlsafe(32))
+
     def server() -> Starlette:
         from .demo.server import create_app
 
-        return create_app()
+        return create_app(key=key.reveal())
 
     listener = bind("127.0.0.1", 0)
-    return demo(url_of(listener)), [Site(server, listener)]
+    return demo(url_of(listener), key), [Site(server, listener)]
 
 
 PROVIDERS: dict[str, Callable[[Settings], tuple[Provider, list[Site]]]] = {

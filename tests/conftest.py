@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from claudegpt_pkg.claude import launcher
 from claudegpt_pkg.claude.session import Session
 from claudegpt_pkg.cli import main
+from claudegpt_pkg.server import Site
 from tests.real import clients
 from tests.support.fakes.backend import FakeBackend
 from tests.support.planted import (  # noqa: F401
@@ -78,7 +79,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
     """The sessions that would have been launched."""
     sessions: list[Session] = []
 
-    def launch(claude: Path, session: Session, sites: list[launcher.Site], **where: object) -> int:
+    def launch(claude: Path, session: Session, sites: list[Site], **where: object) -> int:
         for site in sites:
             site.listener.close()
         sessions.append(session)

@@ -9,32 +9,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import BadSetting, ClaudegptError
 from ..files import UNWRITABLE_HINT
 from ..records.session_usage import Ledger
-from ..server import Server, serving
+from ..server import Server, Site, serving
 from .foreground import WAKE, end, hold_signals, spawn, wait
 from .guardian import SECRETS, run_folder
 from .saved_model import NOTE, Default, note, settle, went_over
 from .session import Session
-
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
-
-@dataclass(frozen=True)
-class Site:
-    """An app to be, and the listening socket it is for."""
-
-    make_app: Callable[[], Starlette]
-    listener: socket.socket
 
 
 def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path, default: Default, ledger: Ledger) -> int:

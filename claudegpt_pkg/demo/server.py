@@ -7,9 +7,11 @@ restart. `pace` is the pause after each delta in seconds, so that an answer is s
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import MODELS, events
 from .answer import answer
@@ -30,7 +33,8 @@ from .shapes import Refusal
 PACE = 0.02
 
 
-def create_app(pace: float = PACE) -> Starlette:
+def create_app(pace: float = PACE, *, key: str | None = None) -> Starlette:
+    """The backend. With a `key`, only requests that carry it as their bearer token are read and answered."""
     cache = PrefixCache()
 
     async def responses(request: Request) -> Response:
@@ -55,7 +59,7 @@ def create_app(pace: float = PACE) -> Starlette:
     async def model(request: Request) -> Response:
         return reply(events.model(request.path_params["name"]))
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/v1/responses", responses, methods=["POST"]),
             Route("/v1/responses/input_tokens", input_tokens, methods=["POST"]),
@@ -64,6 +68,32 @@ def create_app(pace: float = PACE) -> Starlette:
         ],
         exception_handlers={404: no_such_url, 405: no_such_url},
     )
+    if key:
+        app.state.knows_token = lambda headers: carries(headers, key)
+        app.add_middleware(KeyCheck, key=key)
+    return app
+
+
+@dataclass
+class KeyCheck:
+    """Refuses a request without the key before any of its body is read."""
+
+    app: ASGIApp
+    key: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or carries(scope["headers"], self.key):
+            await self.app(scope, receive, send)
+            return
+        body = events.error(
+            "Incorrect API key provided.", kind="invalid_request_error", param=None, code="invalid_api_key"
+        )
+        await reply(body, status=401)(scope, receive, send)
+
+
+def carries(headers: Iterable[tuple[bytes, bytes]], key: str) -> bool:
+    expected = f"Bearer {key}".encode()
+    return any(name == b"authorization" and hmac.compare_digest(value, expected) for name, value in headers)
 
 
 async def paced(stream: Iterable[Event], pace: float) -> AsyncIterator[bytes]:

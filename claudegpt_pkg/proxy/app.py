@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +105,7 @@ def create_app(
     )
     app.router.redirect_slashes = False  # a client posts to the address it has; a redirect would only confuse it
     app.state.proxy = proxy
+    app.state.knows_token = lambda headers: carries_token(headers, token)  # the server limits all other connections
     return app
 
 
@@ -133,16 +134,25 @@ class LocalDoor:
             raise Forbidden("Web pages may not use this proxy.")
         if not self.any_host and not is_loopback(host_name(headers.get("host", ""))):
             raise Forbidden("This proxy answers to loopback names only.")
-        if path not in OPEN_PATHS and not self._knows_token(headers):
+        if path not in OPEN_PATHS and not carries_token(headers.raw, self.token):
             raise NotLoggedIn("This proxy needs its token.", "Use the one that claudegpt exported or printed.")
 
-    def _knows_token(self, headers: Headers) -> bool:
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        offered = [headers.get("x-api-key", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
-        expected = self.token.reveal().encode()
-        # headers are bytes that Starlette reads as latin-1; all are compared, whichever is right
-        matches = [hmac.compare_digest(each.encode("latin-1"), expected) for each in offered if each]
-        return any(matches)
+
+def carries_token(headers: Iterable[tuple[bytes, bytes]], token: Secret) -> bool:
+    """Whether a request shows the token, as `x-api-key` or as a bearer token. Each one offered is compared in full."""
+    expected = token.reveal().encode()
+    matches = [hmac.compare_digest(offered, expected) for offered in offered_tokens(headers) if offered]
+    return any(matches)
+
+
+def offered_tokens(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    for name, value in headers:
+        if name == b"x-api-key":
+            yield value
+        elif name == b"authorization":
+            scheme, _, bearer = value.partition(b" ")
+            if scheme.lower() == b"bearer":
+                yield bearer.strip()
 
 
 def host_name(host: str) -> str:

@@ -152,7 +152,7 @@ def test_help_for_the_demo_is_about_the_demo(said: Said) -> None:
         (["--provider", "openai"], 2, "Provider openai needs a key. Set OPENAI_API_KEY."),
         (["--provider", "demo", "--settings", "gone.json"], 2, "Cannot read --settings gone.json"),
         (["--provider", "demo", "--bg", "do it"], 2, "A background session cannot run here"),
-        (["serve", "--host", "0.0.0.0", "--provider", "demo"], 2, "0.0.0.0 can be reached by others. Set CLAUDEGPT"),
+        (["serve", "--host", "0.0.0.0", "--provider", "demo"], 2, "Other machines can reach 0.0.0.0, so the proxy"),
         (["config", "set", "CLAUDEGPT_TRACE", "maybe"], 2, "CLAUDEGPT_TRACE is 1 or 0, not 'maybe'."),
         (["config", "get", "PASTHROUGH"], 2, "There is no setting PASTHROUGH. Did you mean PASSTHROUGH_MODE?"),
     ],
@@ -162,6 +162,17 @@ def test_bad_input_is_one_line_and_a_status(words: list[str], status: int, line:
     stdout, stderr = said()
     assert stdout == ""
     assert stderr.startswith(f"claudegpt: {line}") and stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "box.example"])
+@pytest.mark.parametrize("token", ["x", "Kq7-Kq7-Kq7-Kq7", " Kq7 "])
+def test_a_network_is_only_served_with_a_token_that_is_hard_to_guess(
+    host: str, token: str, monkeypatch: pytest.MonkeyPatch, said: Said
+) -> None:
+    monkeypatch.setenv("CLAUDEGPT_TOKEN", token)
+    assert run(["serve", "--host", host, "--provider", "demo"]) == 2
+    problem = said()[1]
+    assert "CLAUDEGPT_TOKEN must have 16 characters or more" in problem and "openssl rand" in problem
 
 
 @pytest.mark.parametrize("words", [["serve", "--nope"], ["config", "nope"], ["config", "get"]])

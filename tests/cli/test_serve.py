@@ -82,8 +82,8 @@ def test_serve_ends_at_once_while_a_client_is_connected(start: Start) -> None:
 
 
 def test_serve_takes_a_token_of_the_users(start: Start) -> None:
-    served = start("--host", "0.0.0.0", CLAUDEGPT_TOKEN="chosen")
-    assert served.variables["ANTHROPIC_AUTH_TOKEN"] == "chosen"
+    served = start("--host", "0.0.0.0", CLAUDEGPT_TOKEN="chosen-by-the-user")
+    assert served.variables["ANTHROPIC_AUTH_TOKEN"] == "chosen-by-the-user"
     assert served.variables["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
 
 
@@ -98,7 +98,7 @@ def test_a_stable_serve_has_the_same_port_and_token_each_time(start: Start, home
 
 def test_a_setting_wins_over_what_a_stable_serve_saved(start: Start) -> None:
     start("--stable").end()
-    assert start("--stable", CLAUDEGPT_TOKEN="chosen").variables["ANTHROPIC_AUTH_TOKEN"] == "chosen"
+    assert start("--stable", CLAUDEGPT_TOKEN="chosen-by-the-user").variables["ANTHROPIC_AUTH_TOKEN"] == "chosen-by-the-user"
 
 
 @pytest.mark.parametrize("saved", ["", "[]", '{"port": "80", "token": "t"}', '{"port": 70000, "token": "t"}'])

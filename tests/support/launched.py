@@ -24,7 +24,7 @@ from claudegpt_pkg.claude.saved_model import Default, Memory
 from claudegpt_pkg.claude.session import Session
 from claudegpt_pkg.errors import BadSetting, ClaudegptError
 from claudegpt_pkg.records.session_usage import Ledger
-from claudegpt_pkg.server import bind, url_of
+from claudegpt_pkg.server import Site, bind, url_of
 
 SCRIPTS = {
     "python": f'#!/bin/sh\nexec "{sys.executable}" -P "{Path(__file__).with_name("stand_in.py")}" "$@"\n',
@@ -73,7 +73,7 @@ def main(folder: str, *words: str) -> int:
     listener = bind("127.0.0.1", 0)
     env = {**os.environ, "ANTHROPIC_BASE_URL": url_of(listener)}
     session = Session(list(words), env, {"env": {"TOKEN": "s3cr3t"}}, [])
-    sites = [launcher.Site(APPS[os.environ["APP"]], listener)]
+    sites = [Site(APPS[os.environ["APP"]], listener)]
     default = Default(Path(folder) / "user.json", Memory(Path(folder) / "state" / "picked.json", "here"), "opus")
     try:
         return launcher.run(program, session, sites, runs=Path(folder) / "run", default=default, ledger=Ledger())

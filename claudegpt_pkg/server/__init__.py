@@ -18,10 +18,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
-from .errors import BadSetting, ClaudegptError
-from .settings.options import PORT
+from ..errors import BadSetting, ClaudegptError
+from ..settings.options import PORT
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -34,6 +36,14 @@ END_WITHIN = 5.0  # seconds; mostly it takes milliseconds, but the last traces a
 
 class ServerFailed(ClaudegptError):
     """The proxy could not start, or ended by itself."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """An app that is not made yet, and the listening socket it is for."""
+
+    make_app: Callable[[], Starlette]
+    listener: socket.socket
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -127,6 +137,8 @@ class Server:
     async def _serve(self) -> None:
         import uvicorn
 
+        from .connections import Connection, Strangers, raise_file_limit
+
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         if self._stopping:
             return
@@ -148,10 +160,13 @@ class Server:
                     await asyncio.wait(tasks, timeout=CLOSE_WITHIN)
                 await self.lifespan.shutdown()
 
-        app = Watched(self._make_app())
+        made = self._make_app()
+        app = Watched(made)
+        raise_file_limit()
+        strangers = Strangers(getattr(made.state, "knows_token", lambda headers: True))
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=cast(Any, partial(Connection, strangers=strangers)),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -186,10 +201,8 @@ class Watched:
             raise
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # Windows has none
-        return None
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    import uvloop
+
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory

@@ -98,7 +98,10 @@ def test_a_stable_serve_has_the_same_port_and_token_each_time(start: Start, home
 
 def test_a_setting_wins_over_what_a_stable_serve_saved(start: Start) -> None:
     start("--stable").end()
-    assert start("--stable", CLAUDEGPT_TOKEN="chosen-by-the-user").variables["ANTHROPIC_AUTH_TOKEN"] == "chosen-by-the-user"
+    assert (
+        start("--stable", CLAUDEGPT_TOKEN="chosen-by-the-user").variables["ANTHROPIC_AUTH_TOKEN"]
+        == "chosen-by-the-user"
+    )
 
 
 @pytest.mark.parametrize("saved", ["", "[]", '{"port": "80", "token": "t"}', '{"port": 70000, "token": "t"}'])

@@ -26,6 +26,9 @@ ALIASES = {"gpt-5.3": "gpt-5.3-codex"}
 # On OpenAI's names only: qwen3-max is a model of somebody else's.
 EFFORT_SUFFIX = re.compile(rf"((?:.*/)?(?:gpt-|o\d|codex).*)-({'|'.join(EFFORTS)})")
 
+# Names of OpenAI's own models, also as gateways list them (`openai/gpt-6-sol`).
+OPENAI_NAME = re.compile(r"(?:.*/)?(?:gpt-\d|gpt-oss|chatgpt-|codex-|o\d(?:-|$))")
+
 
 @dataclass(frozen=True)
 class Tiers:
@@ -81,6 +84,11 @@ class Model:
         if family != "gpt" or not number:
             return self.id
         return " ".join([f"GPT-{number}", *(word.capitalize() for word in words.split("-") if word)])
+
+    @property
+    def maker(self) -> str | None:
+        """Who made it; None if its name does not say: a deployment or a local model may have any name."""
+        return "OpenAI" if OPENAI_NAME.match(self.id) else None
 
 
 def choose(requested: str, tiers: Tiers, passthrough: bool | None = None) -> Choice:

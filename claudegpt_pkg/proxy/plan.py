@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ..capabilities import Capabilities
 from ..errors import InvalidRequest
 from ..models import TIERS, Choice, choose, pick
 from ..settings.options import MAP_WEB_SEARCH
+from ..translate.request.cache_key import conversation_key
+from ..translate.request.conversation_facts import ConversationFacts, read_facts
 from ..translate.request.effort import read_requested_effort
 from ..translate.request.system_prompt import Identity
-from ..translate.request.translate import Target, Translation, conversation_key, translate
+from ..translate.request.translate import Target, Translation, translate
 from ..translate.tools import ToolRules, only_searches
 from ..translate.wire.json_text import TOO_DEEP
 from .context import Proxy
@@ -37,6 +40,10 @@ class Ask:
     user_agent: str = ""
     client_retries: bool = False  # the client sends a failed request again by itself
     request_id: str = ""
+
+    @cached_property
+    def facts(self) -> ConversationFacts:
+        return read_facts(self.request["messages"])
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def make_plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
     target = Target(
         model=choice.model,
         effort=rules.effort.for_request(
-            read_requested_effort(request, session_id=ask.session_id, by_agent=bool(ask.agent_id)),
+            read_requested_effort(request, ask.facts, session_id=ask.session_id, by_agent=bool(ask.agent_id)),
             tier=choice.tier,
             levels=effort_levels(proxy, choice.model),
             suffix=choice.effort,
@@ -65,7 +72,7 @@ def make_plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
         ),
         cache_key=conversation_key(request, session_id=ask.session_id, agent_id=ask.agent_id),
         capabilities=replace(taken, web_search=_can_search(choice.model, proxy, silent)),
-        identity=Identity(model.name, model.id) if rules.identity else None,
+        identity=Identity(model.name, model.id, model.maker) if rules.identity else None,
         tools=_tool_rules(ask, proxy),
         cache_retention=model.cache_retention,
         keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
@@ -119,6 +126,6 @@ def _tool_rules(ask: Ask, proxy: Proxy) -> ToolRules:
 def translate_as_planned(ask: Ask, plan: Plan) -> Translation:
     """Raises InvalidRequest for a request that cannot be translated."""
     try:
-        return translate(ask.request, plan.target)
+        return translate(ask.request, plan.target, ask.facts)
     except RecursionError:
         raise InvalidRequest(TOO_DEEP) from None

@@ -99,7 +99,7 @@ class Turn:
         if not ask or ask.agent_id or not ask.request.get("tools") or only_searches(ask.request["tools"]):
             return
         self._proxy.ledger.show(ask.request["model"])
-        self._proxy.session_efforts.note(ask.session_id, named_level(ask.request))
+        self._proxy.session_efforts.note(ask.session_id, named_level(ask.request, ask.facts))
 
     async def _try_once(self, sink: Sink) -> bool:
         """Make one attempt and do what has to be done before the next. Returns whether the request was answered."""

@@ -38,7 +38,7 @@ from ..settings.options import HOST, PORT, REASONING_HAIKU, TOOLS_REASONING, TRA
 from ..settings.settings import load
 from ..translate import reasoning
 from ..translate.answer.fold import Folder, Message
-from ..translate.request.translate import INCLUDE_REASONING
+from ..translate.request.output import INCLUDE_REASONING
 from ..translate.wire import anthropic
 from ..translate.wire.sse import Decoder
 from ..upstream.capability_store import forget

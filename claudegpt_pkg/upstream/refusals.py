@@ -25,7 +25,8 @@ from typing import Any
 
 from ..capabilities import Capabilities, merge
 from ..models import EFFORTS
-from ..translate.request.translate import INCLUDE_REASONING
+from ..translate.request.messages import reasoning_key
+from ..translate.request.output import INCLUDE_REASONING
 from .error_mapping import LIMIT, OVER_A_MINUTE, whole
 from .error_report import Report, own_words
 
@@ -174,7 +175,7 @@ def where(value: str, body: Mapping[str, Any]) -> str:
 def blobs(fault: Fault, known: Capabilities) -> Capabilities:
     """The reasoning that is named, or all of it: what cannot be read, or has lost what it led to (2.1.10 forgets all
     parallel calls but one when it resumes a session)."""
-    ids = {item["id"] for item in fault.body["input"] if item.get("type") == "reasoning"}
+    ids = {reasoning_key(item) for item in fault.body["input"] if item.get("type") == "reasoning"}
     named = {each for each in ids if each in fault.words}
     return replace(known, refused_reasoning=known.refused_reasoning | (named or ids))
 

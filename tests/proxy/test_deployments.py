@@ -15,7 +15,7 @@ from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.proxy.plan import Ask
 from claudegpt_pkg.proxy.routes import Nowhere
 from claudegpt_pkg.proxy.turn import Turn
-from claudegpt_pkg.translate.request.translate import NO_SEARCH
+from claudegpt_pkg.translate.request.tool_choice import NO_SEARCH
 from tests.support import grammar
 from tests.support.fakes.answers import Bytes, answer, call, error, reasoning
 from tests.support.fakes.backend import DEADLINE, FakeBackend, Request

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.translate.tools import short
+from claudegpt_pkg.translate.tools import shorten_name
 from tests.real.mcp_http import over_http
 from tests.real.session import ROOT, Session
 from tests.support.fakes.answers import Answer, answer, call
@@ -97,7 +97,7 @@ def test_a_hundred_tools_under_names_that_are_too_long_are_declared_once(
     session: Session, backend: FakeBackend, inject: str
 ) -> None:
     server = "registers-of-" + "x" * 50
-    names = [short(f"mcp__{server}__look_up_{number}") for number in range(100)]
+    names = [shorten_name(f"mcp__{server}__look_up_{number}") for number in range(100)]
     configure(session, {server: registers(100)})
     backend.script(answer(call(names[7], key="k7")), answer("Found."))
     env = {"PROXY_MCP_SERVERS": inject, "CLAUDEGPT_TOOL_SEARCH": "1" if inject else "0"}

@@ -37,7 +37,7 @@ from claudegpt_pkg.setup.trial import (
     try_out,
 )
 from claudegpt_pkg.translate.reasoning import sign
-from claudegpt_pkg.translate.request.translate import INCLUDE_REASONING, INCLUDE_SOURCES
+from claudegpt_pkg.translate.request.output import INCLUDE_REASONING, INCLUDE_SOURCES
 from claudegpt_pkg.upstream.capability_store import STORED, recall
 from tests.support.fakes.answers import HttpError, Reply, answer, error, failed
 from tests.support.fakes.backend import FakeBackend

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from claudegpt_pkg.translate.answer.items import LANES
 from claudegpt_pkg.translate.answer.stream import HANDLERS
-from claudegpt_pkg.translate.request.content import PARTS
-from claudegpt_pkg.translate.request.messages import ASSISTANT
+from claudegpt_pkg.translate.request.content import _PARTS as PARTS
+from claudegpt_pkg.translate.request.messages import ASSISTANT_BLOCKS
 from claudegpt_pkg.translate.request.translate import DROPPED, READ
 from claudegpt_pkg.translate.request.unread_fields import BLOCKS, DROPPED_WITHIN
 
@@ -48,7 +48,7 @@ def test_what_is_read_is_translated_or_emulated() -> None:
 
 
 def test_every_block_that_means_something_is_on_the_page() -> None:
-    assert {*PARTS, *ASSISTANT, *BLOCKS} <= rows("Content blocks").keys()
+    assert {*PARTS, *ASSISTANT_BLOCKS, *BLOCKS} <= rows("Content blocks").keys()
 
 
 def test_every_event_and_item_is_on_the_page() -> None:

@@ -20,12 +20,14 @@ from claudegpt_pkg.translate.answer.blocks import Reply
 from claudegpt_pkg.translate.answer.fold import fold
 from claudegpt_pkg.translate.answer.stop_filter import StopFilter
 from claudegpt_pkg.translate.answer.stream import MessageStream
+from claudegpt_pkg.translate.request.conversation_facts import read_facts
 from claudegpt_pkg.translate.request.effort import read_requested_effort
 from claudegpt_pkg.translate.request.system_prompt import Identity
+from claudegpt_pkg.translate.request.tool_table import build_tool_table
 from claudegpt_pkg.translate.request.translate import Target, Translation, translate
 from claudegpt_pkg.translate.request.validate import check_request
 from claudegpt_pkg.translate.tokens import count_tokens
-from claudegpt_pkg.translate.tools import ToolRules, tool_table
+from claudegpt_pkg.translate.tools import ToolRules
 from claudegpt_pkg.translate.wire.json_text import loads
 from claudegpt_pkg.translate.wire.sse import Decoder, encode
 from tests.support.fakes.memory import Memory
@@ -64,7 +66,9 @@ def sent(
         Target(
             model=model,
             effort=effort
-            or EffortPolicy().for_request(read_requested_effort(request), tier=None, levels=known(model).efforts),
+            or EffortPolicy().for_request(
+                read_requested_effort(request, read_facts(request["messages"])), tier=None, levels=known(model).efforts
+            ),
             cache_key="key",
             identity=Identity("GPT", model),
             tools=ToolRules(parallel="auto"),
@@ -211,7 +215,7 @@ def on_the_wire(draw: Draw, events: list[dict[str, Any]]) -> bytes:
 
 def received(chunks: list[bytes]) -> list[dict[str, Any]]:
     """What the client is sent: checked against the grammar."""
-    table = tool_table(TOOLS, [], ToolRules())
+    table = build_tool_table(TOOLS, [], ToolRules())
     stream, decoder, out = MessageStream(Reply("msg_1", "m", 1, table)), Decoder(), bytearray()
     for chunk in chunks:
         for event in decoder.feed(chunk):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.models import EFFORTS
-from claudegpt_pkg.translate.request.translate import INCLUDE_REASONING as ENCRYPTED
-from claudegpt_pkg.translate.request.translate import INCLUDE_SOURCES as SOURCES
+from claudegpt_pkg.translate.request.output import INCLUDE_REASONING as ENCRYPTED
+from claudegpt_pkg.translate.request.output import INCLUDE_SOURCES as SOURCES
 from claudegpt_pkg.upstream.error_mapping import ours
 from claudegpt_pkg.upstream.error_report import Report, read_report
 from claudegpt_pkg.upstream.refusals import OPTIONAL, Trial, lesson

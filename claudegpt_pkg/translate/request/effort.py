@@ -7,46 +7,30 @@ from typing import Any
 
 from ...effort import RequestedEffort
 from ...models import EFFORTS
-
-# How Claude Code's request to summarise the conversation begins (docs/wires/claude-code.md).
-COMPACTION = "CRITICAL: Respond with TEXT ONLY"
+from .conversation_facts import ConversationFacts
 
 
 def read_requested_effort(
-    request: Mapping[str, Any], *, session_id: str | None = None, by_agent: bool = False
+    request: Mapping[str, Any], facts: ConversationFacts, *, session_id: str | None = None, by_agent: bool = False
 ) -> RequestedEffort:
-    """`session_id` and `by_agent` come from the request's headers."""
+    """`facts` of the request's messages; `session_id` and `by_agent` come from its headers."""
     thinking = request.get("thinking") or {}
     budget = thinking.get("budget_tokens")
     return RequestedEffort(
-        level=named_level(request),
+        level=named_level(request, facts),
         budget=budget if isinstance(budget, int) else None,
         disabled=thinking.get("type") == "disabled",
         has_tools=bool(request.get("tools")),
-        is_compaction=is_compaction(request),
+        is_compaction=facts.is_compaction,
         session_id=session_id,
         by_agent=by_agent,
     )
 
 
-def named_level(request: Mapping[str, Any]) -> str | None:
+def named_level(request: Mapping[str, Any], facts: ConversationFacts) -> str | None:
     """The level that a request names: in its newest system message that has one (2.1.330), else in output_config.
 
     None for a level that is not known here.
     """
-    level = (request.get("output_config") or {}).get("effort")
-    for message in reversed(request.get("messages") or ()):
-        if message.get("role") == "system" and (newer := (message.get("output_config") or {}).get("effort")):
-            level = newer
-            break
+    level = facts.effort or (request.get("output_config") or {}).get("effort")
     return level if level in EFFORTS else None
-
-
-def is_compaction(request: Mapping[str, Any]) -> bool:
-    """Whether the last user text is the client's request to summarise the conversation."""
-    for message in reversed(request.get("messages") or ()):
-        if message.get("role") == "user":
-            content = message.get("content")
-            texts = [content] if isinstance(content, str) else [block.get("text") for block in content or ()]
-            return any(isinstance(text, str) and text.startswith(COMPACTION) for text in texts[-1:])
-    return False

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
 
 from ...errors import InvalidRequest
 from ..wire.json_text import encode, loads
@@ -361,7 +360,7 @@ KEYWORDS: dict[str, _Check] = {
     "pattern": _Repair.pattern,
     "patternProperties": _Repair.patterned_schemas,
     "required": _Repair.names,
-    "type": _Repair.type,
+    **dict.fromkeys(("type",), _Repair.type),
 }
 
 
@@ -430,6 +429,8 @@ def _any_of(schemas: list[Any]) -> Any:
 
 # References.
 
+_PERCENT = re.compile(r"%([0-7][0-9A-Fa-f])")
+
 
 def _target(reference: Any, root: Schema) -> Any:
     """What `#/$defs/Name` leads to in `root`; None for a broken reference, and for one to another document."""
@@ -440,7 +441,7 @@ def _target(reference: Any, root: Schema) -> Any:
     if not reference.startswith("#/"):
         return None
     found: Any = root
-    for step in unquote(reference[2:]).split("/"):
+    for step in _PERCENT.sub(lambda match: chr(int(match[1], 16)), reference[2:]).split("/"):
         name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(found, list) and name.isascii() and name.isdigit():
             found = found[int(name)] if len(name) < 10 and int(name) < len(found) else None

@@ -1,7 +1,7 @@
-"""The system prompt as the upstream should read it: no billing header, and nobody told that they are Claude.
+"""The system prompt as the upstream should read it: without the billing header, and naming the model that really runs.
 
-The bytes in front of a request decide whether the prompt cache hits, so what changes by itself (the billing header,
-cache markers) is removed and the rest is left exactly as it came.
+The bytes at the front of a request decide whether the prompt cache hits. So what changes by itself (the billing header,
+cache markers) is removed, and the rest stays exactly as it came.
 """
 
 from __future__ import annotations
@@ -11,26 +11,33 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .draft import Note
+
 BILLING = re.compile(r"x-anthropic-billing-header:[^\n]*\n*")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom the model is told it is."""
+    """The model as it is named in the prompt; `maker` is None if nobody knows who made it."""
 
     name: str
     model_id: str
+    maker: str | None = None
+
+    @property
+    def model(self) -> str:
+        return f"{self.name}, a model by {self.maker}" if self.maker else self.name
 
 
-# The client's own sentences (2.1.197 and 2.1.330), and what is true instead.
-TRUE_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
+# The client's own sentences (2.1.197 and 2.1.330), and the correct ones.
+CORRECT_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"You are Claude Code, Anthropic's official CLI for Claude(?=[,.])"),
-        "You are {name}, a model by OpenAI, running in Claude Code, Anthropic's official CLI",
+        "You are {model}, running in Claude Code, Anthropic's official CLI",
     ),
     (
         re.compile(r"You are a Claude agent, built on Anthropic's Claude Agent SDK\."),
-        "You are {name}, a model by OpenAI, running as an agent in Claude Code.",
+        "You are {model}, running as an agent in Claude Code.",
     ),
     (
         re.compile(r"You are powered by the model (?:named )?[^\n]{1,80}?\. The exact model ID is \S+?\.(?=\s|$)"),
@@ -41,18 +48,25 @@ TRUE_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def instructions(system: str | Iterable[Mapping[str, Any]] | None, identity: Identity | None) -> str:
-    """The request's `system` as one text; blocks are joined by a blank line."""
-    texts = [system] if isinstance(system, str) else [block.get("text") or "" for block in system or ()]
-    kept = [BILLING.sub("", text, count=1) if BILLING.match(text) else text for text in texts]
-    return true_identity("\n\n".join(text for text in kept if text), identity)
+def instructions(
+    system: str | Iterable[Mapping[str, Any]] | None, identity: Identity | None, notes: list[Note] | None = None
+) -> str:
+    """The request's `system` as one text; blocks are joined by a blank line. What is changed is added to `notes`."""
+    given = [system] if isinstance(system, str) else [block.get("text") or "" for block in system or ()]
+    texts = [BILLING.sub("", text, count=1) if BILLING.match(text) else text for text in given]
+    if notes is not None and texts != given:
+        notes.append(("system", "changed: the billing header is removed"))
+    return correct_identity("\n\n".join(text for text in texts if text), identity, notes)
 
 
-def true_identity(text: str, identity: Identity | None) -> str:
-    """`text` with the sentences that name a Claude model made true; unchanged without an identity."""
+def correct_identity(text: str, identity: Identity | None, notes: list[Note] | None = None) -> str:
+    """`text` with the sentences that name a Claude model corrected; unchanged without an identity."""
     if identity is None:
         return text
-    for pattern, line in TRUE_LINES:
-        truth = line.format(name=identity.name, model_id=identity.model_id)
-        text = pattern.sub(truth.replace("\\", r"\\"), text)
-    return text
+    corrected = text
+    for pattern, line in CORRECT_LINES:
+        sentence = line.format(model=identity.model, name=identity.name, model_id=identity.model_id)
+        corrected = pattern.sub(sentence.replace("\\", r"\\"), corrected)
+    if notes is not None and corrected != text:
+        notes.append(("system", "changed: it names the model that really runs"))
+    return corrected

@@ -10,7 +10,8 @@ import pytest
 from claudegpt_pkg.translate.answer.blocks import Reply
 from claudegpt_pkg.translate.answer.fold import Folder, fold, tool_input
 from claudegpt_pkg.translate.answer.stream import MessageStream
-from claudegpt_pkg.translate.tools import ToolRules, tool_table
+from claudegpt_pkg.translate.request.tool_table import build_tool_table
+from claudegpt_pkg.translate.tools import ToolRules
 from tests.support.fakes import answers
 from tests.support.fakes.answers import Answer, answer
 from tests.support.grammar import check, check_message, folded
@@ -25,7 +26,7 @@ TOOLS = [{"name": "Bash", "input_schema": {"type": "object"}}]
 
 
 def streamed(given: Answer, *, stops: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    table = tool_table(TOOLS, [], ToolRules())
+    table = build_tool_table(TOOLS, [], ToolRules())
     stream = MessageStream(Reply("msg_1", "claude-opus-4-8", 7, table, stops))
     return check([copy.deepcopy(ours) for event in given.events(ASKED, COUNTED) for ours in stream.receive(event)])
 

@@ -17,7 +17,8 @@ from claudegpt_pkg.errors import EmptyAnswer, UpstreamFailed
 from claudegpt_pkg.translate import reasoning
 from claudegpt_pkg.translate.answer.blocks import Reply
 from claudegpt_pkg.translate.answer.stream import MessageStream, ResponseFailed
-from claudegpt_pkg.translate.tools import ToolRules, short, tool_table
+from claudegpt_pkg.translate.request.tool_table import build_tool_table
+from claudegpt_pkg.translate.tools import ToolRules, shorten_name
 from tests.support.fakes import answers
 from tests.support.fakes.answers import Answer, answer
 from tests.support.grammar import check, folded, stop_reason, text_of, usage
@@ -47,7 +48,7 @@ COUNTED = {"input_tokens": 100, "input_tokens_details": {"cached_tokens": 60, "c
 
 
 def stream_for(**reply: Any) -> MessageStream:
-    table = tool_table(TOOLS, [], ToolRules())
+    table = build_tool_table(TOOLS, [], ToolRules())
     return MessageStream(Reply(**{"message_id": "msg_1", "model": "m", "input_tokens": 7, "table": table, **reply}))
 
 
@@ -656,7 +657,7 @@ def test_a_client_that_asked_for_no_thinking_sees_none() -> None:
 
 
 def test_a_call_has_the_clients_own_name_and_the_upstreams_id() -> None:
-    (block,) = folded(seen([done(call("call_1", short("mcp__a.b"))), completed()]))
+    (block,) = folded(seen([done(call("call_1", shorten_name("mcp__a.b"))), completed()]))
     assert (block["name"], block["id"]) == ("mcp__a.b", "call_1")
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from claudegpt_pkg.translate.request.content import (
     blocks_of,
+    inner_blocks,
     parts_of,
     plain_output,
     server_call_text,
     server_result_text,
+    why_not_shown,
 )
 from claudegpt_pkg.translate.wire import openai
 
@@ -88,7 +90,25 @@ BLOCKS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
 
 @pytest.mark.parametrize(("block", "parts"), BLOCKS)
 def test_a_block_becomes_its_parts(block: dict[str, Any], parts: list[dict[str, Any]]) -> None:
-    assert parts_of(block) == parts
+    own = parts_of(block) or []
+    assert [*own, *(part for inner in inner_blocks(block) for part in parts_of(inner) or [])] == parts
+
+
+@pytest.mark.parametrize(
+    ("block", "why"),
+    [
+        (image(), None),
+        ({"type": "text", "text": "x"}, None),
+        ({"type": "image", "source": {"type": "file", "file_id": "f"}}, "source file"),
+        ({"type": "image", "source": {"type": "base64", "data": ""}}, "it is empty"),
+        ({"type": "image", "source": {}}, "source None"),
+        (document({"type": "url"}), "it is empty"),
+        (document({"type": "text", "data": ""}), None),
+        (document({"type": "content", "content": []}), None),
+    ],
+)
+def test_what_cannot_be_shown_has_a_reason(block: dict[str, Any], why: str | None) -> None:
+    assert why_not_shown(block) == why
 
 
 def test_a_block_nobody_has_heard_of_has_no_parts() -> None:

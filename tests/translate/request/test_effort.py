@@ -7,7 +7,20 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.effort import RequestedEffort
-from claudegpt_pkg.translate.request.effort import COMPACTION, is_compaction, named_level, read_requested_effort
+from claudegpt_pkg.translate.request import effort
+from claudegpt_pkg.translate.request.conversation_facts import COMPACTION, read_facts
+
+
+def named_level(request: dict[str, Any]) -> str | None:
+    return effort.named_level(request, read_facts(request.get("messages", [])))
+
+
+def read_requested_effort(request: dict[str, Any], **headers: Any) -> RequestedEffort:
+    return effort.read_requested_effort(request, read_facts(request.get("messages", [])), **headers)
+
+
+def is_compaction(request: dict[str, Any]) -> bool:
+    return read_facts(request["messages"]).is_compaction
 
 
 def asking(level: Any, **more: Any) -> dict[str, Any]:
@@ -56,7 +69,12 @@ def test_a_compaction_request_is_recognised(content: Any) -> None:
     [
         [{"role": "user", "content": f"say {COMPACTION}"}],
         [{"role": "user", "content": COMPACTION}, {"role": "user", "content": "no, go on"}],
-        [{"role": "user", "content": [{"type": "text", "text": COMPACTION}, {"type": "tool_result"}]}],
+        [
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": COMPACTION}, {"type": "tool_result", "tool_use_id": "t"}],
+            }
+        ],
         [{"role": "assistant", "content": COMPACTION}],
         [],
     ],

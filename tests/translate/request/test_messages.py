@@ -6,23 +6,19 @@ arguments), an output as ("output", id, what), a reasoning item as ("reasoning",
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from claudegpt_pkg.capabilities import Capabilities, media_digest
 from claudegpt_pkg.translate.reasoning import sign
-from claudegpt_pkg.translate.request.messages import (
-    NO_OUTPUT,
-    NO_RESULT,
-    Conversation,
-    added_tools,
-    references,
-    removed_tools,
-    revealed,
-)
+from claudegpt_pkg.translate.request.conversation_facts import read_facts
+from claudegpt_pkg.translate.request.messages import InputBuilder
+from claudegpt_pkg.translate.request.pairing import NO_OUTPUT, NO_RESULT
 from claudegpt_pkg.translate.request.system_prompt import Identity
-from claudegpt_pkg.translate.tools import ToolRules, short, tool_table
+from claudegpt_pkg.translate.request.tool_table import build_tool_table
+from claudegpt_pkg.translate.tools import ToolRules, shorten_name
 from claudegpt_pkg.translate.wire import openai
 
 PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0K"}}
@@ -69,14 +65,21 @@ def late(item_id: str, blob: str) -> dict[str, Any]:
     return {"type": "redacted_thinking", "data": sign({"id": item_id, "encrypted_content": blob}, late=True)}
 
 
-def conversation(*messages: dict[str, Any], identity: Identity | None = None, **more: Any) -> Conversation:
+@dataclass
+class Built:
+    items: list[dict[str, Any]]
+    notes: list[tuple[str, str]]
+    media_bytes: int
+
+
+def conversation(*messages: dict[str, Any], identity: Identity | None = None, **more: Any) -> Built:
     rules = ToolRules(block_mcp=more.pop("block_mcp", False))
     taken = Capabilities(tool_search=more.pop("searching", False), **more)
     tools: list[dict[str, Any]] = [{"name": "Bash"}, {"name": "ToolSearch"}, FOUND]
-    table = tool_table(tools, references(messages), rules, taken, revealed=revealed(messages))
-    read = Conversation(table, identity, taken)
-    read.read(messages)
-    return read
+    facts = read_facts(messages)
+    table = build_tool_table(tools, facts.found, rules, taken, revealed=facts.revealed)
+    builder = InputBuilder(table, facts, identity, taken)
+    return Built(builder.build(messages), builder.notes, builder.media_bytes)
 
 
 def items(*messages: dict[str, Any], **more: Any) -> list[Any]:
@@ -188,7 +191,7 @@ OUTPUTS: list[tuple[dict[str, Any], Any]] = [
     (result("a", [text("x"), {"type": "hologram"}]), "x"),
     (
         result("a", [reference("mcp__a__b"), reference("x.y")]),
-        "These tools can be called now: mcp__a__b, " + short("x.y"),
+        "These tools can be called now: mcp__a__b, " + shorten_name("x.y"),
     ),
     (
         result("a", [{"type": "search_result", "title": "T", "source": "s", "content": [text("c")]}]),
@@ -223,8 +226,8 @@ def test_the_bytes_of_pictures_are_known_apart() -> None:
 def test_names_and_ids_are_mapped_alike_in_calls_and_results() -> None:
     long_id, odd_name = "toolu_" + "x" * 80, "mcp__a.b__c"
     assert items(assistant(call(long_id, odd_name)), user(result(long_id))) == [
-        ("call", short(long_id), short(odd_name), "{}"),
-        ("output", short(long_id), "ok"),
+        ("call", shorten_name(long_id), shorten_name(odd_name), "{}"),
+        ("output", shorten_name(long_id), "ok"),
     ]
 
 
@@ -489,20 +492,21 @@ def test_tools_are_found_in_results_and_additions_in_order() -> None:
             [addition(type="tool_reference", name="added"), addition(type="tool_definition", definition=definition)]
         ),
     ]
-    assert references(messages) == ["mcp__a__b", "unknown", "added", "defined"]
-    assert revealed(messages) == {"mcp__a__b", "unknown"}
-    assert added_tools(messages) == [definition]
+    facts = read_facts(messages)
+    assert list(facts.found) == ["mcp__a__b", "unknown", "added", "defined"]
+    assert facts.revealed == {"mcp__a__b", "unknown"}
+    assert facts.added == [definition]
 
 
 def test_only_a_searchs_own_result_reveals() -> None:
-    assert revealed([assistant(call("x", "mcp__other")), user(result("x", [reference("a")]))]) == set()
-    assert revealed([user(result("s", [reference("a")]))]) == set()
+    assert read_facts([assistant(call("x", "mcp__other")), user(result("x", [reference("a")]))]).revealed == set()
+    assert read_facts([user(result("s", [reference("a")]))]).revealed == set()
 
 
 def test_a_tool_is_gone_until_it_is_added_again() -> None:
     messages = [system([removal("a"), removal("b")]), user("x"), system([addition(name="b")])]
-    assert removed_tools(messages) == {"a"}
-    assert removed_tools([user({**removal("a")})]) == set()
+    assert read_facts(messages).removed == {"a"}
+    assert read_facts([user({**removal("a")})]).removed == set()
 
 
 # Images and files that the backend does not take.

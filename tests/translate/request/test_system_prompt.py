@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.translate.request.system_prompt import Identity, instructions, true_identity
+from claudegpt_pkg.translate.request.system_prompt import Identity, correct_identity, instructions
 
-GPT = Identity("GPT-6.1 Sol", "gpt-6.1-sol")
+GPT = Identity("GPT-6.1 Sol", "gpt-6.1-sol", "OpenAI")
 BILLING = "x-anthropic-billing-header: cc_version=2.1.197.abc; cc_entrypoint=cli; cch=00000;"
 
 
@@ -78,8 +78,8 @@ def test_markers_and_headers_that_change_do_not_change_the_text() -> None:
     ],
 )
 def test_sentences_that_name_a_claude_model_are_made_true(said: str, truth: str) -> None:
-    assert true_identity(said, GPT) == truth
-    assert true_identity(said, None) == said
+    assert correct_identity(said, GPT) == truth
+    assert correct_identity(said, None) == said
 
 
 @pytest.mark.parametrize(
@@ -92,12 +92,12 @@ def test_sentences_that_name_a_claude_model_are_made_true(said: str, truth: str)
     ],
 )
 def test_everything_else_that_speaks_of_claude_stays(untouched: str) -> None:
-    assert true_identity(untouched, GPT) == untouched
+    assert correct_identity(untouched, GPT) == untouched
 
 
 def test_a_models_name_is_taken_literally() -> None:
     odd = Identity(r"back\1slash \g<0>", r"a\b")
     said = "You are powered by the model named X. The exact model ID is x."
-    assert true_identity(said, odd) == (
+    assert correct_identity(said, odd) == (
         r"You are powered by the model named back\1slash \g<0>. The exact model ID is a\b."
     )

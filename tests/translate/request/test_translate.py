@@ -9,20 +9,20 @@ import pytest
 
 from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.errors import ThreadNotHeld
+from claudegpt_pkg.translate.request.cache_key import conversation_key
+from claudegpt_pkg.translate.request.output import FORMAT_IN_WORDS, THINKING_ROOM
+from claudegpt_pkg.translate.request.schemas import is_strict
 from claudegpt_pkg.translate.request.system_prompt import Identity
+from claudegpt_pkg.translate.request.tool_table import OPEN_SCHEMA
 from claudegpt_pkg.translate.request.translate import (
     BYTES_PER_TOKEN,
-    FORMAT_IN_WORDS,
     MEDIA_TOKENS,
-    THINKING_ROOM,
     Target,
     Translation,
-    conversation_key,
-    is_strict,
+    _wants_thinking,
     translate,
-    wants_thinking,
 )
-from claudegpt_pkg.translate.tools import short
+from claudegpt_pkg.translate.tools import shorten_name
 from claudegpt_pkg.translate.wire import openai
 from claudegpt_pkg.translate.wire.json_text import dumps
 
@@ -102,7 +102,7 @@ def test_without_a_system_prompt_there_are_no_instructions() -> None:
 
 def test_a_backend_without_instructions_gets_a_developers_message_first() -> None:
     made = body({"instructions": False}, system=[{"type": "text", "text": "Be brief."}])
-    assert "instructions" not in made
+    assert made["instructions"] == ""  # the ChatGPT backend wants the field, even if it is empty
     assert [(item["role"], said(item)) for item in made["input"]] == [("developer", "Be brief."), ("user", "hi")]
 
 
@@ -147,7 +147,7 @@ def test_a_hosted_search_asks_for_its_sources() -> None:
 def test_a_forced_search_is_declared_alone() -> None:
     made = translated(tools=[BASH, SEARCH], tool_choice={"type": "tool", "name": "web_search"})
     assert (made.body["tools"], made.body["tool_choice"]) == ([{"type": "web_search"}], "required")
-    assert ("tools", "left out but for the search, which is forced") in made.notes
+    assert ("tools", "left out, except the one that `tool_choice` forces") in made.notes
 
 
 def system(*blocks: dict[str, Any]) -> dict[str, Any]:
@@ -319,7 +319,7 @@ def test_stop_sequences_are_left_to_the_answer() -> None:
     ],
 )
 def test_thinking_is_shown_to_those_that_ask_for_it(request_fields: dict[str, Any], wanted: bool) -> None:
-    assert wants_thinking(request_fields) is wanted
+    assert _wants_thinking(request_fields) is wanted
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_thinking_is_shown_to_those_that_ask_for_it(request_fields: dict[str, An
     ],
 )
 def test_a_client_that_keeps_thinking_gets_it_with_its_tools(request_fields: dict[str, Any], wanted: bool) -> None:
-    assert wants_thinking(request_fields, kept=True) is wanted
+    assert _wants_thinking(request_fields, kept=True) is wanted
 
 
 # Estimates.
@@ -498,9 +498,9 @@ def test_a_search_has_the_fields_that_its_backend_wants() -> None:
 def test_a_tool_whose_schema_is_refused_goes_with_an_open_one_and_its_own_in_words() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "any"}}}
     odd = {"name": "mcp__a.b", "description": "Odd.", "input_schema": schema}
-    name = short("mcp__a.b")
+    name = shorten_name("mcp__a.b")
     made = body({"open_schemas": frozenset({name})}, tools=[odd, BASH])["tools"]
-    assert made[0]["parameters"] == {"type": "object", "properties": {}}
+    assert made[0]["parameters"] == OPEN_SCHEMA
     assert made[0]["description"].startswith("Odd.") and dumps(schema) in made[0]["description"]
     assert made[1] == body(tools=[BASH])["tools"][0]
     assert note("tools.mcp__a.b", {"open_schemas": frozenset({name})}, tools=[odd]).startswith("declared with an open")

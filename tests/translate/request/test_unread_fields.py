@@ -8,6 +8,7 @@ import pytest
 from anthropic.types import beta
 from typing_extensions import get_type_hints
 
+from claudegpt_pkg.translate.request.conversation_facts import read_facts
 from claudegpt_pkg.translate.request.unread_fields import (
     BLOCKS,
     DROPPED_WITHIN,
@@ -15,7 +16,7 @@ from claudegpt_pkg.translate.request.unread_fields import (
     THINKING,
     TOOL,
     UNKNOWN,
-    unread,
+    unread_notes,
 )
 
 TEXT = {"type": "text", "text": "hi"}
@@ -23,7 +24,8 @@ NEW = {"novelty": 1}
 
 
 def notes(*content: dict[str, Any], role: str = "user", **request: Any) -> dict[str, str]:
-    return dict(unread({"messages": [{"role": role, "content": list(content)}], **request}))
+    facts = read_facts(request.get("messages") or [{"role": role, "content": list(content)}])
+    return dict([*unread_notes(request, facts.added), *facts.notes])
 
 
 def result(*content: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from pathlib import Path
 from .. import files
 from ..accounts.providers.base import Provider
 from .install import claude_version, version_on_disk
-from .session import Session, label, prints
-from .user_settings import UserSetup
-from .versions import AUTO_MODE_BY_SERVER, STARTS_IN_AUTO_MODE, numbers
+from .session import Session, prints
+from .session_models import model_label
+from .user_settings import UserSettings
+from .versions import AUTO_MODE_BY_SERVER, STARTS_IN_AUTO_MODE, parse_version
 
 ANNOUNCEMENTS = "companyAnnouncements"
 
@@ -35,10 +36,10 @@ def notices(
 ) -> Iterator[Notice]:
     """`terminal`: whether there is one to show an interface in."""
     version = version_on_disk(program)
-    judge = label(provider, provider.tiers.sonnet)
+    judge = model_label(provider, provider.tiers.sonnet)
     if session.set_aside:
         yield Notice(f"set aside for this session, from your Claude settings: {', '.join(session.set_aside)}")
-    if session.mode == "auto" and (version or numbers(claude_version(program))) in AUTO_MODE_BY_SERVER:
+    if session.mode == "auto" and (version or parse_version(claude_version(program))) in AUTO_MODE_BY_SERVER:
         yield Notice(
             f"auto mode: whether an action is safe is judged by {judge} here; the check that Claude Code "
             "has on Anthropic's servers cannot be had."
@@ -49,8 +50,8 @@ def notices(
             f"with `--permission-mode auto` {judge} judges what is safe.",
             once="manual mode",
         )
-    if session.narrowed:
-        yield Notice(session.narrowed, once=session.narrowed)
+    if session.small_window:
+        yield Notice(session.small_window, once=session.small_window)
 
 
 def unsaid(found: Iterable[Notice], memory: Path) -> list[Notice]:
@@ -70,10 +71,10 @@ def marker(notice: Notice, memory: Path) -> Path:
     return memory / f"said-{hashlib.sha256(notice.once.encode()).hexdigest()[:16]}"
 
 
-def announced(session: Session, said: Iterable[Notice], user: UserSetup) -> Session | None:
+def announced(session: Session, said: Iterable[Notice], user: UserSettings) -> Session | None:
     """The session with an interface that begins with these; None where the user has announcements of their own, one of
     which it shows, whichever."""
-    if user.settings.get(ANNOUNCEMENTS):
+    if user.merged.get(ANNOUNCEMENTS):
         return None
     text = "\n".join(f"claudegpt: {notice.sentence}" for notice in said)
     return replace(session, settings={**session.settings, **({ANNOUNCEMENTS: [text]} if text else {})})

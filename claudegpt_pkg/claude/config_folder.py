@@ -14,7 +14,7 @@ from typing import Any
 from .. import files
 from ..errors import BadSetting
 from ..settings.settings import Dirs
-from .user_settings import read_if_usable
+from .user_settings import read_json_object
 
 STATE = ".claude.json"
 
@@ -57,7 +57,7 @@ def _link(link: Path, target: Path) -> None:
 
 def state(environ: Mapping[str, str]) -> dict[str, Any]:
     """What Claude Code's state file holds."""
-    return read_if_usable(state_file(environ))
+    return read_json_object(state_file(environ))
 
 
 def state_file(environ: Mapping[str, str]) -> Path:

@@ -22,7 +22,7 @@ from ..errors import ClaudeNotFound
 from ..settings.options import CLAUDE_BIN
 from ..settings.settings import Settings
 from ..terminal.console import console, say
-from .versions import Version, numbers
+from .versions import Version, parse_version
 
 PACKAGE = "@anthropic-ai/claude-code"
 OLDEST_TESTED = "2.0.77"
@@ -85,8 +85,8 @@ def version_on_disk(program: Path) -> Version:
         except (OSError, ValueError):
             continue
         if isinstance(package, dict) and str(package.get("name")).startswith(PACKAGE):
-            return numbers(str(package.get("version")))
-    return next((version for part in reversed(real.parts) if (version := numbers(part))), ())
+            return parse_version(str(package.get("version")))
+    return next((version for part in reversed(real.parts) if (version := parse_version(part))), ())
 
 
 def offer_install(settings: Settings, *, yes: bool) -> Path:

@@ -31,8 +31,8 @@ from typing import Any
 from .. import files
 from ..accounts.providers.base import Provider
 from ..models import FAMILY_TIER, claude_tier, plain
-from .session import DEFAULT, MODEL_ALIASES
-from .user_settings import read_if_usable
+from .session_models import DEFAULT_NAME, MODEL_ALIASES
+from .user_settings import read_json_object
 
 NOTE = "default.json"
 WENT_OVER = "went-over"  # an empty file
@@ -62,10 +62,10 @@ def memory_of(folder: Path, provider: Provider) -> Memory:
 
 def picked(settings_file: Path, memory: Memory) -> str | None:
     """What was picked in an earlier session, if the account's server and the user's default are what they were."""
-    saved = read_if_usable(memory.file)
+    saved = read_json_object(memory.file)
     model = saved.get("model")
     then = (saved.get("server"), saved.get("instead_of"))
-    same = then == (memory.server, read_if_usable(settings_file).get("model"))
+    same = then == (memory.server, read_json_object(settings_file).get("model"))
     return model if isinstance(model, str) and same else None
 
 
@@ -87,7 +87,7 @@ def note(default: Default, runs: Path) -> str:
 def standing(settings_file: Path, runs: Path) -> bytes | None:
     """The user's settings, without what another session of ours has put there and will take out again."""
     now = read(settings_file)
-    for other in map(read_if_usable, runs.glob(f"*/{NOTE}")):
+    for other in map(read_json_object, runs.glob(f"*/{NOTE}")):
         if other.get("file") == str(settings_file) and differs(parsed(now), parsed(before_of(other))):
             return before_of(other)
     return now
@@ -105,7 +105,7 @@ def settle(run: Path) -> None:
     A default picked again, over a model that was only remembered, is seen by nothing but that the session went over:
     the file says then what it said before.
     """
-    noted, gone = read_if_usable(run / NOTE), (run / WENT_OVER).exists()
+    noted, gone = read_json_object(run / NOTE), (run / WENT_OVER).exists()
     if not noted:
         return
     file, memory = Path(noted["file"]), Memory(Path(noted["memory"]), noted["server"])
@@ -143,7 +143,7 @@ def differs(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> 
 
 
 def model_of(settings: Mapping[str, Any] | None) -> str:
-    return plain((settings or {}).get("model") or DEFAULT)
+    return plain((settings or {}).get("model") or DEFAULT_NAME)
 
 
 def known_to_claude(model: str) -> bool:

@@ -1,9 +1,21 @@
-"""What the user's own settings for Claude Code say, and what of it would lead a session elsewhere.
+"""Reads the user's and the project's settings files for Claude Code, and finds what in them would redirect a session.
 
-    user = read_user_setup(args, config, folder)   # all files merged as Claude Code merges them, `--settings` on top
-    redirects(file)                                # what in one of them leads elsewhere, by name
+    user = read_user_settings(args, config, folder)   # merged as Claude Code merges them, `--settings` on top
+    find_redirects(settings)                          # the names of what leads elsewhere
 
-What an administrator has set beats all of these, and ours.
+A repository may bring settings files of its own, written by anybody. So each value that claudegpt copies into a session
+has its allowed sources:
+
+| value in our settings file                       | it may come from                                       |
+|--------------------------------------------------|--------------------------------------------------------|
+| variables (`NO_PROXY`, the compaction window, …) | the process, the user's settings file, `--settings`    |
+| `statusLine` (the command that ours runs)        | the user's settings file, `--settings`                 |
+| `availableModels`, any setting we do not know    | `--settings`                                           |
+| `permissions.defaultMode`                        | the user's settings file; else it is `default`         |
+| `model`                                          | as variables; a project may name a model of our list   |
+
+A project's file still counts where nothing of it is copied: for whether a key is set at all, and for the names of what
+is set aside. What an administrator has set beats all of these files, and ours (seen with 2.1.197 and 2.1.330).
 """
 
 from __future__ import annotations
@@ -18,9 +30,9 @@ from ..errors import BadSetting
 from .arguments import value_of
 
 SETTINGS = "settings.json"  # in the user's folder and in the project's
-# What an administrator sets here beats every other settings file, ours too (seen with 2.1.197 and 2.1.330).
+LOCAL_SETTINGS = "settings.local.json"  # in the project's folder
 MANAGED = (Path("/etc/claude-code"), Path("/Library/Application Support/ClaudeCode"))
-# Would send the session elsewhere, or present another credential than ours.
+# These variables would send the session elsewhere, or present another credential than ours.
 SILENCED = (
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_CUSTOM_HEADERS",
@@ -35,107 +47,149 @@ SILENCED = (
     "CLAUDE_CODE_USE_VERTEX",
 )
 HIJACKS = ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", *SILENCED)
-# Those of them without which a session is still ours: a second credential, beside the one of our door.
-BESIDE = ("ANTHROPIC_API_KEY", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_OAUTH_TOKEN", "apiKeyHelper")
+# With these a session still talks to the proxy: they only present a second credential.
+_HARMLESS_BESIDE_OURS = ("ANTHROPIC_API_KEY", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_OAUTH_TOKEN", "apiKeyHelper")
+# Permission modes that a project may choose. The others act without asking; Claude Code does not take them from a
+# project either, and would start in its own default mode, auto.
+_PROJECT_MODES = ("default", "plan", "acceptEdits")
 
 
 @dataclass(frozen=True)
-class UserSetup:
-    """What the user's settings for Claude Code say, all files merged as Claude Code merges them."""
+class UserSettings:
+    """The settings files of a session. The names of the fields say whose settings they hold."""
 
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    argument: Mapping[str, Any] = field(default_factory=dict)  # from `--settings`; part of `settings` too
+    merged: Mapping[str, Any] = field(default_factory=dict)  # all files, as Claude Code merges them
+    own: Mapping[str, Any] = field(default_factory=dict)  # without the project's files
+    argument: Mapping[str, Any] = field(default_factory=dict)  # `--settings` alone
 
     @property
-    def env(self) -> Mapping[str, str]:
-        values = self.settings.get("env")
-        return {name: str(value) for name, value in values.items()} if isinstance(values, dict) else {}
+    def variables(self) -> Mapping[str, str]:
+        """The user's own variables; these may be copied."""
+        return _variables(self.own)
+
+    @property
+    def all_variables(self) -> Mapping[str, str]:
+        """All variables, the project's too. Never to be copied."""
+        return _variables(self.merged)
 
     @property
     def model(self) -> str | None:
-        name = self.settings.get("model")
-        return name if isinstance(name, str) else None
+        return _text(self.own, "model")
+
+    @property
+    def project_model(self) -> str | None:
+        """The model that the project's files name, if they decide."""
+        model = _text(self.merged, "model")
+        return model if model != self.model else None
 
     @property
     def permission_mode(self) -> str | None:
-        permissions = self.settings.get("permissions")
-        return permissions.get("defaultMode") if isinstance(permissions, dict) else None
+        """The permission mode of the files, as far as a project may choose it."""
+        mode = _text(self.merged.get("permissions"), "defaultMode")
+        return mode if mode in _PROJECT_MODES else _text(self.own.get("permissions"), "defaultMode")
+
+    @property
+    def project_mode_refused(self) -> bool:
+        """Whether the project's files choose a permission mode that a project may not choose."""
+        return _text(self.merged.get("permissions"), "defaultMode") != self.permission_mode
 
 
-def read_user_setup(args: Sequence[str], config: Path, folder: Path, *, picked: str | None = None) -> UserSetup:
-    """The settings that Claude Code will read when started in `folder`: the user's, the project's, `--settings`.
+def read_user_settings(
+    args: Sequence[str], config: Path, folder: Path, *, saved_model: str | None = None
+) -> UserSettings:
+    """The settings that Claude Code will read if it starts in `folder`: the user's, the project's, `--settings`.
 
-    Of the first two only what `--setting-sources` names. `picked` is a model that stands for the one in the user's
-    (picked.py). Files it cannot use are its own to complain about. Raises BadSetting for a `--settings` that we cannot
-    merge, and where an administrator leads every session elsewhere.
+    `--setting-sources` may leave out some of the files. `saved_model` replaces the model in the user's file
+    (saved_model.py). A file that cannot be read counts as empty; Claude Code complains about it. Raises BadSetting for
+    a `--settings` that cannot be merged, and if an administrator redirects every session.
     """
-    refuse_managed()
-    project = folder / ".claude"
-    files = {"project": project / SETTINGS, "local": project / "settings.local.json"}
+    _refuse_managed_redirects()
     named = value_of("--setting-sources", args)
     sources = ("user,project,local" if named is None else named).replace(" ", "").split(",")
     given = value_of("--settings", args)
-    argument = read_argument(given) if given is not None else {}
-    users = read_if_usable(config / SETTINGS) if "user" in sources else {}
-    settings = {**users, **({"model": picked} if picked else {})}
-    for layer in (*(read_if_usable(file) for name, file in files.items() if name in sources), argument):
-        settings = merged(settings, layer)
-    return UserSetup(settings, argument)
+    argument = _read_argument(given) if given is not None else {}
+    users = read_json_object(config / SETTINGS) if "user" in sources else {}
+    users = {**users, **({"model": saved_model} if saved_model else {})}
+    merged = users
+    for source, file in project_files(folder).items():
+        if source in sources:
+            merged = merge(merged, read_json_object(file))
+    return UserSettings(merged=merge(merged, argument), own=merge(users, argument), argument=argument)
 
 
-def refuse_managed() -> None:
-    for file in managed_files():
-        if away := [name for name in redirects(file) if name not in BESIDE]:
-            raise BadSetting(
-                f"{file} sets {', '.join(away)}, which beats every other setting: Claude Code would not talk to us.",
-                "Ask your administrator.",
-            )
+def project_files(folder: Path) -> dict[str, Path]:
+    """The settings files of a folder by their name in `--setting-sources`, in the order in which they are merged."""
+    return {"project": folder / ".claude" / SETTINGS, "local": folder / ".claude" / LOCAL_SETTINGS}
 
 
 def managed_files() -> Iterator[Path]:
+    """The settings files that an administrator may write."""
     for folder in MANAGED:
         yield folder / "managed-settings.json"
         yield from sorted((folder / "managed-settings.d").glob("*.json"))
 
 
-def redirects(file: Path) -> list[str]:
-    """What in a settings file of Claude Code's leads elsewhere, or shows another credential."""
-    return redirecting(read_if_usable(file))
-
-
-def redirecting(settings: Mapping[str, Any]) -> list[str]:
+def find_redirects(settings: Mapping[str, Any]) -> list[str]:
+    """The names in these settings that lead a session elsewhere, or present another credential."""
     env = settings.get("env")
     names = [name for name in HIJACKS if isinstance(env, dict) and env.get(name)]
     return names + ["apiKeyHelper"] * bool(settings.get("apiKeyHelper"))
 
 
-def read_if_usable(file: Path) -> dict[str, Any]:
+def find_file_redirects(file: Path) -> list[str]:
+    """The same for the settings in a file."""
+    return find_redirects(read_json_object(file))
+
+
+def read_json_object(file: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one if the file cannot be read or holds something else."""
     try:
         found = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def read_argument(given: str) -> dict[str, Any]:
-    """What `--settings` names: JSON itself, or a file of it."""
+def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on top of `under`. Objects are merged field by field; any other value is replaced."""
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _refuse_managed_redirects() -> None:
+    for file in managed_files():
+        names = [name for name in find_file_redirects(file) if name not in _HARMLESS_BESIDE_OURS]
+        if names:
+            raise BadSetting(
+                f"{file} sets {', '.join(names)}. It beats every other setting, so Claude Code would not use "
+                "claudegpt's proxy.",
+                "Ask your administrator to remove it.",
+            )
+
+
+def _read_argument(given: str) -> dict[str, Any]:
+    """The object that `--settings` names: as JSON, or as a file of it."""
     source = "its value" if given.lstrip().startswith("{") else given
     try:
         text = given if source != given else Path(given).read_text(encoding="utf-8-sig")
         found = json.loads(text)
     except OSError as problem:
         raise BadSetting(f"Cannot read --settings {given}: {problem.strerror}.") from None
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise BadSetting(f"--settings: {source} is not JSON: {problem}.") from None
     if not isinstance(found, dict):
         raise BadSetting(f"--settings: {source} is not a JSON object.")
     return found
 
 
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` on top of `under`, object by object; anything else is replaced whole."""
-    result = dict(under)
-    for key, value in over.items():
-        below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return result
+def _variables(settings: Mapping[str, Any]) -> Mapping[str, str]:
+    values = settings.get("env")
+    return {name: str(value) for name, value in values.items()} if isinstance(values, dict) else {}
+
+
+def _text(settings: Any, name: str) -> str | None:
+    value = settings.get(name) if isinstance(settings, dict) else None
+    return value if isinstance(value, str) else None

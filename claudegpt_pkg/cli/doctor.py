@@ -28,7 +28,7 @@ from ..accounts.providers.chatgpt import codex_path
 from ..claude import install
 from ..claude.config_folder import config_folder, state_file
 from ..claude.session import PROXIES
-from ..claude.user_settings import HIJACKS, SETTINGS, managed_files, redirects
+from ..claude.user_settings import HIJACKS, SETTINGS, find_file_redirects, managed_files
 from ..errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
 from ..files import UNWRITABLE_HINT, chmod_command, find_write_problem, is_exposed
 from ..server import bind
@@ -207,7 +207,9 @@ def check_environment(environ: Mapping[str, str]) -> Iterator[Check]:
     """Variables and settings files that send Claude Code to another server. A session of claudegpt ignores them, so
     they pass, except in an administrator's settings, which win over ours."""
     found = [f"{name} is exported" for name in HIJACKS if environ.get(name)]
-    found += [f"{file} sets {', '.join(names)}" for file in settings_files(environ) if (names := redirects(file))]
+    found += [
+        f"{file} sets {', '.join(names)}" for file in settings_files(environ) if (names := find_file_redirects(file))
+    ]
     if found:
         yield Check(
             "environment",
@@ -215,7 +217,7 @@ def check_environment(environ: Mapping[str, str]) -> Iterator[Check]:
             "\n".join(f"{each}: claudegpt ignores it" for each in found),
             "Plain `claude` still uses it; remove it if you do not want that.",
         )
-    beaten = [f"{file} sets {', '.join(names)}" for file in managed_files() if (names := redirects(file))]
+    beaten = [f"{file} sets {', '.join(names)}" for file in managed_files() if (names := find_file_redirects(file))]
     for each in beaten:
         yield Check("environment", False, f"{each}, which wins over every other setting.", "Ask your administrator.")
     if not found and not beaten:

@@ -17,8 +17,8 @@ from ..claude import install, launcher
 from ..claude.announcements import Notice, announced, notices, remember, unsaid
 from ..claude.config_folder import config_folder
 from ..claude.saved_model import Default, memory_of, picked
-from ..claude.session import Wishes, plan, prints
-from ..claude.user_settings import SETTINGS, read_user_setup
+from ..claude.session import SessionOptions, plan_session, prints
+from ..claude.user_settings import SETTINGS, read_user_settings
 from ..files import chmod_command
 from ..records.session_usage import last_line
 from ..settings.effort import effort_policy
@@ -34,15 +34,15 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
     chain = connect(settings, later.append if interface else console.say)
     memory, config = settings.dirs.state, config_folder(environ)
     picks = memory_of(memory, chain.provider)
-    user = read_user_setup(args, config, Path(), picked=picked(config / SETTINGS, picks))
-    session = plan(
+    user = read_user_settings(args, config, Path(), saved_model=picked(config / SETTINGS, picks))
+    session = plan_session(
         args,
         provider=chain.provider,
         url=chain.url,
         token=chain.token,
         environ=environ,
         user=user,
-        wishes=session_wishes(settings),
+        options=session_options(settings),
         version=install.version_on_disk(program),
     )
     exposed = [Notice(f"others can read {file}: run `{chmod_command(file)}`") for file in settings.exposed()]
@@ -63,12 +63,12 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
     return status
 
 
-def session_wishes(settings: Settings) -> Wishes:
+def session_options(settings: Settings) -> SessionOptions:
     """What Claude Code is told of our settings."""
-    return Wishes(
+    return SessionOptions(
         tool_search=settings[TOOL_SEARCH],
         status_line=status_line_command() if settings[STATUS_LINE] else None,
-        mcp_first=bool(settings[MCP_SERVERS]),
+        waits_for_servers=bool(settings[MCP_SERVERS]),
         effort=effort_policy(settings),
     )
 

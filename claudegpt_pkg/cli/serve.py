@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from ..assembly import Chain, connect
 from ..claude import launcher
-from ..claude.session import PROXIES, Wishes, plan
-from ..claude.user_settings import SILENCED, UserSetup
+from ..claude.session import PROXIES, SessionOptions, plan_session
+from ..claude.user_settings import SILENCED, UserSettings
 from ..errors import BadSetting, ClaudegptError
 from ..files import UNWRITABLE_HINT, replace_file
 from ..models import TIERS, split_effort
@@ -100,14 +100,14 @@ def client_variables(chain: Chain, environ: Mapping[str, str]) -> dict[str, str]
     """The environment with which a plain `claude` uses this proxy as a session of claudegpt does: address, token,
     models, windows, and the switch that has auto mode ask a model instead of Anthropic's servers."""
     proxies = {name: environ[name] for name in (*PROXIES, "NO_PROXY", "no_proxy") if environ.get(name)}
-    session = plan(
+    session = plan_session(
         (),
         provider=chain.provider,
         url=chain.url,
         token=chain.token,
         environ=proxies,
-        user=UserSetup(),
-        wishes=Wishes(),
+        user=UserSettings(),
+        options=SessionOptions(),
     )
     variables = {name: value for name, value in session.settings["env"].items() if value and name not in ONLY_OURS}
     return {**variables, "ANTHROPIC_MODEL": session.settings["model"]}

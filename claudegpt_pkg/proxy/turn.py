@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..claude.versions import TAKES_PART_FOR_WHOLE, of_user_agent
+from ..claude.versions import TAKES_PART_FOR_WHOLE, parse_user_agent
 from ..errors import InvalidRequest, UpstreamFailed
 from ..translate.answer.blocks import Reply
 from ..translate.answer.fold import Folder, Message
@@ -68,7 +68,7 @@ class Turn:
         self._ask: Ask | None = ask  # None once no further attempt can be made: a long answer must not hold it
         self._proxy = proxy
         self._started = False  # the client was given message_start
-        self._may_break_off = of_user_agent(ask.user_agent) not in TAKES_PART_FOR_WHOLE
+        self._may_break_off = parse_user_agent(ask.user_agent) not in TAKES_PART_FOR_WHOLE
         self._folder = Folder()
         self._record = TurnRecord(ask, proxy)
         self._learning = Learning(proxy)

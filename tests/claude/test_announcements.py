@@ -10,7 +10,7 @@ import pytest
 from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.claude.announcements import Notice, announced, notices, remember, unsaid
 from claudegpt_pkg.claude.session import Session
-from claudegpt_pkg.claude.user_settings import UserSetup
+from claudegpt_pkg.claude.user_settings import UserSettings
 from claudegpt_pkg.models import Tiers
 
 PROVIDER = Provider("openai", "OpenAI API key", "https://x", Tiers("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"))
@@ -86,11 +86,13 @@ def test_a_folder_that_cannot_be_written_costs_saying_it_again(said: Said) -> No
 
 
 def test_what_is_said_stands_in_the_interface() -> None:
-    shown = announced(session(), [Notice("One."), Notice("Two.", once="two")], UserSetup())
+    shown = announced(session(), [Notice("One."), Notice("Two.", once="two")], UserSettings())
     assert shown and shown.settings == {"companyAnnouncements": ["claudegpt: One.\nclaudegpt: Two."]}
-    assert announced(session(), [], UserSetup()) == session()
+    assert announced(session(), [], UserSettings()) == session()
 
 
 def test_announcements_of_the_users_stay_the_only_ones() -> None:
     """Of several, Claude Code shows one."""
-    assert announced(session(), [Notice("One.")], UserSetup({"companyAnnouncements": ["Lunch at noon"]})) is None
+    assert (
+        announced(session(), [Notice("One.")], UserSettings(merged={"companyAnnouncements": ["Lunch at noon"]})) is None
+    )

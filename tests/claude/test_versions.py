@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claudegpt_pkg.claude.versions import Version, Versions, knows_effort, numbers, of_user_agent
+from claudegpt_pkg.claude.versions import Version, Versions, knows_effort, parse_user_agent, parse_version
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_levels_of_effort_came_one_after_another(level: str, first: Version) -> 
     [("2.1.330", (2, 1, 330)), ("2.1", ()), ("2.1.330-beta", ()), ("v2.1.330", ()), ("None", ()), ("", ())],
 )
 def test_three_numbers_are_a_version(text: str, version: Version) -> None:
-    assert numbers(text) == version
+    assert parse_version(text) == version
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_three_numbers_are_a_version(text: str, version: Version) -> None:
     ],
 )
 def test_a_client_says_its_version(agent: str, version: Version) -> None:
-    assert of_user_agent(agent) == version
+    assert parse_user_agent(agent) == version

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from claudegpt_pkg.claude.session import Session
-from claudegpt_pkg.cli.run import run_claude, session_wishes
+from claudegpt_pkg.cli.run import run_claude, session_options
 from claudegpt_pkg.settings.options import EFFORT, MCP_SERVERS, PROVIDER, REASONING_SONNET, STATUS_LINE, TOOL_SEARCH
 from claudegpt_pkg.settings.settings import load
 
@@ -30,13 +30,13 @@ def test_a_session_begins_with_the_effort_of_the_settings(
 
 
 def test_claude_hears_of_our_settings() -> None:
-    plain = session_wishes(load({}))
-    assert plain.tool_search and not plain.mcp_first and plain.effort.general is None
+    plain = session_options(load({}))
+    assert plain.tool_search and not plain.waits_for_servers and plain.effort.general is None
     assert plain.status_line is not None and plain.status_line.endswith("/status_line_command.py")
-    chosen = session_wishes(
+    chosen = session_options(
         load({TOOL_SEARCH.name: "0", STATUS_LINE.name: "0", MCP_SERVERS.name: "files", EFFORT.name: "max"})
     )
-    assert not chosen.tool_search and chosen.status_line is None and chosen.mcp_first
+    assert not chosen.tool_search and chosen.status_line is None and chosen.waits_for_servers
     assert chosen.effort.command_line == "max"
 
 

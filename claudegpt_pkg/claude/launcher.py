@@ -23,8 +23,19 @@ from .saved_model import NOTE, Default, note, settle, went_over
 from .session import Session
 
 
-def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path, default: Default, ledger: Ledger) -> int:
+def run(
+    claude: Path,
+    session: Session,
+    sites: Sequence[Site],
+    *,
+    runs: Path,
+    default: Default,
+    ledger: Ledger,
+    interpreter: Sequence[str] = (),
+) -> int:
     """Claude Code's exit status. `runs` is where this run's private folder is made; `default` is as before afterwards.
+
+    `interpreter` runs `claude` if that is a script.
 
     Raises what ended a site: Claude Code is ended then too.
     """
@@ -34,7 +45,8 @@ def run(claude: Path, session: Session, sites: Sequence[Site], *, runs: Path, de
         ledger.went_over = lambda: went_over(folder)
         stack.callback(lambda: settle(folder))
         held = hold_signals()
-        child = spawn(claude, ["--settings", str(settings_file), *session.args], session.env, held)
+        program, *script = [*interpreter, str(claude)]
+        child = spawn(Path(program), [*script, "--settings", str(settings_file), *session.args], session.env, held)
         try:
             guardian.watch(child)
             servers = [stack.enter_context(serving(site.make_app, site.listener, died=_wake)) for site in sites]

@@ -188,6 +188,24 @@ def doctor(ctx: typer.Context, provider: ProviderOption = None, as_json: Json = 
 
 
 @app.command()
+def vscode(
+    ctx: typer.Context,
+    editor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="code, code-insiders, cursor, windsurf or vscodium")
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="take the settings back")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="write without asking")] = False,
+) -> None:
+    """Run the panel of VS Code, Cursor or Windsurf through claudegpt.
+
+    Shows the lines for the editor's settings, asks, and writes them. Without --editor: every editor found.
+    """
+    from .vscode import configure
+
+    configure(ctx.obj, editor=editor, undo=undo, yes=yes)
+
+
+@app.command()
 def serve(
     ctx: typer.Context,
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help=HOST.help)] = None,

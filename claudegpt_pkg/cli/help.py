@@ -68,6 +68,7 @@ GROUPS = (
         {
             "serve": "Run the proxy alone, for editors and other clients.",
             "env": "Print what a client of `claudegpt serve` needs.",
+            "vscode": "Run the panel of VS Code, Cursor or Windsurf through claudegpt.",
             "help": "Show this page, or the help of one command.",
             "version": "Show the versions of claudegpt and Claude Code.",
         },

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from ..claude.arguments import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, grouped, has, resumed, separate
+from ..claude.wrapped import Wrapped, split_wrapped
 from ..errors import BadSetting, ClaudegptError
 from ..secret import without_secrets
 from ..settings.options import ISOLATE, PROVIDER
@@ -21,6 +22,7 @@ from ..terminal import console
 INTERRUPTED = 130
 HELP = ("-h", "--help")
 VERSION = ("-v", "--version")
+WRAPPER_LOG = "wrapper.log"  # what an editor that starts us does not show
 
 
 def main() -> None:
@@ -86,6 +88,9 @@ def _discard_stdout() -> None:
 
 
 def dispatch(words: Sequence[str]) -> int:
+    wrapped, words = split_wrapped(words)
+    if wrapped:
+        return run_wrapped(wrapped, words)
     line = separate(words)
     if line.theirs and not line.command:
         from .suggestions import resolve_command
@@ -108,6 +113,15 @@ def dispatch(words: Sequence[str]) -> int:
     return run_claude_code(line.theirs, line.ours)
 
 
+def run_wrapped(wrapped: Wrapped, words: Sequence[str]) -> int:
+    """`claudegpt /path/to/claude ARGS…`: run that program. Its own questions and commands are answered by it."""
+    line = separate(words)
+    if line.question or line.command:
+        os.execv(wrapped.command[0], [*wrapped.command, *words])
+    console.keep_log(load(line.ours).dirs.state / WRAPPER_LOG)
+    return run_claude_code(line.theirs, line.ours, wrapped)
+
+
 def run_demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
     """`claudegpt demo [--yes] [CLAUDE ARGS…]`"""
     from ..claude import install
@@ -124,7 +138,7 @@ def run_demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
     return run_claude_code(line.theirs, flags)
 
 
-def run_claude_code(args: list[str], flags: Mapping[str, str]) -> int:
+def run_claude_code(args: list[str], flags: Mapping[str, str], wrapped: Wrapped | None = None) -> int:
     """Run Claude Code with `args` through the proxy; return its exit status."""
     from ..claude import install
 
@@ -135,10 +149,12 @@ def run_claude_code(args: list[str], flags: Mapping[str, str]) -> int:
 
         first_run(flags)
         settings = load_checked(flags)
-    program = install.find_claude(settings)
+    program = wrapped.path if wrapped else install.find_claude(settings)
+    interpreter = wrapped.interpreter if wrapped else ()
     environ = {**claude_environment(settings, args), **install.own_copy_environment(program, settings)}
     if needs_no_model:
-        os.execve(program, [str(program), *args], environ)
+        command = [*interpreter, str(program), *args]
+        os.execve(command[0], command, environ)
     if has("--bg", args) or has("--background", args):
         raise BadSetting(
             "A background session cannot run here: it would outlive the proxy.", "Run `claudegpt` in tmux instead."
@@ -146,7 +162,7 @@ def run_claude_code(args: list[str], flags: Mapping[str, str]) -> int:
 
     from .run import run_claude
 
-    return run_claude(program, args, settings, environ)
+    return run_claude(program, args, settings, environ, interpreter=interpreter)
 
 
 def load_checked(flags: Mapping[str, str]) -> Settings:

@@ -27,8 +27,15 @@ from ..settings.settings import Settings
 from ..terminal import console
 
 
-def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: Mapping[str, str]) -> int:
-    """Raises ClaudegptError if the session cannot start."""
+def run_claude(
+    program: Path,
+    args: Sequence[str],
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    interpreter: Sequence[str] = (),
+) -> int:
+    """Raises ClaudegptError if the session cannot start. `interpreter` runs `program` if that is a script."""
     terminal, later = sys.stdin.isatty() and sys.stdout.isatty(), list[str]()
     interface = terminal and not prints(args)
     chain = connect(settings, later.append if interface else console.say)
@@ -53,7 +60,13 @@ def run_claude(program: Path, args: Sequence[str], settings: Settings, environ: 
         _say_each(notice.sentence for notice in told)
     default = Default(config / SETTINGS, picks, session.settings["model"])
     status = launcher.run(
-        program, announcing or session, chain.sites, runs=memory / "run", default=default, ledger=chain.ledger
+        program,
+        announcing or session,
+        chain.sites,
+        runs=memory / "run",
+        default=default,
+        ledger=chain.ledger,
+        interpreter=interpreter,
     )
     if chain.ledger.seen or not announcing:  # else the user quit at the trust question, before they were shown
         remember(told, memory)

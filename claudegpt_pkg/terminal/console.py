@@ -10,15 +10,22 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ..errors import ClaudegptError
+from ..files import make_private_folder
 from ..secret import without_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+LOG_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,30 @@ def console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+_log: Path | None = None
+
+
+def keep_log(file: Path) -> None:
+    """From now on, append what is said to this file too, if stderr is no terminal: an editor may not show it."""
+    global _log
+    if sys.stderr.isatty():
+        return
+    try:
+        make_private_folder(file.parent)
+        if file.exists() and file.stat().st_size > LOG_BYTES:
+            file.unlink()
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    except (OSError, ClaudegptError):
+        return
+    _log = file
+
+
+def _append_to_log(text: str) -> None:
+    if _log is not None:
+        with suppress(OSError), _log.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+
+
 def say(message: str) -> None:
     """One line of ours beside Claude's output."""
     _print_line(f"[dim]claudegpt:[/dim] {plain(from_home(message), sys.stderr)}")
@@ -57,6 +88,10 @@ def complain(message: str) -> None:
 
 def _print_line(markup: str) -> None:
     """Folded between words on a terminal; one line anywhere else."""
+    if _log is not None:
+        from rich.text import Text
+
+        _append_to_log(Text.from_markup(markup).plain)
     console().print(markup, soft_wrap=not console().is_terminal)
 
 

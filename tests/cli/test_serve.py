@@ -30,7 +30,7 @@ class Serving:
         line = [sys.executable, "-P", "-m", "claudegpt_pkg", "serve", "--provider", "demo", *words]
         self.process = subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout and self.process.stderr
-        self.about = [self.process.stderr.readline()]  # written after all variables
+        self.about = [self.process.stderr.readline() for _ in range(2)]  # written after all variables
         assert self.process.poll() is None, self.about
         os.set_blocking(self.process.stdout.fileno(), False)
         exports = [line.removeprefix("export ").strip().split("=", 1) for line in self.process.stdout]

@@ -35,7 +35,7 @@ from ..server import bind
 from ..settings import env_file
 from ..settings.options import HOST, OPTIONS, PORT, PROVIDER
 from ..settings.settings import Settings, load
-from ..setup.trial import Stage, distinct, play, stage
+from ..setup.trial import Trial, distinct_tiers, play_turn, start_trial
 from ..terminal.console import from_home, marks, plain, result, result_json, result_rows
 from . import status
 
@@ -316,18 +316,18 @@ def check_account(provider: Provider, settings: Settings, flags: Mapping[str, st
         with model_list.new_client() as client:
             status.check_account(client, provider, settings, flags)
         yield Check("account", True, f"{provider.label}: accepted ({status.describe_credential(provider, settings)})")
-        with stage(flags) as on_stage:
-            yield from check_models(on_stage)
+        with start_trial(flags) as trial:
+            yield from check_models(trial)
     except ClaudegptError as problem:
         yield failed_check("account", problem)
 
 
-def check_models(on_stage: Stage) -> Iterator[Check]:
-    for tier in distinct(on_stage.provider):
-        model = on_stage.provider.tiers.model(tier)
+def check_models(trial: Trial) -> Iterator[Check]:
+    for tier in distinct_tiers(trial.provider):
+        model = trial.provider.tiers.model(tier)
         began = time.monotonic()
         try:
-            play(on_stage, tier)
+            play_turn(trial, tier)
         except ClaudegptError as problem:
             yield failed_check("model", problem)
             continue

@@ -30,7 +30,7 @@ from ..records.spending import short
 from ..secret import Secret
 from ..settings.options import AZURE_API_KEY, OPENAI_API_KEY, Option
 from ..settings.settings import Settings, load
-from ..setup.trial import described, play, stage
+from ..setup.trial import describe_capabilities, play_turn, start_trial
 from ..terminal.console import from_home, marks, plain, result_json, result_rows, result_table, say
 from ..upstream.capability_store import recall
 from ..upstream.error_mapping import local_time, ours
@@ -126,7 +126,7 @@ def show_models(flags: Mapping[str, str], *, as_json: bool) -> None:
         return
     shown = [model_row(provider, name, lessons.get(name) or Capabilities()) for name in ids]
     result_table(("model", "window", "efforts", "tier", "notes"), shown)
-    if any(described(lessons.get(name) or Capabilities()) for name in ids):
+    if any(describe_capabilities(lessons.get(name) or Capabilities()) for name in ids):
         say("claudegpt remembers for a week what a model refused. `claudegpt setup` tests it again.")
 
 
@@ -170,8 +170,8 @@ def check_account(
     except NoList:
         if usage:
             return usage
-    with stage(flags) as on_stage:
-        play(on_stage, "haiku")
+    with start_trial(flags) as trial:
+        play_turn(trial, "haiku")
     return usage
 
 
@@ -297,7 +297,7 @@ def is_known(provider: Provider, model: Model) -> bool:
 
 
 def note_of(report: AccountReport, model: Model) -> str:
-    return "".join(f"; {words}" for words in described(report.lessons.get(model.id) or Capabilities()))
+    return "".join(f"; {words}" for words in describe_capabilities(report.lessons.get(model.id) or Capabilities()))
 
 
 def model_row(provider: Provider, name: str, learnt: Capabilities) -> tuple[str, str, str, str, str]:
@@ -305,7 +305,7 @@ def model_row(provider: Provider, name: str, learnt: Capabilities) -> tuple[str,
     levels = learnt.efforts or model.efforts
     efforts = "" if levels == EFFORTS else " ".join(levels)
     tiers = [tier for tier in TIERS if provider.tiers.model(tier) == name]
-    notes = described(replace(learnt, efforts=None))
+    notes = describe_capabilities(replace(learnt, efforts=None))
     return name, window_of(provider, model), efforts, " ".join(tiers), "; ".join(notes)
 
 
@@ -318,7 +318,7 @@ def listed_model_object(provider: Provider, name: str, learnt: Capabilities) -> 
         "window_assumed": not is_known(provider, model),
         "efforts": list(learnt.efforts or model.efforts),
         "tiers": [tier for tier in TIERS if provider.tiers.model(tier) == name],
-        "notes": described(replace(learnt, efforts=None)),
+        "notes": describe_capabilities(replace(learnt, efforts=None)),
     }
 
 

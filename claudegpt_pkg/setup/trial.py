@@ -1,13 +1,13 @@
-"""One tiny turn through the whole proxy to the real account, so that nobody is told "ready" who is not.
+"""One tiny turn through the whole proxy to the real account, so that a setup that is saved is known to work.
 
-    with stage(flags) as on_stage:     # the proxy as a session would have it, on a free loopback port
-        play(on_stage, "opus")         # a streamed turn with a tool call; raises what a user must know
-        probe(on_stage, "haiku")       # the same, asking for everything that the model may lack
+    with start_trial(flags) as trial:      # the proxy as a session would have it, on a free loopback port
+        play_turn(trial, "opus")           # a streamed turn with a tool call; raises what the user must know
+        probe_model(trial, "haiku")        # the same, with everything that the model may lack
 
-It is what Claude Code would send, only small: a tool, adaptive thinking, a level of effort. The tool is never run.
-What the backend refuses on the way is learnt by the proxy as in a session, and remembered (proxy/remembered.py): so a
-probe needs few questions of its own. It asks for the most effort with the hosted search declared, which costs nothing
-unless it is used, and looks whether the reasoning came with what it takes to send it back; then for the least effort.
+The turn is what Claude Code would send, only small: one tool, adaptive thinking, an effort level. The tool is never
+run. The proxy learns what the backend refuses, as in a session, and saves it (upstream/capability_store.py). So a probe
+needs few turns of its own: one at the highest effort with the hosted search declared, which costs nothing unless it is
+used, and whose reasoning must come back whole; then one at the lowest effort.
 """
 
 from __future__ import annotations
@@ -44,10 +44,13 @@ from ..translate.wire.sse import Decoder
 from ..upstream.capability_store import forget
 
 LEAST, MOST = EFFORTS[0], EFFORTS[-1]
-BELOW_LOW = ("none", "minimal")  # levels that not every model has
-# Not the user's port: a session may be using it. No trace: this is nobody's work.
+BELOW_LOW = ("none", "minimal")  # levels that some models lack
+# A free port, because a session may use the user's. No trace, because a trial is not the user's work.
 QUIET = {HOST.name: "127.0.0.1", PORT.name: "0", TRACE.name: "0"}
-LIMITLESS = {REASONING_HAIKU.name: MOST, TOOLS_REASONING.name: MOST}  # what there is does not depend on the user's
+LIMITLESS = {
+    REASONING_HAIKU.name: MOST,
+    TOOLS_REASONING.name: MOST,
+}  # the user's limits must not hide what a model can do
 TOOL = {
     "name": "Bash",
     "description": "Runs a shell command and returns its output.",
@@ -80,21 +83,21 @@ KINDS: tuple[type[ClaudegptError], ...] = (InvalidRequest, NotLoggedIn, Forbidde
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A proxy that is up, and a client of it."""
+class Trial:
+    """A running proxy, and a client of it."""
 
     provider: Provider
     client: httpx.Client
-    lessons: dict[str, Capabilities]  # what the proxy learns meanwhile, by model
+    lessons: dict[str, Capabilities]  # by model: what the proxy learns during the trial
 
 
 @contextmanager
-def stage(
+def start_trial(
     flags: Mapping[str, str], *, pending: Mapping[str, str | None] | None = None, anew: bool = False
-) -> Iterator[Stage]:
-    """The chain that `flags` and all other settings describe, served; `pending` as for settings.load.
+) -> Iterator[Trial]:
+    """Serve the proxy that `flags` and all other settings describe; `pending` as for settings.load.
 
-    `anew`: nothing that was learnt earlier counts. Raises what keeps it from standing.
+    `anew`: forget what was learned earlier. Raises ClaudegptError if the proxy cannot start.
     """
     settings = load({**flags, **QUIET, **LIMITLESS}, pending=pending)
     chain = connect(settings)
@@ -106,57 +109,57 @@ def stage(
             apps.append(site.make_app())
             stack.enter_context(serving(lambda: apps[-1], site.listener)).ready()
         headers = {"authorization": f"Bearer {chain.token.reveal()}", "user-agent": "claudegpt"}
-        # No limit of time: the proxy has its own. No HTTP proxy of the user's: this goes to ourselves.
+        # No timeout, because the proxy has its own. No HTTP proxy, because this goes to our own process.
         client = httpx.Client(base_url=chain.url, headers=headers, timeout=None, trust_env=False)
-        yield Stage(chain.provider, stack.enter_context(client), apps[0].state.proxy.learned)
+        yield Trial(chain.provider, stack.enter_context(client), apps[0].state.proxy.learned)
 
 
-def distinct(provider: Provider) -> list[Tier]:
-    """The tiers, without those whose model serves a higher one."""
+def distinct_tiers(provider: Provider) -> list[Tier]:
+    """The tiers, without those that have the same model as a higher one."""
     return [tier for tier in TIERS if provider.tiers.tier_of(provider.tiers.model(tier)) == tier]
 
 
-def try_out(on_stage: Stage, tier: Tier) -> None:
-    """A turn; for a model of which no table and no list knows what it can do, one that finds it out."""
-    provider = on_stage.provider
+def try_model(trial: Trial, tier: Tier) -> None:
+    """Play a turn; probe a model whose abilities neither the built-in table nor the account's list knows."""
+    provider = trial.provider
     unknown = provider.tiers.literal or provider.model(provider.tiers.model(tier)).efforts == EFFORTS
-    (probe if unknown else play)(on_stage, tier)
+    (probe_model if unknown else play_turn)(trial, tier)
 
 
-def probe(on_stage: Stage, tier: Tier) -> None:
-    """Turns that find out whether there is a hosted search, encrypted reasoning, and which levels of effort.
+def probe_model(trial: Trial, tier: Tier) -> None:
+    """Find out whether the model has hosted search and encrypted reasoning, and which effort levels.
 
-    Refusals teach the proxy; what is concluded here is what no refusal says. Raises like `play`.
+    The proxy learns from refusals; this function adds what no refusal says. Raises like `play_turn`.
     """
-    message = play_with_search(on_stage, tier)
-    if not carries_reasoning(message):
-        conclude(on_stage, tier, encrypted_reasoning=False)
-    levels = learnt(on_stage, tier).efforts
+    message = play_turn_with_search(trial, tier)
+    if not has_whole_reasoning(message):
+        add_finding(trial, tier, encrypted_reasoning=False)
+    levels = learned_capabilities(trial, tier).efforts
     if levels is None or levels[0] == LEAST:
-        with suppress(UpstreamFailed, RateLimited):  # it is able, as was seen just now
-            say_least(on_stage, tier)
+        with suppress(UpstreamFailed, RateLimited):  # the model works, as the turn before this one shows
+            play_at_least_effort(trial, tier)
 
 
-def play_with_search(on_stage: Stage, tier: Tier) -> Message:
-    """The turn with the hosted search declared, or without it where that fails. What fails again, after an answer
-    without it, was no outage."""
+def play_turn_with_search(trial: Trial, tier: Tier) -> Message:
+    """Play the turn with the hosted search declared; without it if that fails. If it fails twice, with a good answer in
+    between, the search is the reason and not an outage."""
     for again in (False, True):
         try:
-            message = play(on_stage, tier, effort=MOST, more=(anthropic.web_search_tool(),))
-            if not learnt(on_stage, tier).silent_search:
+            message = play_turn(trial, tier, effort=MOST, more=(anthropic.web_search_tool(),))
+            if not learned_capabilities(trial, tier).silent_search:
                 return message
-        except NoCall:
-            return play(on_stage, tier, effort=MOST)
+        except NoToolCall:
+            return play_turn(trial, tier, effort=MOST)
         except (InvalidRequest, UpstreamFailed) as problem:
-            message = play(on_stage, tier, effort=MOST)
+            message = play_turn(trial, tier, effort=MOST)
             if again or isinstance(problem, InvalidRequest):
-                conclude(on_stage, tier, web_search=False)
+                add_finding(trial, tier, web_search=False)
                 return message
     return message
 
 
-def say_least(on_stage: Stage, tier: Tier) -> None:
-    """A turn of the kind that wants no thinking, as for a session's title: at the lowest level there is."""
+def play_at_least_effort(trial: Trial, tier: Tier) -> None:
+    """Play a turn without thinking, as for a session's title: at the lowest effort that the model has."""
     request = {
         "model": tier,
         "max_tokens": FEW_TOKENS,
@@ -164,93 +167,93 @@ def say_least(on_stage: Stage, tier: Tier) -> None:
         "messages": [{"role": "user", "content": PROMPT_FOR_WORDS}],
     }
     try:
-        ask(on_stage, request)
-    except InvalidRequest:  # in words that say nothing
-        levels = learnt(on_stage, tier).efforts or EFFORTS
-        conclude(on_stage, tier, efforts=tuple(level for level in levels if level not in BELOW_LOW) or levels)
-        ask(on_stage, request)
+        send_request(trial, request)
+    except InvalidRequest:  # the refusal does not name the levels
+        levels = learned_capabilities(trial, tier).efforts or EFFORTS
+        add_finding(trial, tier, efforts=tuple(level for level in levels if level not in BELOW_LOW) or levels)
+        send_request(trial, request)
 
 
-def carries_reasoning(message: Message) -> bool:
-    """Whether all reasoning in an answer can be sent back; an answer without any says nothing against it."""
+def has_whole_reasoning(message: Message) -> bool:
+    """Whether all reasoning in an answer can be sent back. An answer without reasoning counts as whole."""
     signatures = [block.get("signature") or block.get("data") for block in message["content"]]
     late = reasoning.gather(signatures)
     thoughts = [item for signature in signatures if (item := reasoning.read(signature)) and not item.get("late")]
     return all(item["encrypted_content"] or late.get(item["id"]) for item in thoughts)
 
 
-def learnt(on_stage: Stage, tier: Tier) -> Capabilities:
-    return on_stage.lessons.get(choose(tier, on_stage.provider.tiers).model) or Capabilities()
+def learned_capabilities(trial: Trial, tier: Tier) -> Capabilities:
+    return trial.lessons.get(choose(tier, trial.provider.tiers).model) or Capabilities()
 
 
-def conclude(on_stage: Stage, tier: Tier, **learned: Any) -> None:
-    on_stage.lessons[choose(tier, on_stage.provider.tiers).model] = replace(learnt(on_stage, tier), **learned)
+def add_finding(trial: Trial, tier: Tier, **learned: Any) -> None:
+    trial.lessons[choose(tier, trial.provider.tiers).model] = replace(learned_capabilities(trial, tier), **learned)
 
 
-def shortcomings(on_stage: Stage, tier: Tier) -> list[str]:
-    """What was learnt that the tier's model has not, in a few words each."""
-    return described(learnt(on_stage, tier))
+def describe_shortcomings(trial: Trial, tier: Tier) -> list[str]:
+    """What the tier's model lacks, as far as the proxy learned, in a few words each."""
+    return describe_capabilities(learned_capabilities(trial, tier))
 
 
-def described(known: Capabilities) -> list[str]:
+def describe_capabilities(known: Capabilities) -> list[str]:
     words = ["no reasoning"] * ("reasoning" in known.refused_fields)
     if known.efforts and not words:
-        words.append(f"efforts {span(known.efforts)}")
+        words.append(f"efforts {format_levels(known.efforts)}")
     words += [f"no {what}" for has, what in LACKING if not getattr(known, has)]
     left_out = sorted(known.refused_fields - {"reasoning"} | known.refused_includes - {INCLUDE_REASONING})
     return words + [f"without {', '.join(left_out)}"] * bool(left_out)
 
 
-def span(levels: tuple[str, ...]) -> str:
-    """low to max; low, high where there is a gap."""
+def format_levels(levels: tuple[str, ...]) -> str:
+    """low to max; or, if there is a gap, low, high."""
     first, last = EFFORTS.index(levels[0]), EFFORTS.index(levels[-1])
     return f"{levels[0]} to {levels[-1]}" if 2 < len(levels) == last - first + 1 else ", ".join(levels)
 
 
-class NoCall(UpstreamFailed):
-    """There is an answer, and no tool is called in it."""
+class NoToolCall(UpstreamFailed):
+    """The model answered without calling a tool."""
 
 
-def play(on_stage: Stage, tier: Tier, *, effort: str = EFFORT, more: Sequence[Mapping[str, Any]] = ()) -> Message:
-    """The turn. Raises NotLoggedIn, NotFound, … as a session would tell it, NoCall when no tool is called."""
-    message = ask(
-        on_stage,
+def play_turn(trial: Trial, tier: Tier, *, effort: str = EFFORT, more: Sequence[Mapping[str, Any]] = ()) -> Message:
+    """Play the turn. Raises NotLoggedIn, NotFound, … as a session would, NoToolCall if no tool is called."""
+    message = send_request(
+        trial,
         {
             "model": tier,
             "max_tokens": MOST_TOKENS,
             "thinking": anthropic.adaptive_thinking(),
             "output_config": {"effort": effort},
             "tools": [TOOL, *more],
-            "tool_choice": anthropic.any_tool_choice(),  # able is who can, not who feels like it
+            "tool_choice": anthropic.any_tool_choice(),  # forced, because an able model may decide not to
             "messages": [{"role": "user", "content": PROMPT}],
         },
     )
     if not any(block.get("name") == TOOL["name"] for block in message["content"]):
-        raise NoCall(
-            f"{on_stage.provider.tiers.model(tier)} answered, but did not use the tool it was told to use.",
+        raise NoToolCall(
+            f"{trial.provider.tiers.model(tier)} answered, but did not call the tool that the test requires.",
             "Claude Code needs a model that calls tools.",
         )
     return message
 
 
-def ask(on_stage: Stage, request: Mapping[str, Any]) -> Message:
-    """The whole answer, streamed. Raises the error that the proxy tells, before or within the stream."""
+def send_request(trial: Trial, request: Mapping[str, Any]) -> Message:
+    """Send a request and return its whole answer. Raises the error that the proxy answers, also within the stream."""
     folder, decoder = Folder(), Decoder()
-    model = on_stage.provider.tiers.model(request["model"])
-    with on_stage.client.stream("POST", "/v1/messages", json={**request, "stream": True}) as response:
+    model = trial.provider.tiers.model(request["model"])
+    with trial.client.stream("POST", "/v1/messages", json={**request, "stream": True}) as response:
         if response.status_code != 200:
             response.read()
-            raise told(response.json()["error"], model, response.headers)
+            raise read_error(response.json()["error"], model, response.headers)
         for chunk in response.iter_bytes():
             for event in decoder.feed(chunk):
                 if "error" in event:
-                    raise told(event["error"], model, {})
+                    raise read_error(event["error"], model, {})
                 folder.add(event)
     return folder.message()
 
 
-def told(error: Mapping[str, str], model: str, headers: Mapping[str, str]) -> ClaudegptError:
-    """The proxy's error again as one of ours, for its exit status; its message holds the hint."""
+def read_error(error: Mapping[str, str], model: str, headers: Mapping[str, str]) -> ClaudegptError:
+    """The error body of the proxy as an exception again, for its exit status. Its message includes the hint."""
     message = f"{model}: {error['message']}"
     if error["type"] == RateLimited.kind and headers.get("x-should-retry") == "false":
         return UsageLimitReached(message)

@@ -372,7 +372,7 @@ def test_a_model_that_does_not_answer_is_found_and_the_others_are_tried(openai: 
     openai.route(lambda it: is_trial(it) and it.body["model"] == "gpt-6.1-terra", lambda it: answer("No."))
     links = found()["model"]
     assert [link.passed for link in links] == [True, False, True]
-    assert links[1].text.startswith("gpt-6.1-terra answered, but did not use the tool")
+    assert links[1].text.startswith("gpt-6.1-terra answered, but did not call the tool")
     assert links[1].advice == "Claude Code needs a model that calls tools."
 
 

@@ -22,8 +22,11 @@ from tests.support.fakes.trial import is_trial, takes_trials, trials, trusts
 READY = re.compile(r"❯\s")
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*[39]\d(?:;\d+)*m")
 DOWN, CLEAR = "\x1b[B", "\x15"
-# As the wizard lists them where the Codex CLI has no login.
-ACCOUNTS = ("ChatGPT plan", "OpenAI API key", "Another server", "Azure OpenAI", "None: a demo", "The Codex CLI's login")
+# As the setup lists them if the Codex CLI has no login.
+ACCOUNTS = ("ChatGPT plan", "OpenAI API key", "Azure OpenAI", "Another server", "Demo", "Codex CLI's login")
+WHICH_ACCOUNT = "? Which account should pay for the model?"
+WHICH_MODEL = "? Which model should Claude Code use?"
+HOW_TO_LOG_IN = "? How do you want to log in?"
 
 
 @pytest.fixture
@@ -32,6 +35,7 @@ def session(tmp_path: Path, backend: FakeBackend) -> Iterator[Session]:
     session = Session(NEW, tmp_path, takes_trials(backend))
     for name in ("CLAUDEGPT_PROVIDER", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         del session.env[name]
+    session.env["OLLAMA_HOST"] = "127.0.0.1:9"  # where none is
     yield session
     session.check()
 
@@ -63,7 +67,7 @@ def begin(screen: Screen, account: str, accounts: tuple[str, ...] = ACCOUNTS) ->
     """`claudegpt`, typed at the shell, and the account chosen."""
     screen.shell_status()
     screen.type("claudegpt")
-    screen.wait_for("? Account")
+    screen.wait_for(WHICH_ACCOUNT)
     screen.send(DOWN * accounts.index(account))
     screen.wait_for(f"» {account}")
     screen.send(ENTER)
@@ -83,10 +87,9 @@ def address_it_ends_at(screen: Screen) -> str:
 
 
 def take_the_models(screen: Screen) -> None:
-    for tier in ("opus", "sonnet", "haiku"):
-        screen.wait_for(f"? Model for {tier}")
-        screen.wait_for("» The newest (now GPT-6")
-        screen.send(ENTER)
+    screen.wait_for(WHICH_MODEL)
+    screen.wait_for("» The newest: GPT-6.1 Sol, GPT-6.1 Terra, GPT-6 Luna")
+    screen.send(ENTER)
 
 
 def converse(screen: Screen, backend: FakeBackend) -> None:
@@ -131,10 +134,10 @@ def test_an_openai_key_that_is_wrong_at_first(session: Session, backend: FakeBac
         screen.wait_for("? OpenAI API key")
         screen.send(f"wrong{ENTER}")
         screen.wait_for("the credential was refused")
-        screen.wait_for("» Correct the answers and try again")
+        screen.wait_for("» Change the answers and try again")
         screen.send(ENTER)
-        screen.wait_for("» Use the one just entered")
-        screen.send(DOWN + ENTER)
+        screen.wait_for("» Enter another")
+        screen.send(ENTER)
         screen.wait_for(re.compile(r"key Enter another\n\? OpenAI API key"))
         screen.send(f"test-key{ENTER}")
         take_the_models(screen)
@@ -149,7 +152,7 @@ def test_a_chatgpt_plan_with_a_login_through_the_browser(
 ) -> None:
     with session.terminal(columns=80) as screen:
         begin(screen, "ChatGPT plan")
-        screen.wait_for("» Log in with a browser")
+        screen.wait_for("» In a browser on this machine")
         screen.send(ENTER)
         come_back(screen)
         take_the_models(screen)
@@ -162,7 +165,7 @@ def test_the_address_a_far_browser_ended_at_can_be_pasted(
 ) -> None:
     with session.terminal(columns=140) as screen:
         begin(screen, "ChatGPT plan")
-        screen.wait_for("» Log in with a browser")
+        screen.wait_for("» In a browser on this machine")
         screen.send(ENTER)
         screen.send(address_it_ends_at(screen) + ENTER)
         screen.wait_for("Logged in as ann@example.com (ChatGPT Plus).")
@@ -176,9 +179,9 @@ def test_a_login_with_a_code_on_another_device(
     login.device_interval, login.device_waits = "1", 1
     with session.terminal(columns=80) as screen:
         begin(screen, "ChatGPT plan")
-        screen.wait_for("» Log in with a browser")
+        screen.wait_for("» In a browser on this machine")
         screen.send(DOWN)
-        screen.wait_for("» Log in with a code, on another device")
+        screen.wait_for("» With a code, in a browser on any device")
         screen.send(ENTER)
         screen.wait_for(f"\n{login.url}/codex/device\n")
         screen.wait_for("\nABCD-1234\n")
@@ -214,11 +217,8 @@ def test_codexs_login_is_one_enter_away(
 ) -> None:
     write(session.home / ".codex" / "auth.json", login.log_in())
     with session.terminal(columns=80) as screen:
-        begin(
-            screen,
-            "The Codex CLI's login (ann@example.com, plus plan)",
-            (ACCOUNTS[-1] + " (ann@example.com, plus plan)",),
-        )
+        whose = f"{ACCOUNTS[-1]} · included in your plan · ann@example.com"
+        begin(screen, whose, (whose,))
         take_the_models(screen)
         converse(screen, plan)
     assert saved(session) == ["CLAUDEGPT_PROVIDER=codex"]
@@ -247,7 +247,7 @@ def test_an_azure_resource(session: Session, backend: FakeBackend, azure: FakeBa
 
 def test_the_demo(session: Session, backend: FakeBackend) -> None:
     with session.terminal() as screen:
-        begin(screen, "None: a demo")
+        begin(screen, "Demo")
         screen.wait_for("Claude Code v")
         screen.wait_for(READY)
         screen.type("/exit")
@@ -261,20 +261,20 @@ TO_THE_KEY: Steps = [("? Address of its Responses API", ""), ("? Its API key", f
 LEFT_AT: dict[str, tuple[str, Steps, str]] = {
     "the address": ("Another server", [], "? Address of its Responses API"),
     "the key": ("Another server", TO_THE_KEY[:1], "? Its API key"),
-    "the first model": ("Another server", TO_THE_KEY, "? Model for opus"),
+    "the model": ("Another server", TO_THE_KEY, WHICH_MODEL),
     "the last model": (
         "Another server",
-        [*TO_THE_KEY, ("? Model for opus", ENTER), ("? Model for sonnet", ENTER)],
+        [*TO_THE_KEY, (WHICH_MODEL, DOWN + ENTER), ("? Model for opus", ENTER), ("? Model for sonnet", ENTER)],
         "? Model for haiku",
     ),
     "the trial": (
         "Another server",
-        [*TO_THE_KEY, ("? Model for opus", ENTER), ("? Model for sonnet", ENTER), ("? Model for haiku", ENTER)],
+        [*TO_THE_KEY, (WHICH_MODEL, ENTER)],
         "Trying GPT-6.1 Sol",
     ),
-    "the way to log in": ("ChatGPT plan", [], "? ChatGPT"),
-    "the login page": ("ChatGPT plan", [("? ChatGPT", ENTER)], "paste the address"),
-    "the code": ("ChatGPT plan", [("? ChatGPT", DOWN + ENTER)], "enter this code"),
+    "the way to log in": ("ChatGPT plan", [], HOW_TO_LOG_IN),
+    "the login page": ("ChatGPT plan", [(HOW_TO_LOG_IN, ENTER)], "paste the address"),
+    "the code": ("ChatGPT plan", [(HOW_TO_LOG_IN, DOWN + ENTER)], "enter this code"),
     "the resource": ("Azure OpenAI", [], "? Address of the resource"),
 }
 
@@ -286,7 +286,7 @@ def test_leaving_the_wizard_anywhere_leaves_nothing(session: Session, backend: F
         for account, steps, last in LEFT_AT.values():
             screen.run("clear")
             screen.type("claudegpt")
-            screen.wait_for("? Account")
+            screen.wait_for(WHICH_ACCOUNT)
             screen.send(DOWN * ACCOUNTS.index(account))
             screen.wait_for(f"» {account}")
             screen.send(ENTER)
@@ -315,7 +315,7 @@ def test_claude_code_is_installed_where_it_is_missing(session: Session, backend:
     (bin / "npm").chmod(0o755)
     session.env |= {"PATH": str(bin), "NO_OTHER_CLAUDE": "1"}
     with session.terminal() as screen:
-        begin(screen, "None: a demo")
+        begin(screen, "Demo")
         screen.wait_for("Claude Code is not installed.")
         screen.wait_for(re.compile(r"\? Install it with npm into [^?]*\? \(Y/n\)"))  # folded where the path is long
         screen.send("n")
@@ -358,5 +358,5 @@ def test_status_and_doctor_fit_the_terminal(
         assert screen.run("claudegpt models") == 0
         screen.wait_for(re.compile(r"gpt-6.1-terra +500k +low medium high xhigh max +sonnet"))
         assert screen.run("claudegpt doctor") == 0
-        screen.wait_for(re.compile(r"✓ +round trip +gpt-6-luna called a tool"))
+        screen.wait_for(re.compile(r"✓ +model +gpt-6-luna answered and called a tool"))
         assert bool(COLOUR.search(screen.written)) is colour

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from claudegpt_pkg.accounts import model_list
 from claudegpt_pkg.accounts.model_list import Catalog
 from claudegpt_pkg.accounts.providers.base import Provider
+from claudegpt_pkg.accounts.providers.openai import NEWEST
 from claudegpt_pkg.models import Tiers, known
-from claudegpt_pkg.setup.model_questions import BY_NAME, FOLLOW, choose_model
+from claudegpt_pkg.setup.model_questions import BY_NAME, FOLLOW, ask_tier, describe_model
 from tests.setup.test_wizard import Person
 
 PROVIDER = Provider("openai", "OpenAI API key", "https://here", Tiers("a", "b", "c"))
@@ -18,7 +20,7 @@ QUESTION = "Model for opus, the large model"
 
 
 def chosen(person: Person, listed: Catalog, now: str | None = None) -> str | None:
-    return choose_model("opus", now, listed, PROVIDER, person)
+    return ask_tier("opus", now, listed, PROVIDER, person, model_list.tiers(listed.offered, NEWEST))
 
 
 def test_the_newest_is_followed_and_not_named() -> None:
@@ -42,10 +44,9 @@ def test_the_pointer_stands_on_what_is_set(now: str) -> None:
     assert chosen(person, OURS, now) == now
 
 
-def test_the_name_of_another_accounts_model_is_no_default() -> None:
-    person = Person(None)
-    assert chosen(person, OURS, "qwen3:32b") is None
-    assert "qwen3:32b" not in person.choices[QUESTION]
+def test_facts_that_nobody_has_told_are_marked_as_assumed() -> None:
+    assert describe_model(PROVIDER, known("qwen3:8b")) == "qwen3:8b · 272k tokens (assumed)"
+    assert describe_model(PROVIDER, known("gpt-6-luna")) == "GPT-6 Luna · 1.05M tokens · efforts low to max"
 
 
 def test_a_name_that_no_list_has_can_be_typed() -> None:

@@ -25,16 +25,16 @@ from claudegpt_pkg.errors import (
 from claudegpt_pkg.models import EFFORTS, NONE_TO_XHIGH, Tiers
 from claudegpt_pkg.settings.settings import load
 from claudegpt_pkg.setup.trial import (
-    NoCall,
-    Stage,
-    carries_reasoning,
-    described,
-    distinct,
-    learnt,
-    play,
-    shortcomings,
-    stage,
-    try_out,
+    NoToolCall,
+    Trial,
+    describe_capabilities,
+    describe_shortcomings,
+    distinct_tiers,
+    has_whole_reasoning,
+    learned_capabilities,
+    play_turn,
+    start_trial,
+    try_model,
 )
 from claudegpt_pkg.translate.reasoning import sign
 from claudegpt_pkg.translate.request.output import INCLUDE_REASONING, INCLUDE_SOURCES
@@ -51,8 +51,8 @@ def flags(backend: FakeBackend) -> dict[str, str]:
 
 def test_it_is_what_claude_code_would_send_only_small(home: object, backend: FakeBackend) -> None:
     takes_trials(backend)
-    with stage(flags(backend)) as on_stage:
-        play(on_stage, "opus")
+    with start_trial(flags(backend)) as trial:
+        play_turn(trial, "opus")
     (request,) = trials(backend)
     body = request.body
     assert body["stream"] is True and body["store"] is False and body["model"] == "gpt-6.1-sol"
@@ -74,28 +74,28 @@ def test_it_is_what_claude_code_would_send_only_small(home: object, backend: Fak
         (error(429, "insufficient_quota", "Pay."), UsageLimitReached, "no credit left"),
         (error(429, "x", "Slow.", headers={"retry-after": "60"}), RateLimited, "Slow."),
         (answer("I am", end=failed("server_error", "It broke.")), UpstreamFailed, "It broke."),
-        (answer("I am ready."), NoCall, "gpt-6.1-sol answered, but did not use the tool"),
+        (answer("I am ready."), NoToolCall, "gpt-6.1-sol answered, but did not call the tool"),
     ],
 )
 def test_a_failure_is_told_as_a_session_would_tell_it(
     home: object, backend: FakeBackend, reply: object, kind: type[ClaudegptError], words: str
 ) -> None:
     backend.route(is_trial, reply)  # type: ignore[arg-type]
-    with stage(flags(backend)) as on_stage, pytest.raises(kind) as raised:
-        play(on_stage, "opus")
+    with start_trial(flags(backend)) as trial, pytest.raises(kind) as raised:
+        play_turn(trial, "opus")
     assert type(raised.value) is kind and words in str(raised.value)
 
 
 def test_a_model_that_is_known_is_not_probed(home: object, backend: FakeBackend) -> None:
     takes_trials(backend)
-    with stage(flags(backend)) as on_stage:
-        try_out(on_stage, "opus")
+    with start_trial(flags(backend)) as trial:
+        try_model(trial, "opus")
     assert "web_search" not in json.dumps([request.body for request in trials(backend)])
 
 
 def test_each_model_is_tried_once() -> None:
     def tiers(opus: str, sonnet: str, haiku: str) -> list[str]:
-        return list(distinct(Provider("x", "X", "http://x", Tiers(opus, sonnet, haiku))))
+        return list(distinct_tiers(Provider("x", "X", "http://x", Tiers(opus, sonnet, haiku))))
 
     assert tiers("a", "b", "c") == ["opus", "sonnet", "haiku"]
     assert tiers("a", "a", "b") == ["opus", "haiku"]
@@ -103,11 +103,16 @@ def test_each_model_is_tried_once() -> None:
 
 
 def test_what_was_learnt_is_said_in_a_few_words() -> None:
-    assert described(Capabilities()) == []
-    assert described(Capabilities(efforts=("low", "high"), web_search=False)) == ["efforts low, high", "no web search"]
-    assert described(Capabilities(efforts=EFFORTS[2:])) == ["efforts low to max"]
-    assert described(Capabilities(encrypted_reasoning=False)) == ["no encrypted reasoning"]
-    assert described(Capabilities(refused_fields=frozenset({"reasoning"}), efforts=("low",))) == ["no reasoning"]
+    assert describe_capabilities(Capabilities()) == []
+    assert describe_capabilities(Capabilities(efforts=("low", "high"), web_search=False)) == [
+        "efforts low, high",
+        "no web search",
+    ]
+    assert describe_capabilities(Capabilities(efforts=EFFORTS[2:])) == ["efforts low to max"]
+    assert describe_capabilities(Capabilities(encrypted_reasoning=False)) == ["no encrypted reasoning"]
+    assert describe_capabilities(Capabilities(refused_fields=frozenset({"reasoning"}), efforts=("low",))) == [
+        "no reasoning"
+    ]
     refused = Capabilities(
         summary=False,
         tool_search=False,
@@ -116,7 +121,7 @@ def test_what_was_learnt_is_said_in_a_few_words() -> None:
         refused_fields=frozenset({"service_tier", "max_output_tokens"}),
         refused_includes=frozenset({INCLUDE_REASONING, INCLUDE_SOURCES}),
     )
-    assert described(refused) == [
+    assert describe_capabilities(refused) == [
         "no summaries of its reasoning",
         "no tool search",
         "no pictures in tools' outputs",
@@ -130,7 +135,7 @@ def test_all_that_is_remembered_is_said(lesson: str) -> None:
     """But for what is not yet known."""
     some = frozenset({"x"})
     learnt: dict[str, Any] = {"efforts": ("low",), "refused_fields": some, "refused_includes": some}
-    said = described(Capabilities(**{lesson: learnt.get(lesson, lesson == "silent_search")}))
+    said = describe_capabilities(Capabilities(**{lesson: learnt.get(lesson, lesson == "silent_search")}))
     assert bool(said) is (lesson != "silent_search")
 
 
@@ -142,13 +147,13 @@ UNKNOWN = ""  # a model of which the strict backend has no table: it has the lev
 
 
 @contextmanager
-def azure(deployment: Deployment, name: str = "mine") -> Iterator[tuple[FakeBackend, Stage]]:
+def azure(deployment: Deployment, name: str = "mine") -> Iterator[tuple[FakeBackend, Trial]]:
     """A resource with one deployment, and the proxy before it."""
     with FakeBackend("azure", deployments={name: deployment}) as backend:
         takes_trials(backend)
         own = {**AZURE, "AZURE_OPENAI_ENDPOINT": backend.origin, "AZURE_OPENAI_CHAT_DEPLOYMENT": name}
-        with stage(own) as on_stage:
-            yield backend, on_stage
+        with start_trial(own) as trial:
+            yield backend, trial
         backend.check()
 
 
@@ -184,70 +189,70 @@ def azure(deployment: Deployment, name: str = "mine") -> Iterator[tuple[FakeBack
 def test_a_probe_finds_out_what_a_deployment_lacks_and_it_is_remembered(
     home: Path, deployment: Deployment, lessons: Capabilities, words: list[str]
 ) -> None:
-    with azure(deployment) as (backend, on_stage):
-        try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == lessons
-        assert shortcomings(on_stage, "opus") == words
+    with azure(deployment) as (backend, trial):
+        try_model(trial, "opus")
+        assert learned_capabilities(trial, "opus") == lessons
+        assert describe_shortcomings(trial, "opus") == words
         lacked = len(backend.lacked)
-        try_out(on_stage, "opus")
+        try_model(trial, "opus")
         assert len(backend.lacked) == lacked, "what is known is not asked for again"
-    assert recall(load().dirs.cache, on_stage.provider) == ({"mine": lessons} if lessons != Capabilities() else {})
+    assert recall(load().dirs.cache, trial.provider) == ({"mine": lessons} if lessons != Capabilities() else {})
 
 
 def test_a_deployment_s_name_is_no_reason_not_to_look(home: Path) -> None:
-    with azure(Deployment("gpt-5.4-mini", search="silent"), "gpt-5.4-mini") as (_, on_stage):
-        try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Capabilities(web_search=False)
+    with azure(Deployment("gpt-5.4-mini", search="silent"), "gpt-5.4-mini") as (_, trial):
+        try_model(trial, "opus")
+        assert learned_capabilities(trial, "opus") == Capabilities(web_search=False)
 
 
 def test_the_users_own_limits_do_not_hide_what_there_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_TOOLS_REASONING", "low")
-    with azure(Deployment(UNKNOWN, efforts=LOW_TO_MAX[:2], tells_levels=False)) as (_, on_stage):
-        try_out(on_stage, "haiku")
-        assert shortcomings(on_stage, "haiku") == ["efforts low, medium"]
+    with azure(Deployment(UNKNOWN, efforts=LOW_TO_MAX[:2], tells_levels=False)) as (_, trial):
+        try_model(trial, "haiku")
+        assert describe_shortcomings(trial, "haiku") == ["efforts low, medium"]
 
 
 @pytest.mark.parametrize("failures", [2, 3, 4, 5, 6])
 def test_an_outage_while_the_search_is_tried_is_not_taken_for_its_absence(home: Path, failures: int) -> None:
     """It ends when the proxy, or else the probe itself, has just left the search out."""
-    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+    with azure(Deployment(UNKNOWN)) as (backend, trial):
         left = [error(500, "server_error", "Oh.")] * failures
         backend.route(lambda it: is_trial(it) and bool(left), lambda _: left.pop())
-        try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Capabilities()
-    assert recall(load().dirs.cache, on_stage.provider) == {}
+        try_model(trial, "opus")
+        assert learned_capabilities(trial, "opus") == Capabilities()
+    assert recall(load().dirs.cache, trial.provider) == {}
 
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_refusals_that_say_nothing_are_concluded_from(home: Path, status: int) -> None:
-    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+    with azure(Deployment(UNKNOWN)) as (backend, trial):
         odd = HttpError(status, {"error": {"message": "Bad request."}})
         backend.route(lambda it: any(tool["type"] == "web_search" for tool in it.body.get("tools") or ()), odd)
         backend.route(lambda it: it.body["reasoning"]["effort"] in ("none", "minimal"), odd)
-        try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Capabilities(web_search=False, efforts=LOW_TO_MAX)
+        try_model(trial, "opus")
+        assert learned_capabilities(trial, "opus") == Capabilities(web_search=False, efforts=LOW_TO_MAX)
 
 
 @pytest.mark.parametrize("reply", [answer(), error(429, "rate_limit_exceeded", "Slow.", headers={"retry-after": "60"})])
 def test_who_is_able_need_not_be_so_twice(home: Path, reply: Reply) -> None:
-    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+    with azure(Deployment(UNKNOWN)) as (backend, trial):
         backend.route(lambda it: it.body["reasoning"]["effort"] == "none", reply)
-        try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Capabilities()
+        try_model(trial, "opus")
+        assert learned_capabilities(trial, "opus") == Capabilities()
 
 
 def test_a_model_that_only_talks_is_said_to_and_nothing_is_concluded_about_its_search(home: Path) -> None:
-    with azure(Deployment(UNKNOWN)) as (backend, on_stage):
+    with azure(Deployment(UNKNOWN)) as (backend, trial):
         backend.route(is_trial, answer("I am ready."))
-        with pytest.raises(NoCall):
-            try_out(on_stage, "opus")
-        assert learnt(on_stage, "opus") == Capabilities()
+        with pytest.raises(NoToolCall):
+            try_model(trial, "opus")
+        assert learned_capabilities(trial, "opus") == Capabilities()
 
 
 def test_the_tool_is_asked_for_in_a_way_that_leaves_no_choice(home: Path, backend: FakeBackend) -> None:
     takes_trials(backend)
-    with stage(flags(backend)) as on_stage:
-        play(on_stage, "opus")
+    with start_trial(flags(backend)) as trial:
+        play_turn(trial, "opus")
     assert trials(backend)[0].body["tool_choice"] == "required"
 
 
@@ -255,8 +260,8 @@ def test_where_nothing_can_be_required_it_is_left_to_the_model(home: Path, backe
     takes_trials(backend)
     words = "Only 'auto' tool_choice is supported in response API with Harmony None"
     backend.route(lambda it: "tool_choice" in it.body, error(400, None, words))
-    with stage(flags(backend)) as on_stage:
-        play(on_stage, "opus")
+    with start_trial(flags(backend)) as trial:
+        play_turn(trial, "opus")
     assert ["tool_choice" in request.body for request in trials(backend)] == [True, False]
 
 
@@ -264,6 +269,6 @@ def test_reasoning_that_comes_late_is_reasoning_that_came() -> None:
     item = {"type": "reasoning", "id": "rs_1", "summary": []}
     early = {"type": "thinking", "signature": sign(item)}
     late = {"type": "redacted_thinking", "data": sign({**item, "encrypted_content": "blob"}, late=True)}
-    assert carries_reasoning({"content": [early, late]})
-    assert not carries_reasoning({"content": [early]})
-    assert carries_reasoning({"content": [{"type": "text", "text": "Hm."}]})
+    assert has_whole_reasoning({"content": [early, late]})
+    assert not has_whole_reasoning({"content": [early]})
+    assert has_whole_reasoning({"content": [{"type": "text", "text": "Hm."}]})

@@ -1,15 +1,25 @@
-"""Whether what is typed will do, and that what is wrong with it fits on a line."""
+"""The judges of what the user types, and that what they say fits on one line."""
 
 from __future__ import annotations
 
 import pytest
 
-from claudegpt_pkg.setup.validators import bare, judge_endpoint, judge_key, judge_optional_key, judge_url
+from claudegpt_pkg.setup.validators import (
+    bare,
+    judge_deployment,
+    judge_endpoint,
+    judge_key,
+    judge_model,
+    judge_optional_key,
+    judge_url,
+)
 from claudegpt_pkg.terminal.questions import Judge, needed
 from tests.setup.test_wizard import NARROW
 
+JUDGES = [judge_url, judge_endpoint, judge_key, judge_optional_key, judge_deployment, judge_model, needed]
 
-@pytest.mark.parametrize("judge", [judge_url, judge_endpoint, judge_key, judge_optional_key, needed])
+
+@pytest.mark.parametrize("judge", JUDGES)
 @pytest.mark.parametrize("text", ["", "no", "ftp://here", "https://me:pw@here", "https://a..b/", "a b", "0" * 32])
 def test_what_is_wrong_with_a_text_is_not_cut_off(judge: Judge, text: str) -> None:
     assert len(judge(text) or "") <= NARROW
@@ -24,6 +34,14 @@ def test_what_is_wrong_with_a_text_is_not_cut_off(judge: Judge, text: str) -> No
         (judge_key, "sk-abc", ""),
         (judge_key, ' "sk-abc"\n', "sk abc"),
         (judge_optional_key, "", "sk-\N{EN DASH}"),
+        (judge_key, "sk-proj-a.b.c", "https://mine.openai.azure.com/"),
+        (judge_key, "eyJhbGciOi.eyJzdWIi.SflKxw", "mine.openai.azure.com"),
+        (judge_optional_key, "0123abcd", "localhost:11434/v1"),
+        (judge_deployment, "gpt-6.1_big", "https://mine.openai.azure.com/openai/deployments/big"),
+        (judge_deployment, "big", "my deployment"),
+        (judge_deployment, "gpt-4.1", ""),
+        (judge_model, "meta-llama/Llama-4:70b", "http://localhost:11434/v1"),
+        (judge_model, "qwen3:8b", "a model"),
         (needed, "gpt-5", " "),
     ],
 )

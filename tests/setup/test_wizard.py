@@ -20,8 +20,9 @@ from claudegpt_pkg.models import LOW_TO_MAX
 from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.settings import env_file
 from claudegpt_pkg.settings.settings import Settings, load
-from claudegpt_pkg.setup import wizard
-from claudegpt_pkg.setup.wizard import Given, first_run, set_up
+from claudegpt_pkg.setup import account_questions, wizard
+from claudegpt_pkg.setup.model_questions import EACH, QUESTION
+from claudegpt_pkg.setup.wizard import Given, drop_outside_advice, first_run, set_up
 from claudegpt_pkg.terminal.questions import Choice, Judge, Nobody, anything
 from claudegpt_pkg.upstream.capability_store import recall
 from tests.support.auth_files import write
@@ -32,6 +33,7 @@ from tests.support.fakes.login import FakeLogin
 from tests.support.fakes.trial import call_the_tool, is_trial, takes_trials, trials
 
 KEY = "test-key"
+ACCOUNT = "Which account should pay for the model?"
 Answer = str | None  # None: the default
 
 
@@ -84,6 +86,7 @@ def machine(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     monkeypatch.setenv("CLAUDEGPT_CLAUDE_BIN", str(program))
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")  # where none is
     return home
 
 
@@ -158,38 +161,107 @@ def run(person: Person, given: Given | None = None, flags: Mapping[str, str] | N
 NARROW = 60  # columns, in which a line of a menu or about a text is cut off, not folded
 
 
-def test_a_narrow_terminal_shows_every_account_whole() -> None:
+def test_no_title_of_an_account_folds_on_a_narrow_terminal(
+    machine: Path, plan: FakeBackend, login_server: FakeLogin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(NARROW))
+    write(machine / ".codex" / "auth.json", plan_login(login_server, plan))
     person = Person("demo")
     run(person)
     assert max(map(len, person.titles.values())) <= NARROW - len(" » ")
+    assert person.titles["codex"] == "Codex CLI's login · included in your plan · ann@example.…"
+    assert not any(title.endswith("…") for name, title in person.titles.items() if name != "codex")
+
+
+def test_every_account_is_shown_with_its_cost() -> None:
+    person = Person("demo")
+    run(person)
+    assert [person.titles[name] for name in person.choices[ACCOUNT]] == [
+        "ChatGPT plan · included in your plan · log in now",
+        "OpenAI API key · paid by the token",
+        "Azure OpenAI · paid by the token",
+        "Another server: Ollama, vLLM, LM Studio, a gateway",
+        "Demo · free and offline: a script answers, no model",
+        "Codex CLI's login · included in your plan · none found",
+    ]
+
+
+# An Ollama on this machine.
+
+
+@pytest.fixture
+def ollama(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> FakeBackend:
+    """An Ollama with two models, which needs no key."""
+    backend.credentials.add("")
+    backend.page("GET", "/api/tags", 200, {"models": [{"name": "qwen3:8b"}, {"name": "llama4:70b"}]})
+    backend.page("GET", "/v1/models", 200, {"data": [{"id": "qwen3:8b"}, {"id": "llama4:70b"}]})
+    monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{backend.port}")
+    return backend
+
+
+def test_a_found_ollama_is_offered_by_name_and_needs_no_key(ollama: FakeBackend, said: Callable[[], str]) -> None:
+    person = Person("ollama", "llama4:70b")
+    assert run(person) == {
+        "CLAUDEGPT_PROVIDER": "openai",
+        "OPENAI_BASE_URL": ollama.url,
+        "CLAUDEGPT_OPENAI_OPUS": "llama4:70b",
+        "CLAUDEGPT_OPENAI_SONNET": "llama4:70b",
+        "CLAUDEGPT_OPENAI_HAIKU": "llama4:70b",
+    }
+    assert person.titles["ollama"] == "Ollama on this machine · free · 2 models"
+    assert person.choices[QUESTION] == ["qwen3:8b", "llama4:70b", "?", "*"]
+    assert person.titles["qwen3:8b"] == "qwen3:8b · 272k tokens (assumed)"
+    assert "Start it with OLLAMA_CONTEXT_LENGTH=65536" in said()
+
+
+def test_an_ollama_that_is_set_up_is_the_default_the_next_time(ollama: FakeBackend) -> None:
+    run(Person("ollama", "llama4:70b"))
+    again = Person(None, None)
+    assert run(again)["CLAUDEGPT_OPENAI_OPUS"] == "llama4:70b"
+    assert (again.defaults[ACCOUNT], again.titles["="]) == ("ollama", "As now: llama4:70b")
+
+
+def test_a_key_that_is_set_stays_when_ollama_is_chosen(ollama: FakeBackend) -> None:
+    write(config_file(), f"OPENAI_API_KEY={KEY}\n")
+    assert run(Person("ollama", "qwen3:8b"))["OPENAI_API_KEY"] == KEY
+
+
+# A small window.
+
+
+def test_a_model_with_a_small_window_is_warned_about(backend: FakeBackend, said: Callable[[], str]) -> None:
+    entry = {"slug": "small", "context_window": 32_000, "supported_reasoning_levels": []}
+    backend.page("GET", "/v1/models", 200, {"models": [entry]})
+    run(Person("server", backend.url, KEY, None))
+    assert "small has a window of 32k tokens. Claude Code works badly below 64k" in said()
 
 
 # Each account.
 
 
 def test_an_openai_key_is_asked_for_tried_and_kept(backend: FakeBackend, public: None) -> None:
-    person = Person("openai", KEY, None, None, None)
+    person = Person("openai", KEY, None)
     assert run(person) == {"CLAUDEGPT_PROVIDER": "openai", "OPENAI_API_KEY": KEY}
     assert [request.body["model"] for request in trials(backend)] == ["gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"]
     assert stat.S_IMODE(config_file().stat().st_mode) == 0o600
 
 
 def test_quotes_that_came_along_with_a_key_are_no_part_of_it(backend: FakeBackend, public: None) -> None:
-    assert run(Person("openai", f' "{KEY}"\n', None, None, None))["OPENAI_API_KEY"] == KEY
+    assert run(Person("openai", f' "{KEY}"\n', None))["OPENAI_API_KEY"] == KEY
 
 
 def test_a_key_that_is_there_stays_where_it_is(
     backend: FakeBackend, public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    person = Person("openai", "keep", None, None, None)
+    person = Person("openai", "keep", None)
     assert run(person) == {"CLAUDEGPT_PROVIDER": "openai"}
     assert person.titles["keep"] == "Use the one from the environment"
 
 
 def test_a_server_of_the_users_own_may_need_no_key(backend: FakeBackend) -> None:
     backend.credentials.add("")
-    assert run(Person("server", backend.url, "", None, "gpt-5.5", None)) == {
+    assert run(Person("server", backend.url, "", EACH, None, "gpt-5.5", None)) == {
         "CLAUDEGPT_PROVIDER": "openai",
         "OPENAI_BASE_URL": backend.url,
         "CLAUDEGPT_OPENAI_SONNET": "gpt-5.5",
@@ -201,13 +273,13 @@ def test_a_key_that_goes_out_unencrypted_is_said_and_not_refused(
 ) -> None:
     far = backend.url.replace("127.0.0.1", "0.0.0.0")  # which is this machine, and does not look like it
     monkeypatch.setenv("NO_PROXY", "0.0.0.0")
-    assert run(Person("server", far, KEY, None, None, None))["OPENAI_BASE_URL"] == far
+    assert run(Person("server", far, KEY, None))["OPENAI_BASE_URL"] == far
     assert "unencrypted: on the way it can be read. Use https:// if the server can." in said()
 
 
 def test_the_models_of_a_server_with_names_of_its_own_are_kept_by_name(backend: FakeBackend) -> None:
     backend.page("GET", "/v1/models", 200, {"data": [{"id": "qwen3:8b"}, {"id": "llama4:70b"}]})
-    person = Person("server", backend.url, KEY, None, "llama4:70b", None)
+    person = Person("server", backend.url, KEY, EACH, None, "llama4:70b", None)
     assert {name: model for name, model in run(person).items() if "_OPENAI_" in name} == {
         "CLAUDEGPT_OPENAI_OPUS": "qwen3:8b",
         "CLAUDEGPT_OPENAI_SONNET": "llama4:70b",
@@ -223,11 +295,11 @@ def test_a_server_without_a_list_is_told_the_names(backend: FakeBackend) -> None
 
 
 def test_a_list_that_was_seen_serves_where_there_is_none_to_be_had(backend: FakeBackend) -> None:
-    run(Person("server", backend.url, KEY, None, None, None))
+    run(Person("server", backend.url, KEY, None))
     backend.page("GET", "/v1/models", 503, {"error": {"message": "busy"}})
-    person = Person("server", backend.url, "keep", None, None, None)
+    person = Person("server", backend.url, "keep", None)
     run(person)
-    assert "gpt-5.5" in person.choices["Model for sonnet, the middle one"]
+    assert person.titles[""] == "The newest: GPT-6.1 Sol, GPT-6.1 Terra, GPT-6 Luna"
 
 
 def test_azure_takes_the_address_as_pasted_and_a_deployment_in_it(azure: FakeBackend) -> None:
@@ -255,7 +327,7 @@ def test_entra_needs_no_key_and_is_the_answer_the_next_time(
         run(Person("azure", azure.origin, "entra", "big", None, "small"))
         again = Person(None, None, None, None, None, None)
         assert "AZURE_OPENAI_API_KEY" not in run(again)
-        assert again.defaults["Access"] == "entra"
+        assert again.defaults["How do you log in to Azure?"] == "entra"
     assert not azure.faults
 
 
@@ -264,7 +336,7 @@ def test_entra_without_its_package_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(entra, "installed", lambda: False)
     with pytest.raises(KeyboardInterrupt):
-        run(Person("azure", azure.origin, "entra", "leave"))
+        run(Person("azure", azure.origin, "entra", "quit"))
     assert "install claudegpt with its extra: claudegpt[azure]" in said()
 
 
@@ -272,30 +344,30 @@ def test_codex_is_offered_first_when_its_login_is_there(
     machine: Path, plan: FakeBackend, login_server: FakeLogin
 ) -> None:
     write(machine / ".codex" / "auth.json", plan_login(login_server, plan))
-    person = Person(None, None, None, None)
+    person = Person(None, None)
     assert run(person) == {"CLAUDEGPT_PROVIDER": "codex"}
-    assert person.choices["Account"][0] == person.defaults["Account"] == "codex"
-    assert person.titles["codex"] == "The Codex CLI's login (ann@example.com, plus plan)"
+    assert person.choices[ACCOUNT][0] == person.defaults[ACCOUNT] == "codex"
+    assert person.titles["codex"] == "Codex CLI's login · included in your plan · ann@example.com"
 
 
 def test_without_a_codex_login_it_is_offered_last(machine: Path) -> None:
     person = Person("^C")
     with pytest.raises(KeyboardInterrupt):
         run(person)
-    assert person.choices["Account"][-1] == "codex" and person.defaults["Account"] == "chatgpt"
+    assert person.choices[ACCOUNT][-1] == "codex" and person.defaults[ACCOUNT] == "chatgpt"
 
 
 def test_codexs_api_key_is_one_on_the_openai_api(machine: Path, backend: FakeBackend, public: None) -> None:
     write(machine / ".codex" / "auth.json", {"auth_mode": "apikey", "OPENAI_API_KEY": KEY, "tokens": None})
-    person = Person("codex", None, None, "gpt-5.5")
+    person = Person("codex", EACH, None, None, "gpt-5.5")
     assert run(person) == {"CLAUDEGPT_PROVIDER": "codex", "CLAUDEGPT_CODEX_HAIKU": "gpt-5.5"}
-    assert person.titles["codex"] == "The Codex CLI's login (an API key)"
+    assert person.titles["codex"] == "Codex CLI's login · paid by the token · an API key"
 
 
 def test_a_login_that_codex_keeps_in_the_keyring_is_explained(machine: Path, said: Callable[[], str]) -> None:
     write(machine / ".codex" / "config.toml", 'cli_auth_credentials_store = "keyring"')
     with pytest.raises(KeyboardInterrupt):
-        run(Person("codex", "leave"))
+        run(Person("codex", "quit"))
     assert "keep its login in the OS keyring" in said()
 
 
@@ -310,14 +382,14 @@ def test_codex_login_is_run_for_the_user_who_wants_it(
     program.chmod(0o755)
     (machine / ".codex").mkdir()
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
-    assert run(Person("codex", "yes", None, None, None)) == {"CLAUDEGPT_PROVIDER": "codex"}
+    assert run(Person("codex", "yes", None)) == {"CLAUDEGPT_PROVIDER": "codex"}
 
 
 def test_a_chatgpt_login_that_is_there_is_kept(plan: FakeBackend, login_server: FakeLogin) -> None:
     write(own_file(load().dirs.data).path, plan_login(login_server, plan))
-    person = Person("chatgpt", None, "gpt-5.5", None, None)
+    person = Person("chatgpt", None, EACH, "gpt-5.5", None, None)
     assert run(person) == {"CLAUDEGPT_PROVIDER": "chatgpt", "CLAUDEGPT_CODEX_OPUS": "gpt-5.5"}
-    assert person.titles["keep"] == "Keep the login of ann@example.com, plus plan"
+    assert person.titles["keep"] == "Keep the login of ann@example.com"
 
 
 def test_a_login_that_was_refused_is_not_kept_by_mistake_a_second_time(
@@ -328,7 +400,10 @@ def test_a_login_that_was_refused_is_not_kept_by_mistake_a_second_time(
     person = Person("chatgpt", "keep", "again", "^C")
     with pytest.raises(KeyboardInterrupt):
         run(person)
-    assert person.defaults["ChatGPT"] == "browser" and "keep" in person.choices["ChatGPT"]
+    assert (
+        person.defaults["How do you want to log in?"] == "browser"
+        and "keep" in person.choices["How do you want to log in?"]
+    )
     assert "The saved login was revoked" in said()
     plan.faults.clear()
 
@@ -341,8 +416,8 @@ def test_a_chatgpt_login_that_cannot_be_used_is_not_offered(mode: int) -> None:
     person = Person("chatgpt", "^C")
     with pytest.raises(KeyboardInterrupt):
         run(person)
-    assert person.choices["ChatGPT"] == ["browser", "device"]
-    assert person.titles["chatgpt"] == "ChatGPT plan (not usable as it is)"
+    assert person.choices["How do you want to log in?"] == ["browser", "device"]
+    assert person.titles["chatgpt"] == "ChatGPT plan · included in your plan · login unusable"
 
 
 @pytest.mark.parametrize(("how", "expected"), [("browser", (False, True)), ("device", (True, True))])
@@ -359,8 +434,8 @@ def test_a_chatgpt_login_is_made_on_the_way(
         made.append((with_device, browser or with_device))
         write(own_file(settings.dirs.data).path, plan_login(login_server, plan))
 
-    monkeypatch.setattr(wizard, "login", login)
-    assert run(Person("chatgpt", how, None, None, None)) == {"CLAUDEGPT_PROVIDER": "chatgpt"}
+    monkeypatch.setattr(account_questions, "login", login)
+    assert run(Person("chatgpt", how, None)) == {"CLAUDEGPT_PROVIDER": "chatgpt"}
     set_up(Nobody(), Given(provider="chatgpt", login=how), {})  # the same by a flag, where nobody can be asked
     assert made == [expected, expected]
 
@@ -373,12 +448,32 @@ def test_the_demo_needs_no_answer() -> None:
 
 
 def test_a_wrong_key_is_one_sentence_and_can_be_corrected(backend: FakeBackend, said: Callable[[], str]) -> None:
-    person = Person("server", backend.url, "wrong", "again", None, "new", KEY, None, None, None)
+    person = Person("server", backend.url, "wrong", "again", None, None, KEY, None)  # the pointer is on "new"
     assert run(person)["OPENAI_API_KEY"] == KEY
     assert "the credential was refused" in said()
     assert person.defaults["Address of its Responses API"] == backend.url
     assert "wrong" not in said()
     assert backend.faults.pop().startswith("GET /v1/models was refused with 401") and not backend.faults
+
+
+def test_advice_that_cannot_be_followed_in_the_setup_is_left_out(backend: FakeBackend, said: Callable[[], str]) -> None:
+    backend.route(is_trial, error(404, "model_not_found", "No such model."))
+    with pytest.raises(KeyboardInterrupt):
+        run(Person("server", backend.url, KEY, None, "quit"))
+    assert "does not know this model" in said() and "/model" not in said()
+    assert drop_outside_advice("It failed. Choose another model with /model. Try again.") == "It failed. Try again."
+
+
+def test_an_address_is_refused_as_a_key_and_as_a_deployment(azure: FakeBackend) -> None:
+    with pytest.raises(AssertionError, match="That is an address, not a key"):
+        run(Person("azure", azure.origin, "key", azure.origin))
+    with pytest.raises(AssertionError, match=r"That is an address\. Enter the deployment's name"):
+        run(Person("azure", azure.origin, "key", KEY, azure.origin))
+
+
+def test_the_page_where_a_key_is_made_is_named(backend: FakeBackend, public: None, said: Callable[[], str]) -> None:
+    run(Person("openai", KEY, None))
+    assert "Keys are made on this page: https://platform.openai.com/api-keys" in said()
 
 
 def test_another_account_can_be_chosen_instead(backend: FakeBackend) -> None:
@@ -394,25 +489,25 @@ def test_a_flag_that_was_wrong_does_not_answer_again(backend: FakeBackend) -> No
 
 def test_what_does_not_work_can_be_saved_all_the_same(backend: FakeBackend) -> None:
     backend.route(is_trial, error(500, "server_error", "Broken."))
-    assert run(Person("server", backend.url, KEY, None, None, None, "save"))["OPENAI_API_KEY"] == KEY
+    assert run(Person("server", backend.url, KEY, None, "save"))["OPENAI_API_KEY"] == KEY
 
 
 def test_leaving_saves_nothing(backend: FakeBackend) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(Person("server", "http://127.0.0.1:9/v1", "", "leave"))
+        run(Person("server", "http://127.0.0.1:9/v1", "", "quit"))
     assert not config_file().exists()
 
 
 def test_a_model_that_calls_no_tool_is_not_ready(backend: FakeBackend, said: Callable[[], str]) -> None:
     backend.route(is_trial, lambda request: answer("I am ready!"))
     with pytest.raises(KeyboardInterrupt):
-        run(Person("server", backend.url, KEY, None, None, None, "leave"))
-    assert "gpt-6.1-sol answered, but did not use the tool it was told to use." in said()
+        run(Person("server", backend.url, KEY, None, "quit"))
+    assert "gpt-6.1-sol answered, but did not call the tool that the test requires." in said()
 
 
 def test_the_model_that_fails_is_named(azure: FakeBackend, said: Callable[[], str]) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(Person("azure", azure.origin, "key", KEY, "big", "big", "smal", "leave"))
+        run(Person("azure", azure.origin, "key", KEY, "big", "big", "smal", "quit"))
     assert "smal: The upstream does not know this model, deployment or address" in said()
 
 
@@ -420,12 +515,12 @@ def test_nothing_is_written_before_the_end_wherever_the_user_leaves(
     backend: FakeBackend, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(config_file(), "# mine\nOTHER=1\n")
-    answers: list[Answer] = ["server", backend.url, KEY, None, None, None]
+    answers: list[Answer] = ["server", backend.url, KEY, None]
     for place in range(len(answers)):
         with pytest.raises(KeyboardInterrupt):
             run(Person(*answers[:place], "^C"))
         assert config_file().read_text() == "# mine\nOTHER=1\n"
-    monkeypatch.setattr(wizard, "try_out", interrupted)
+    monkeypatch.setattr(wizard, "try_model", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(Person(*answers))
     assert [file.name for file in config_file().parent.iterdir()] == ["config.env"]
@@ -438,7 +533,7 @@ def interrupted(*_: object) -> None:
 
 def test_what_is_not_ours_in_the_file_stays(backend: FakeBackend) -> None:
     write(config_file(), "# mine\nOTHER=1\nCLAUDEGPT_PROVIDER=demo\nAZURE_OPENAI_API_KEY=kept\n")
-    run(Person("server", backend.url, KEY, None, None, None))
+    run(Person("server", backend.url, KEY, None))
     lines = config_file().read_text().splitlines()
     assert lines[:4] == ["# mine", "OTHER=1", "CLAUDEGPT_PROVIDER=openai", "AZURE_OPENAI_API_KEY=kept"]
 
@@ -466,7 +561,7 @@ def test_what_the_environment_overrules_is_said(
 
 def test_models_of_another_account_are_no_default(backend: FakeBackend, public: None) -> None:
     write(config_file(), "CLAUDEGPT_OPENAI_OPUS=qwen3:8b\nCLAUDEGPT_OPENAI_HAIKU=gpt-5.5-low\n")
-    person = Person("openai", KEY, None, None, None)
+    person = Person("openai", KEY, None)
     assert run(person).get("CLAUDEGPT_OPENAI_OPUS") is None
     assert saved()["CLAUDEGPT_OPENAI_HAIKU"] == "gpt-5.5-low"
 
@@ -478,7 +573,7 @@ def test_the_trial_needs_no_port_of_the_users_and_leaves_no_trace(
     backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLAUDEGPT_PORT", str(backend.port))  # taken
-    run(Person("server", backend.url, KEY, None, None, None))
+    run(Person("server", backend.url, KEY, None))
     assert not load().trace_dir.exists()
 
 
@@ -568,6 +663,11 @@ def test_a_deployment_that_is_set_already_serves_all_tiers_without_one(
         ),
         (Given(provider="openai", key=Secret("")), "On stdin: A key is needed."),
         (Given(provider="openai", key=Secret("a b")), "On stdin: That is not a key"),
+        (Given(provider="openai", key=Secret("www.r.com")), "On stdin: That is an address, not a key."),
+        (
+            Given(provider="azure", endpoint="r", key=Secret("k"), models={"opus": "https://r.com"}),
+            "--opus: That is an address. Enter the deployment's name.",
+        ),
         (Given(provider="openai", key=Secret("''")), "On stdin: A key is needed."),
         (Given(provider="openai", endpoint="r", key=Secret("k")), "--endpoint is not for provider openai."),
         (Given(provider="openai", api_version="v"), "--api-version is not for provider openai."),
@@ -591,7 +691,7 @@ def test_what_no_flag_answers_is_named(given: Given, words: str, monkeypatch: py
 def test_what_does_not_work_is_not_saved(backend: FakeBackend, said: Callable[[], str]) -> None:
     with pytest.raises(NotLoggedIn, match="the credential was refused"):
         set_up(Nobody(), Given(provider="openai", base_url=backend.url, key=Secret("wrong")), {})
-    assert "--no-check saves without trying" in said()
+    assert "With --no-check it is saved without trying." in said()
     assert not config_file().exists()
     backend.faults.clear()
 

@@ -138,7 +138,7 @@ def test_an_openai_key_that_is_wrong_at_first(session: Session, backend: FakeBac
         screen.send(ENTER)
         screen.wait_for("» Enter another")
         screen.send(ENTER)
-        screen.wait_for(re.compile(r"key Enter another\n\? OpenAI API key"))
+        screen.wait_for(re.compile(r"key Enter another\n(.*\n)+\? OpenAI API key"))
         screen.send(f"test-key{ENTER}")
         take_the_models(screen)
         converse(screen, backend)

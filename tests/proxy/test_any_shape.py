@@ -59,8 +59,12 @@ EVERYTHING: dict[str, Any] = {
             "type": "web_search_20250305",
             "name": "web_search",
             "allowed_domains": ["a.b"],
+            "blocked_domains": ["https://b.c/d"],
+            "max_uses": 3,
             "user_location": {"type": "approximate", "city": "B"},
         },
+        {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool", "max_characters": 9},
+        {"type": "computer_20251124", "name": "computer", "display_width_px": 9, "enable_zoom": True},
         {"name": "ToolSearch", "input_schema": {"anyOf": [SCHEMA]}},
     ],
     "messages": [
@@ -129,7 +133,8 @@ OTHERS: tuple[Any, ...] = (
     [{}],
     {"x": 1},
     {"type": 5},
-    [{"type": "x"}],
+    [{"type": "x", "text": 7}],
+    2**64 - 1,
 )
 TEXT = orjson.dumps(EVERYTHING)
 NAMED = re.compile(r"[\w.?]+: ")

@@ -110,7 +110,7 @@ def _linked_file(source: Block, title: str | None) -> list[Part]:
 
 def _search_result_parts(block: Block) -> list[Part]:
     heading = f"Search result: {block.get('title') or ''}\nSource: {block.get('source') or ''}"
-    texts = [inner.get("text") or "" for inner in blocks_of(block.get("content"))]
+    texts = [inner["text"] for inner in blocks_of(block.get("content")) if inner["type"] == "text"]
     return [openai.input_text("\n".join([heading, *texts]))]
 
 

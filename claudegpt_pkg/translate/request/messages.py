@@ -21,6 +21,7 @@ from .conversation_facts import ConversationFacts
 from .draft import Note
 from .pairing import NO_OUTPUT, pair_calls
 from .system_prompt import Identity, correct_identity
+from .unread_fields import NO_COUNTERPART
 
 Item = openai.Item
 Message = Mapping[str, Any]
@@ -137,7 +138,7 @@ class InputBuilder:
 
     def _note_unknown(self, blocks: Any) -> None:
         for block in blocks:
-            self.notes.append((f"messages.{block['type']}", "dropped: a block with no counterpart upstream"))
+            self.notes.append((f"messages.{block['type']}", NO_COUNTERPART))
 
     # Blocks of the assistant's.
 

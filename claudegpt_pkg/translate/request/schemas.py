@@ -31,6 +31,7 @@ IDENTIFIERS = frozenset(
     {"$schema", "$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef", "$vocabulary"}
 )
 MAX_DEPTH = 50  # nested schemas; deeper ones accept anything (JSON nested some 250 deep cannot be sent)
+LARGEST_COUNT = 2**53  # more limits nothing, and a larger float cannot be written as a whole number
 MOST_BYTES_KEPT = 16_384  # of a schema whose repair is kept in memory; there are at most 512
 MOST_VARIANTS = 200  # that are merged at the top of one schema; references can multiply them without end
 
@@ -266,7 +267,7 @@ class _Repair:
         return value if _is_number(value) and value > 0 else WRONG
 
     def count(self, value: Any, depth: int) -> Any:
-        if not _is_number(value) or value < 0 or value != int(value):
+        if not _is_number(value) or not 0 <= value <= LARGEST_COUNT or value != int(value):
             return WRONG
         return value if isinstance(value, int) else int(value)
 

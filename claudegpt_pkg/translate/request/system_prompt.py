@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .content import blocks_of
 from .draft import Note
 
 BILLING = re.compile(r"x-anthropic-billing-header:[^\n]*\n*")
@@ -52,7 +53,7 @@ def instructions(
     system: str | Iterable[Mapping[str, Any]] | None, identity: Identity | None, notes: list[Note] | None = None
 ) -> str:
     """The request's `system` as one text; blocks are joined by a blank line. What is changed is added to `notes`."""
-    given = [system] if isinstance(system, str) else [block.get("text") or "" for block in system or ()]
+    given = [block["text"] for block in blocks_of(system) if block["type"] == "text"]
     texts = [BILLING.sub("", text, count=1) if BILLING.match(text) else text for text in given]
     if notes is not None and texts != given:
         notes.append(("system", "changed: the billing header is removed"))

@@ -23,6 +23,7 @@ from .schemas import function_parameters
 OPEN_SCHEMA: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": True}
 SCHEMA_IN_WORDS = "Its input is one JSON object, valid against this JSON Schema: "
 _ADDRESS = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?(?:[^/?#@]*@)?([^\s/?#@:\[\]]+)(?::\d+)?(?:[/?#].*)?")
+MOST_SEARCHES = 1_000  # a larger limit limits nothing
 MOST_DOMAINS = 100  # of one list of the hosted search (docs/wires/responses.md)
 
 
@@ -129,7 +130,8 @@ class _Builder:
             self._note(tool["name"], f"renamed: the backend knows it as {name}")
         if name in self._taken.open_schemas:
             self._note(tool["name"], "declared with an open schema: the backend refuses its own")
-            description = f"{description}\n\n{SCHEMA_IN_WORDS}{dumps(schema)}".lstrip()
+            words = dumps(function_parameters(schema).schema)
+            description = f"{description}\n\n{SCHEMA_IN_WORDS}{words}".lstrip()
             return openai.function_tool(name, description, OPEN_SCHEMA)
         return openai.function_tool(name, description, self._parameters(tool["name"], schema))
 
@@ -170,7 +172,7 @@ class _Builder:
         if not isinstance(most, int) or isinstance(most, bool) or most < 1:
             return None
         if self._taken.takes("max_tool_calls"):
-            return most
+            return min(most, MOST_SEARCHES)
         self._note(f"{tool['name']}.max_uses", "dropped: the backend has no such limit")
         return None
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from ..tools import ToolParam, is_web_search
 from . import client_tools
-from .content import Block
+from .content import Block, blocks_of
 from .draft import Note
 
 Holder = tuple[Mapping[str, Any], frozenset[str], str]  # what holds fields, those that are read, and its name
 
 UNKNOWN = "dropped: not known here"
 CACHED = "dropped: the upstream caches by prefix on its own"
+NO_COUNTERPART = "dropped: a block with no counterpart upstream"
 CODE_EXECUTION = "dropped: Anthropic's code execution"
 # Why nothing is lost if these are left out, wherever they stand, or what is lost.
 DROPPED_WITHIN = {
@@ -60,7 +61,9 @@ BLOCKS = {
 def unread_notes(request: Mapping[str, Any], added_tools: Iterable[ToolParam] = ()) -> list[Note]:
     """(field, what became of it) for everything but the messages, each once."""
     odd = (holder for holder in _holders(request, added_tools) if not holder[0].keys() <= holder[1])
-    return list(dict.fromkeys(note for holder in odd for note in notes_on(*holder)))
+    notes = dict.fromkeys(note for holder in odd for note in notes_on(*holder))
+    others = (block["type"] for block in blocks_of(request.get("system")) if block["type"] != "text")
+    return [*notes, *((f"system.{kind}", NO_COUNTERPART) for kind in dict.fromkeys(others))]
 
 
 def notes_on(holder: Mapping[str, Any], read: frozenset[str], name: str) -> Iterator[Note]:

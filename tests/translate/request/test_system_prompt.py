@@ -30,7 +30,7 @@ def text(*texts: str) -> list[dict[str, Any]]:
         (f"{BILLING}\n\nYou are\nhelpful.", "You are\nhelpful."),
         (BILLING, ""),
         (f"Talk of {BILLING}", f"Talk of {BILLING}"),
-        ([{"type": "text"}, {"type": "text", "text": None}], ""),
+        ([{"type": "hologram", "text": 7}, {"type": "text", "text": "x"}], "x"),
     ],
 )
 def test_a_string_and_blocks_become_one_text_without_the_billing_header(system: Any, result: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.capabilities import Capabilities
-from claudegpt_pkg.errors import ThreadNotHeld
+from claudegpt_pkg.errors import InvalidRequest, ThreadNotHeld
+from claudegpt_pkg.translate.reasoning import sign
 from claudegpt_pkg.translate.request.cache_key import conversation_key
 from claudegpt_pkg.translate.request.output import FORMAT_IN_WORDS, THINKING_ROOM
 from claudegpt_pkg.translate.request.schemas import is_strict
@@ -16,15 +17,17 @@ from claudegpt_pkg.translate.request.system_prompt import Identity
 from claudegpt_pkg.translate.request.tool_table import OPEN_SCHEMA
 from claudegpt_pkg.translate.request.translate import (
     BYTES_PER_TOKEN,
+    DROPPED,
     MEDIA_TOKENS,
     Target,
     Translation,
     _wants_thinking,
     translate,
 )
-from claudegpt_pkg.translate.tools import shorten_name
+from claudegpt_pkg.translate.request.validate import check_request
+from claudegpt_pkg.translate.tools import ToolRules, shorten_name
 from claudegpt_pkg.translate.wire import openai
-from claudegpt_pkg.translate.wire.json_text import dumps
+from claudegpt_pkg.translate.wire.json_text import dumps, encode, loads
 
 BASH = {"name": "Bash", "description": "Run.", "input_schema": {"type": "object", "properties": {}}}
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}
@@ -36,6 +39,9 @@ TITLE = {
 }
 
 
+IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA"}}
+CALL = {"type": "tool_use", "id": "t", "name": "Bash", "input": {}}
+RESULT = {"type": "tool_result", "tool_use_id": "t", "content": "r"}
 CAPABILITIES = {each.name for each in fields(Capabilities)}
 
 
@@ -419,8 +425,8 @@ def test_a_key_is_never_longer_than_the_upstream_takes(session: str | None) -> N
 # What the backend does not take: the client's wish is never lost in silence.
 
 
-def refusing(*names: str) -> dict[str, Any]:
-    return {"refused_fields": frozenset(names)}
+def refusing(*names: str, **more: Any) -> dict[str, Any]:
+    return {"refused_fields": frozenset(names), **more}
 
 
 @pytest.mark.parametrize("key", ["temperature", "top_p"])
@@ -496,7 +502,7 @@ def test_a_search_has_the_fields_that_its_backend_wants() -> None:
 
 
 def test_a_tool_whose_schema_is_refused_goes_with_an_open_one_and_its_own_in_words() -> None:
-    schema = {"type": "object", "properties": {"n": {"type": "any"}}}
+    schema = {"type": "object", "properties": {"n": {"type": "string"}}}
     odd = {"name": "mcp__a.b", "description": "Odd.", "input_schema": schema}
     name = shorten_name("mcp__a.b")
     made = body({"open_schemas": frozenset({name})}, tools=[odd, BASH])["tools"]
@@ -504,3 +510,175 @@ def test_a_tool_whose_schema_is_refused_goes_with_an_open_one_and_its_own_in_wor
     assert made[0]["description"].startswith("Odd.") and dumps(schema) in made[0]["description"]
     assert made[1] == body(tools=[BASH])["tools"][0]
     assert note("tools.mcp__a.b", {"open_schemas": frozenset({name})}, tools=[odd]).startswith("declared with an open")
+
+
+# Values that JSON can hold and that are hard to handle.
+
+
+def deep(levels: int) -> Any:
+    value: Any = {}
+    for _ in range(levels // 2):
+        value = {"properties": {"a": value}}
+    return value
+
+
+@pytest.mark.parametrize("levels", [110, 200, 900])
+def test_a_schema_that_is_nested_too_deeply_does_not_stop_the_request(levels: int) -> None:
+    made = translated(tools=[{"name": "Deep", "input_schema": deep(levels)}, BASH])
+    assert encode(made.body) and len(made.body["tools"]) == 2
+    assert "nesting" in dict(made.notes)["tools.Deep.input_schema"]
+
+
+@pytest.mark.parametrize("levels", [260, 900])
+def test_what_is_nested_too_deeply_to_be_sent_is_refused(levels: int) -> None:
+    call = {"type": "tool_use", "id": "t", "name": "Bash", "input": {"a": deep(levels)}}
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        translated(messages=[{"role": "assistant", "content": [call]}])
+
+
+def test_a_half_of_an_emoji_becomes_a_question_mark_and_nothing_is_lost() -> None:
+    half = "\\ud83d"
+    text = (
+        '{"model": "m", "max_tokens": 5, "system": "s%s", "messages": [{"role": "user", "content": "u%s"}, {"role": '
+        '"assistant", "content": [{"type": "tool_use", "id": "t%s", "name": "n%s", "input": {"k%s": "v%s"}}]}],'
+        '"tools": [{"name": "n%s", "description": "d%s", "input_schema": {"properties": {"k%s": {"enum": ["e%s"]}}}}]}'
+    ).replace("%s", half)
+    made = translate(check_request(loads(text)), Target("gpt-6-sol", "high", "key"))
+    sent = encode(made.body).decode()
+    assert sent.count("\ufffd") == 7  # those in names and ids become `_` and a digest
+    assert made.table.original(made.body["tools"][0]["name"]) == "n\ufffd"
+
+
+def test_numbers_as_large_as_json_can_hold_are_sent() -> None:
+    huge = 2**64 - 1
+    call = {"type": "tool_use", "id": "t", "name": "Bash", "input": {"n": huge, "f": 1e308}}
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": huge, "minLength": 1e308}}}
+    made = translated(
+        messages=[{"role": "assistant", "content": [call]}],
+        tools=[{"name": "Bash", "input_schema": schema}, {**SEARCH, "max_uses": huge}],
+    )
+    assert str(huge) in encode(made.body).decode()
+    assert made.estimated_tokens(huge) > 0
+
+
+# Whoever drops or changes a field notes it: each field, and every way in which it can be lost.
+
+NONE = {"effort": "none"}
+ARRAY = {"type": "json_schema", "schema": {"type": "array", "items": {}}}
+OBJECT_FORMAT = {"type": "json_schema", "schema": TITLE}
+EMPTY_IMAGE = {"type": "image", "source": {"type": "base64", "data": ""}}
+UNSIGNED = {"type": "thinking", "thinking": "t", "signature": "EqQB"}
+CHOICE = {"tools": [BASH], "tool_choice": {"type": "tool", "name": "Bash"}}
+TWICE = [{"type": "thinking", "thinking": "t", "signature": sign({"id": "r", "encrypted_content": "b"})}] * 2
+
+
+def user(*blocks: dict[str, Any]) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": list(blocks)}]}
+
+
+def assistant(*blocks: dict[str, Any]) -> dict[str, Any]:
+    return {"messages": [{"role": "assistant", "content": list(blocks)}]}
+
+
+LOST: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+    ("novelty", {"novelty": 1}, {}, "dropped"),
+    *((name, {name: {"x": 1}}, {}, outcome) for name, outcome in DROPPED.items() if name != "thread"),
+    ("thread", {"thread": {"type": "new"}}, {}, "dropped"),
+    ("system", {"system": "x-anthropic-billing-header: a\n\nb"}, {}, "changed: the billing header"),
+    (
+        "system",
+        {"system": "You are Claude Code, Anthropic's official CLI for Claude."},
+        {"identity": Identity("G", "g")},
+        "changed: it names",
+    ),
+    ("system.hologram", {"system": [{"type": "hologram"}]}, {}, "dropped"),
+    ("max_tokens", {"max_tokens": 9}, refusing("max_output_tokens"), "dropped"),
+    ("max_tokens", {"max_tokens": 9}, {"least_output_tokens": 16}, "raised to 16"),
+    ("max_tokens", {"thinking": {"type": "disabled"}}, {}, "raised by"),
+    ("temperature", {"temperature": 0.2}, {}, "dropped: refused while the model reasons"),
+    ("temperature", {"temperature": 0.2}, refusing("temperature", **NONE), "dropped: the backend"),
+    ("top_p", {"top_p": 0.2}, {}, "dropped: refused while the model reasons"),
+    ("top_p", {"top_p": 0.2}, refusing("top_p", **NONE), "dropped: the backend"),
+    ("speed", {"speed": "fast"}, refusing("service_tier"), "dropped"),
+    ("speed", {"speed": "warp"}, {}, "dropped: 'warp' is not known here"),
+    ("service_tier", {"service_tier": "standard_only"}, refusing("service_tier"), "dropped"),
+    ("service_tier", {"service_tier": "gold"}, {}, "dropped: 'gold' is not known here"),
+    ("service_tier", {"service_tier": "standard_only", "speed": "fast"}, {}, "dropped: `speed` decides"),
+    ("output_config.effort", {}, refusing("reasoning"), "dropped: high"),
+    ("output_config.novelty", {"output_config": {"novelty": 1}}, {}, "dropped"),
+    ("output_config.format", {"output_config": {"format": ARRAY}}, {}, "emulated: asked for in words"),
+    ("output_config.format", {"output_config": {"format": OBJECT_FORMAT}}, refusing("text"), "emulated"),
+    ("output_config.format", {"output_format": {"type": "yaml"}}, {}, "dropped: no format named yaml"),
+    ("stop_sequences", {"stop_sequences": ["x"]}, {}, "emulated"),
+    ("thinking.display", {"thinking": {"type": "adaptive", "display": "omitted"}}, {}, "dropped"),
+    ("tool_choice", {"tool_choice": {"type": "any"}}, {}, "dropped: no tool is declared"),
+    ("tool_choice", CHOICE, refusing("tool_choice"), "emulated"),
+    (
+        "tool_choice",
+        {"tools": [SEARCH], "tool_choice": {"type": "tool", "name": "web_search"}},
+        {"web_search": False},
+        "dropped: this model has no hosted search",
+    ),
+    ("tool_choice.novelty", {"tool_choice": {"type": "auto", "novelty": 1}}, {}, "dropped"),
+    (
+        "tool_choice.disable_parallel_tool_use",
+        {"tools": [BASH], "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+        refusing("parallel_tool_calls"),
+        "emulated",
+    ),
+    ("tools", {**CHOICE, "tools": [BASH, {"name": "B"}]}, refusing("tool_choice"), "left out, except"),
+    ("tools", {"tools": [BASH], "tool_choice": {"type": "none"}}, refusing("tool_choice"), "left out: `tool_choice`"),
+    ("tools.Bash", {"tools": [BASH]}, {"tools": ToolRules(drop=frozenset({"Bash"}))}, "dropped: the settings"),
+    ("tools.Bash", {"tools": [BASH, BASH]}, {}, "dropped: a second tool"),
+    ("tools.Bash", {"tools": [{**BASH, "defer_loading": True}]}, {}, "withheld"),
+    ("tools.Bash", {"tools": [BASH]}, {"open_schemas": frozenset({"Bash"})}, "declared with an open schema"),
+    ("tools.a.b", {"tools": [{"name": "a.b"}]}, {}, "renamed"),
+    ("tools.B.input_schema", {"tools": [{"name": "B", "input_schema": {"anyOf": [{}]}}]}, {}, "changed"),
+    ("tools.web_search", {"tools": [SEARCH]}, {"web_search": False}, "dropped"),
+    ("tools.web_search.max_uses", {"tools": [{**SEARCH, "max_uses": 2}]}, refusing("max_tool_calls"), "dropped"),
+    (
+        "tools.web_search.blocked_domains",
+        {"tools": [{**SEARCH, "blocked_domains": ["a.b"]}]},
+        {"blocked_domains": False},
+        "emulated",
+    ),
+    ("messages", user(), {}, "repaired"),
+    ("messages.hologram", user({"type": "hologram"}), {}, "dropped"),
+    ("messages.hologram", assistant({"type": "hologram"}), {}, "dropped"),
+    ("messages.hologram", {"messages": [{"role": "system", "content": [{"type": "hologram"}]}]}, {}, "dropped"),
+    ("messages.text.novelty", user({"type": "text", "text": "x", "novelty": 1}), {}, "dropped"),
+    ("messages.image", user(EMPTY_IMAGE), {}, "replaced by a line of text: it is empty"),
+    ("messages.image", user(IMAGE), {"images": False}, "replaced by a line of text: this model takes no images"),
+    ("messages.document", user({**IMAGE, "type": "document"}), {"files": False}, "replaced by a line of text"),
+    ("messages.thinking", assistant(UNSIGNED), {}, "dropped: not signed by this proxy"),
+    ("messages.thinking", assistant(TWICE[0]), {}, "dropped: nothing that it led to follows"),
+    ("messages.thinking", assistant(*TWICE), {}, "dropped: it came before"),
+    ("messages.tool_use", assistant(CALL), {}, "repaired: no result"),
+    ("messages.tool_result", user(RESULT), {}, "repaired: no call"),
+    ("messages.tool_result", {"messages": [*user(RESULT)["messages"], *assistant(CALL)["messages"]]}, {}, "repaired"),
+    (
+        "messages.tool_result",
+        {"messages": [*assistant(CALL)["messages"], *user({**RESULT, "content": [IMAGE]})["messages"]]},
+        {"media_in_outputs": False},
+        "moved",
+    ),
+    (
+        "messages.system",
+        {"messages": [{"role": "system", "content": "x", "clear_at": "next_user_message"}, *user()["messages"]]},
+        {},
+        "left out",
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "request_fields", "target", "outcome"), LOST)
+def test_every_field_that_is_dropped_or_changed_is_noted(
+    field: str, request_fields: dict[str, Any], target: dict[str, Any], outcome: str
+) -> None:
+    outcomes = [found for name, found in translated(target, **request_fields).notes if name == field]
+    assert any(found.startswith(outcome) for found in outcomes), outcomes
+
+
+def test_a_request_of_which_nothing_is_lost_has_no_notes() -> None:
+    request = {"system": "s", "tools": [BASH, SEARCH], "output_config": {"effort": "high", "format": OBJECT_FORMAT}}
+    assert translated(**request, tool_choice={"type": "auto"}, service_tier="auto", speed="standard").notes == ()

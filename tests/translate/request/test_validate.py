@@ -20,6 +20,14 @@ def result(content: Any) -> dict[str, Any]:
     return block(type="tool_result", tool_use_id="t", content=content)
 
 
+def nested(depth: int) -> dict[str, Any]:
+    """A document within a document within a document."""
+    inner: dict[str, Any] = {"type": "text", "text": "x"}
+    for _ in range(depth):
+        inner = {"type": "document", "source": {"type": "content", "content": [inner]}}
+    return block(**inner)
+
+
 WRONG: list[tuple[Any, str]] = [
     (None, "JSON object"),
     ([], "JSON object"),
@@ -28,6 +36,11 @@ WRONG: list[tuple[Any, str]] = [
     ({**GOOD, "max_tokens": 0}, "^max_tokens:"),
     ({**GOOD, "max_tokens": "1"}, "^max_tokens:"),
     ({**GOOD, "max_tokens": None}, "^max_tokens:"),
+    ({**GOOD, "max_tokens": True}, "^max_tokens:"),
+    ({**GOOD, "max_tokens": 2**64 - 1}, "^max_tokens: is at most"),
+    ({**GOOD, "temperature": "hot"}, "^temperature: is a number"),
+    ({**GOOD, "top_p": True}, "^top_p: is a number"),
+    ({**GOOD, "top_p": float("nan")}, "^top_p: is a number"),
     ({**GOOD, "messages": None}, "^messages:"),
     ({**GOOD, "messages": []}, "^messages:"),
     ({**GOOD, "messages": ["hi"]}, "^messages.0:"),
@@ -57,6 +70,10 @@ WRONG: list[tuple[Any, str]] = [
     (block(type="search_result", content=7), r"content\.0\.content"),
     (block(type="tool_addition", tool="x"), r"content\.0\.tool"),
     (block(type="tool_removal", tool=["x"]), r"content\.0\.tool"),
+    (block(type="tool_removal", tool={"definition": 7}), r"content\.0\.tool\.definition"),
+    (block(type="compaction", content=[]), r"content\.0\.content: is a string"),
+    (nested(400), r"\.content: is nested too deeply"),
+    (nested(20), r"\.content: is nested too deeply"),
     ({**GOOD, "system": 7}, "^system:"),
     ({**GOOD, "system": ["x"]}, r"^system\.0\.type"),
     ({**GOOD, "system": [{"type": "text"}]}, r"^system\.0\.text"),
@@ -64,6 +81,7 @@ WRONG: list[tuple[Any, str]] = [
     ({**GOOD, "tools": ["x"]}, r"^tools\.0:"),
     ({**GOOD, "tools": [{"name": "x", "input_schema": "y"}]}, r"^tools\.0\.input_schema"),
     ({**GOOD, "tools": [{"name": "x", "description": 4}]}, r"^tools\.0\.description"),
+    ({**GOOD, "tools": [{"name": "x", "user_location": "Oslo"}]}, r"^tools\.0\.user_location"),
     ({**GOOD, "stop_sequences": "x"}, "^stop_sequences:"),
     ({**GOOD, "stop_sequences": [1]}, "^stop_sequences:"),
     ({**GOOD, "thinking": "adaptive"}, "^thinking:"),
@@ -85,6 +103,7 @@ def test_what_is_wrong_is_named_by_its_field(request_body: Any, named: str) -> N
 
 PASSING: list[dict[str, Any]] = [
     GOOD,
+    nested(10),
     {**GOOD, "novelty": {"deep": 1}, "system": None, "tools": None, "thinking": None, "metadata": None},
     {**GOOD, "system": "x"},
     {**GOOD, "system": [{"type": "text", "text": "x", "cache_control": None}]},

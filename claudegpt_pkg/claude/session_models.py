@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 
 from ..accounts.providers.base import Provider
+from ..formats import format_number
 from ..models import TIERS, Model, claude_tier, plain, split_effort
-from ..records.spending import short
 
 # Names that Claude Code knows for no model of its own, besides the tiers.
 DEFAULT_NAME = "default"  # `--model default`. A settings file must not hold it: Claude Code takes it for a model's name
@@ -76,10 +76,10 @@ def describe_small_window(provider: Provider, chosen: str) -> str:
     window = provider.model(split_effort(name)[0]).window
     if name in MODEL_ALIASES or window <= smallest[1].window:
         return ""
-    smallest_name, smallest_window = model_label(provider, smallest[0]), short(smallest[1].window)
+    smallest_name, smallest_window = model_label(provider, smallest[0]), format_number(smallest[1].window)
     return (
         f"conversations are compacted before {smallest_window} tokens, the window of {smallest_name}, so that every "
-        f"tier can go on with them; {model_label(provider, name)} alone has {short(window)}."
+        f"tier can go on with them; {model_label(provider, name)} alone has {format_number(window)}."
     )
 
 

@@ -31,6 +31,7 @@ from ..claude.session import PROXIES
 from ..claude.user_settings import HIJACKS, SETTINGS, find_file_redirects, managed_files
 from ..errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
 from ..files import UNWRITABLE_HINT, chmod_command, find_write_problem, is_exposed
+from ..formats import format_span
 from ..server import bind
 from ..settings import env_file
 from ..settings.options import HOST, OPTIONS, PORT, PROVIDER
@@ -40,7 +41,6 @@ from ..terminal.console import from_home, marks, plain, result, result_json, res
 from . import status
 
 CLOCK_OFF = 300.0  # seconds; logins and certificates fail if the clock is further off
-UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
 NAME_WIDTH = 11
 
 
@@ -303,11 +303,6 @@ def check_clock(date: str, now: float) -> Check:
         text = f"This machine's clock is {format_span(abs(ahead))} {side} the server's."
         return Check("clock", False, text, "Correct the clock of this machine.")
     return Check("clock", True, f"within {max(1, abs(ahead)):.0f} s of the server's clock")
-
-
-def format_span(seconds: float) -> str:
-    unit, word = next((unit, word) for unit, word in UNITS if seconds >= 2 * unit or unit == 60)
-    return f"{seconds / unit:.0f} {word}"
 
 
 def check_account(provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:

@@ -26,8 +26,8 @@ from ..claude.session import PROXIES, SessionOptions, plan_session
 from ..claude.user_settings import SILENCED, UserSettings
 from ..errors import BadSetting, ClaudegptError
 from ..files import UNWRITABLE_HINT, replace_file
+from ..formats import format_number
 from ..models import TIERS, split_effort
-from ..records.spending import short
 from ..secret import hold
 from ..server import bind
 from ..settings.options import PORT, TOKEN
@@ -114,7 +114,9 @@ def client_variables(chain: Chain, environ: Mapping[str, str]) -> dict[str, str]
 
 
 def _explain(running: Running) -> Iterator[str]:
-    models = ", ".join(f"{tier} {each['name']} ({short(each['window'])})" for tier, each in running.models.items())
+    models = ", ".join(
+        f"{tier} {each['name']} ({format_number(each['window'])})" for tier, each in running.models.items()
+    )
     yield f"The proxy is running at {running.url} on {running.label}. Ctrl-C ends it."
     yield f"Models: {models}."
     yield 'In another shell, run eval "$(claudegpt env)", then claude. For VS Code, see `claudegpt env --vscode`.'

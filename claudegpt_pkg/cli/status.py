@@ -25,20 +25,19 @@ from ..accounts.model_list import NoList
 from ..accounts.providers.base import Provider
 from ..capabilities import Capabilities
 from ..errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
+from ..formats import format_moment, format_number, is_moment
 from ..models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
-from ..records.spending import short
 from ..secret import Secret
 from ..settings.options import AZURE_API_KEY, OPENAI_API_KEY, Option
 from ..settings.settings import Settings, load
 from ..setup.trial import describe_capabilities, play_turn, start_trial
 from ..terminal.console import from_home, marks, plain, result_json, result_rows, result_table, say
 from ..upstream.capability_store import recall
-from ..upstream.error_mapping import local_time, ours
+from ..upstream.error_mapping import ours
 from ..upstream.error_report import read_report
 
 BAR = 20  # characters
 DAY, HOUR, MINUTE = 86_400, 3600, 60
-FAR = 1e11  # seconds since 1970: the year 5138
 SAVED_LIST = "The list below was saved earlier."
 BUILT_IN_LIST = "The list below is the one built into claudegpt."
 KEYS: dict[str, Option[Secret | None]] = {"openai": OPENAI_API_KEY, "azure": AZURE_API_KEY}
@@ -213,7 +212,7 @@ def read_limit(window: Mapping[str, Any]) -> Limit | None:
 
 def in_our_time(moment: float | None) -> float | None:
     """A moment that a calendar can show; servers have been seen to send milliseconds."""
-    return moment if moment is not None and 0 < moment < FAR else None
+    return moment if moment is not None and is_moment(moment) else None
 
 
 def credits_in(found: Any) -> str | None:
@@ -248,7 +247,7 @@ def report_rows(report: AccountReport, now: float) -> Iterator[tuple[str, str]]:
     yield "credential", plain(from_home(report.credential))
     if tokens and (end := in_our_time(tokens.expires_at)):
         renewed = "" if isinstance(report.problem, NotLoggedIn) else "; renewed automatically"
-        yield "token", f"{'expired' if end <= now else 'expires'} {local_time(end, now)}{renewed}"
+        yield "token", f"{'expired' if end <= now else 'expires'} {format_moment(end, now)}{renewed}"
     yield "server", f"{plain(provider.url)} {describe_answer(report.problem)}"
     for tier in TIERS:
         model = model_of(provider, tier)
@@ -278,7 +277,7 @@ def bar(limit: Limit, now: float) -> str:
     signs = marks(sys.stdout)
     full = min(BAR, round(BAR * limit.used / 100))
     colour = "green" if limit.used < 70 else "yellow" if limit.used < 90 else "red"
-    resets = f", resets {local_time(limit.resets_at, now)}" if limit.resets_at and limit.resets_at > now else ""
+    resets = f", resets {format_moment(limit.resets_at, now)}" if limit.resets_at and limit.resets_at > now else ""
     return f"[{colour}]{signs.full * full}[/{colour}]{signs.empty * (BAR - full)} {limit.used:g}% used{resets}"
 
 
@@ -287,7 +286,7 @@ def model_of(provider: Provider, tier: Tier) -> Model:
 
 
 def window_of(provider: Provider, model: Model) -> str:
-    shown = short(model.window)
+    shown = format_number(model.window)
     return shown if is_known(provider, model) else f"{shown} (assumed)"
 
 

@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..formats import format_count, format_milliseconds, format_number
 from ..models import known
-from ..records.spending import Spent, short, spent_on, tokens_told
+from ..records.spending import Spent, format_tokens, spent_on
 from ..translate.request.content import blocks_of
 from ..translate.wire.json_text import dumps
 
@@ -45,7 +46,7 @@ def entries(trace: Mapping[str, Any]) -> Iterator[Entry]:
     times = trace.get("milliseconds") or {}
     yield "took", " · ".join(f"{format_milliseconds(value)} {STEPS.get(name, name)}" for name, value in times.items())
     if usage := trace.get("usage"):
-        yield "tokens", tokens_told(spent_tokens(usage))
+        yield "tokens", format_tokens(spent_tokens(usage))
     yield "ended", describe_end(trace)
     for message in newest_messages(request.get("messages") or ()):
         yield from content_entries(message.get("content"), by=str(message.get("role")), whole="--request")
@@ -65,8 +66,8 @@ def describe_request(request: Mapping[str, Any]) -> str:
     return join_parts(
         request.get("model"),
         effort and f"effort {effort}",
-        format_count(request.get("messages"), "message"),
-        format_count(request.get("tools"), "tool"),
+        format_count(len(request.get("messages") or ()), "message"),
+        format_count(len(request.get("tools") or ()), "tool"),
         "streamed" if request.get("stream") else "not streamed",
     )
 
@@ -79,19 +80,14 @@ def describe_sent(trace: Mapping[str, Any]) -> str:
         tier and f"tier {tier}",
         provider and f"provider {provider}",
         effort and f"effort {effort}",
-        format_count(body.get("input"), "item"),
-        format_count(body.get("tools"), "tool"),
-        f"{short(len(dumps(body)))}B",
+        format_count(len(body.get("input") or ()), "item"),
+        format_count(len(body.get("tools") or ()), "tool"),
+        f"{format_number(len(dumps(body)))}B",
     )
 
 
 def join_parts(*parts: str | None) -> str:
     return ", ".join(part for part in parts if part)
-
-
-def format_count(things: Sequence[Any] | None, name: str) -> str:
-    count = len(things or ())
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def describe_changes(notes: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -153,7 +149,7 @@ def tool_result_entry(block: Block) -> Entry:
 
 def media_entry(block: Block) -> Entry:
     source = block["source"]
-    size = f"{short(len(source['data']))} characters" if source.get("data") else None
+    size = f"{format_number(len(source['data']))} characters" if source.get("data") else None
     return block["type"], join_parts(source.get("media_type"), source.get("url"), size)
 
 
@@ -176,13 +172,5 @@ def shorten(text: str, whole: str) -> str:
     lines = text[:MOST_CHARACTERS].splitlines()[:MOST_LINES]
     left = len(text) - len("\n".join(lines))
     if left > 1:  # more than a line break
-        lines.append(f"[{short(left)} more characters: {whole}]")
+        lines.append(f"[{format_number(left)} more characters: {whole}]")
     return "\n".join(lines)
-
-
-def format_milliseconds(milliseconds: float) -> str:
-    """9ms, 940ms, 12.4s, 125s"""
-    if milliseconds < 999.5:
-        return f"{milliseconds:.0f}ms"
-    seconds = milliseconds / 1000
-    return f"{seconds:.1f}s" if seconds < 99.95 else f"{seconds:.0f}s"

@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadSetting
-from ..records.spending import short
+from ..formats import format_milliseconds, format_number, format_short_moment
 from ..settings.options import TRACE
 from ..settings.settings import Settings
 from ..terminal.console import result_entries, result_json, result_table, say
 from ..translate.wire.json_text import loads
-from .trace_text import entries, format_milliseconds, spent_tokens
+from .trace_text import entries, spent_tokens
 
 ALL = ""  # stands for all parts, in place of the name of one
 SHORTEST_ID = 6  # characters shown; more if they are needed to tell one id from another
 MOST_NAMED = 10  # ids listed when the beginning of an id is ambiguous
-WEEK = 7 * 86_400
 COLUMNS = ("id", "time", "session", "model", "tier", "effort", "in", "cached", "out", "first", "total", "status")
 NUMBERS = ("in", "cached", "out", "first", "total")
 SPARE = ("session", "tier", "first")  # left out, in this order, if the terminal is too narrow
@@ -197,14 +196,14 @@ def short_cells(row: Row, length: int, now: float) -> list[str]:
     """For a person: short ids, times and numbers."""
     return [
         row.id[:length],
-        format_recent(row.began, now),
+        format_short_moment(row.began, now, seconds=True),
         (row.session or "")[:SHORTEST_ID],
         row.model or "",
         row.tier or "",
         row.effort or "",
-        "" if row.tokens_in is None else short(row.tokens_in),
+        "" if row.tokens_in is None else format_number(row.tokens_in),
         "" if row.hit_rate is None else f"{row.hit_rate:.0%}",
-        "" if row.tokens_out is None else short(row.tokens_out),
+        "" if row.tokens_out is None else format_number(row.tokens_out),
         "" if row.first_ms is None else format_milliseconds(row.first_ms),
         "" if row.total_ms is None else format_milliseconds(row.total_ms),
         row.status.removesuffix("_error"),
@@ -213,11 +212,3 @@ def short_cells(row: Row, length: int, now: float) -> list[str]:
 
 def iso_time(moment: float) -> str:
     return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="milliseconds")
-
-
-def format_recent(moment: float, now: float) -> str:
-    """14:05:09 today, Sat 14:05 this week, 21 Nov before."""
-    then = time.localtime(moment)
-    if then[:3] == time.localtime(now)[:3]:
-        return time.strftime("%H:%M:%S", then)
-    return time.strftime("%a %H:%M" if 0 < now - moment < WEEK else "%d %b", then)

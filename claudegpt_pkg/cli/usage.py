@@ -15,7 +15,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ClaudegptError
-from ..records.spending import Spent, dollars, short
+from ..formats import format_dollars, format_number
+from ..records.spending import Spent
 from ..records.usage_log import read
 from ..settings.options import PROVIDER
 from ..settings.settings import Settings, load
@@ -141,13 +142,13 @@ def period_rows(period: str, sums: Sums) -> Iterator[tuple[str, ...]]:
 def format_counts(spent: Spent, person: bool) -> tuple[str, str, str, str]:
     if not person:
         return str(spent.turns), str(spent.tokens_in), f"{spent.hit_rate:.2f}", str(spent.tokens_out)
-    return str(spent.turns), short(spent.tokens_in), f"{spent.hit_rate:.0%}", short(spent.tokens_out)
+    return str(spent.turns), format_number(spent.tokens_in), f"{spent.hit_rate:.0%}", format_number(spent.tokens_out)
 
 
 def format_cost(sums: Sums, person: bool) -> str:
     """$0.42, "on your plan", "$0.42 + plan", or "unknown" if one of the prices is unknown."""
     paid = paid_for(sums).cost
-    price = "unknown" if paid is None else dollars(paid) if person else f"{paid:.6f}"
+    price = "unknown" if paid is None else format_dollars(paid) if person else f"{paid:.6f}"
     metered = {source.metered for source in sums}
     if False not in metered:
         return price

@@ -25,6 +25,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..formats import format_count
+
 Server = Mapping[str, Any]
 
 ALL = "all"
@@ -161,7 +163,7 @@ class McpTools:
             return str(answer["problem"])
         tools = [{**tool, "name": full_name(name, tool["name"])} for tool in answer["tools"]]
         self._found[name] = tools
-        return "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
+        return format_count(len(tools), "tool")
 
 
 def read_answer(line: bytes) -> dict[str, Any] | None:

@@ -15,15 +15,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..effort import RequestedEffort
+from ..formats import format_moment, format_number, format_short_moment
 from ..models import EFFORTS, choose
 from ..records.session_usage import Ledger, Window
-from ..records.spending import short
-from ..upstream.error_mapping import local_time
 from .context import Proxy
 from .plan import effort_levels
 
 MARGIN = 4  # columns that Claude Code keeps free around the line; it cuts off what is too long
-A_WEEK = 6 * 86_400  # seconds: as far as the name of a day says which
 
 
 def status_line(
@@ -72,11 +70,11 @@ def used(told: Mapping[str, Any]) -> int:
 
 
 def context(tokens: int, window: int) -> str:
-    return f"{short(tokens)} of {short(window)} ({tokens / window:.0%})" if tokens else ""
+    return f"{format_number(tokens)} of {format_number(window)} ({tokens / window:.0%})" if tokens else ""
 
 
 def share(tokens: int, window: int) -> str:
-    return f"{tokens / window:.0%} of {short(window)}" if tokens else ""
+    return f"{tokens / window:.0%} of {format_number(window)}" if tokens else ""
 
 
 def cached(ledger: Ledger) -> str:
@@ -88,7 +86,7 @@ def limit(window: Window | None, now: float) -> str:
     if window is None:
         return ""
     whole = f" of {window.name}" if window.name else ""
-    resets = f", resets {local_time(window.resets_at, now)}" if window.resets_at else ""
+    resets = f", resets {format_moment(window.resets_at, now)}" if window.resets_at else ""
     return f"{window.left}%{whole} left{resets}"
 
 
@@ -96,13 +94,5 @@ def left(window: Window | None, now: float | None = None) -> str:
     """The same in few words; with the time, until when."""
     if window is None:
         return ""
-    till = f" till {short_time(window.resets_at, now)}" if now and window.resets_at else ""
+    till = f" till {format_short_moment(window.resets_at, now)}" if now and window.resets_at else ""
     return f"{window.left}% left{till}"
-
-
-def short_time(moment: float, now: float) -> str:
-    """14:05, Tue 14:05 or 24 Nov; local time."""
-    then = time.localtime(moment)
-    if then[:3] == time.localtime(now)[:3]:
-        return time.strftime("%H:%M", then)
-    return time.strftime("%a %H:%M" if moment - now < A_WEEK else "%d %b", then)

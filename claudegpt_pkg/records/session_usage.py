@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..formats import format_count, format_dollars
 from ..models import Model, plain
-from .spending import Spent, dollars, spent_on, tokens_told, turns
+from .spending import Spent, format_tokens, spent_on
 
 MINUTES_A_DAY = 24 * 60
 
@@ -103,21 +104,20 @@ def number(text: str | None) -> float | None:
 
 
 def last_line(ledger: Ledger, *, metered: bool) -> str:
-    """What a session was, in a line: "3 turns · 41.2k tokens in (87% cached), 1.2k out · about $0.04 at list price".
+    """One line about the session: "3 turns · 41.2k tokens in (87% cached), 1.2k out · about $0.04 at list price".
 
-    Empty for one without a turn.
+    Empty if the session had no turn.
     """
-    spent, apart = ledger.total, ledger.broken_off
+    spent, interrupted = ledger.total, ledger.broken_off
+    unknown = f"{format_count(interrupted, 'interrupted turn')} (usage unknown)" if interrupted else ""
     if not spent.turns:
-        return f"{turns(apart)} broken off, not counted" if apart else ""
-    beside = f"{apart} more broken off, not counted" if apart else ""
-    return " · ".join(
-        filter(None, [turns(spent.turns), tokens_told(spent), price(spent.cost) if metered else "on your plan", beside])
-    )
+        return unknown
+    price = _format_price(spent.cost) if metered else "on your plan"
+    return " · ".join(filter(None, [format_count(spent.turns, "turn"), format_tokens(spent), price, unknown]))
 
 
-def price(cost: float | None) -> str:
-    """In dollars; empty where it is not known."""
+def _format_price(cost: float | None) -> str:
+    """Empty if the price of one of the models is not known."""
     if cost is None:
         return ""
-    return f"about {dollars(cost)} at list price" if cost else "free"
+    return f"about {format_dollars(cost)} at list price" if cost else "free"

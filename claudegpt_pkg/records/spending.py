@@ -1,8 +1,7 @@
 """What answers take: tokens, and dollars at list price; and how people are told of such numbers. Pure.
 
 spent_on(model, usage, turn=True)     # of one answer, from the usage that the Messages API has for it
-tokens_told(spent)                    # 41.2k tokens in (87% cached), 1.2k out
-short(272_000), dollars(0.04)         # 272k, $0.04
+format_tokens(spent)                  # 41.2k tokens in (87% cached), 1.2k out
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..formats import format_number
 from ..models import Model
 
 
@@ -46,25 +46,6 @@ def spent_on(model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> Sp
     return Spent(int(turn), tokens_in, cached, tokens_out, model.cost(tokens_in, cached, tokens_out))
 
 
-def tokens_told(spent: Spent) -> str:
-    return f"{short(spent.tokens_in)} tokens in ({spent.hit_rate:.0%} cached), {short(spent.tokens_out)} out"
-
-
-def turns(count: int) -> str:
-    return "1 turn" if count == 1 else f"{count} turns"
-
-
-def short(count: float) -> str:
-    """950, 14.5k, 272k, 1.05M"""
-    if count < 1000:
-        return str(round(count))
-    thousands = count / 1000
-    if thousands < 99.95:
-        return f"{thousands:.1f}k".replace(".0k", "k")
-    return f"{thousands:.0f}k" if thousands < 999.5 else f"{count / 1e6:.2f}".rstrip("0").rstrip(".") + "M"
-
-
-def dollars(cost: float) -> str:
-    if not cost:
-        return "$0"
-    return f"${cost:.2f}" if cost >= 0.1 else f"${cost:.4f}".rstrip("0").rstrip(".") if cost >= 0.0001 else "$0.0001"
+def format_tokens(spent: Spent) -> str:
+    tokens_in, tokens_out = format_number(spent.tokens_in), format_number(spent.tokens_out)
+    return f"{tokens_in} tokens in ({spent.hit_rate:.0%} cached), {tokens_out} out"

@@ -26,11 +26,11 @@ import orjson
 
 from ..errors import BadSetting
 from ..files import PRIVATE_FILE, make_private_folder
+from ..formats import FAR
 from .spending import Spent
 
 DELAY = 1.0  # seconds in which answers that end are written together
 FULL = 8 << 20  # bytes: some 130,000 answers
-FAR = 1e11  # seconds since 1970: the year 5138
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from ..accounts.model_list import Catalog, NoList
 from ..accounts.providers.base import Provider
 from ..accounts.providers.openai import NEWEST
 from ..errors import BadSetting, NotLoggedIn, UpstreamFailed
+from ..formats import format_number
 from ..models import TIERS, Model, Tier, Tiers, split_effort
-from ..records.spending import short
 from ..settings.options import Option
 from ..terminal.console import say
 from ..terminal.questions import Asker, Choice
@@ -136,7 +136,7 @@ def ask_tier(
 
 def describe_model(provider: Provider, model: Model) -> str:
     """GPT-6.1 Sol · 272k tokens · efforts low to max; "(assumed)" if nobody has told."""
-    facts = f"{short(model.window)} tokens"
+    facts = f"{format_number(model.window)} tokens"
     if is_assumed(provider, model.id):
         return shorten_title(f"{model.name} · {facts} (assumed)")
     return shorten_title(f"{model.name} · {facts} · efforts {model.efforts[0]} to {model.efforts[-1]}")
@@ -149,8 +149,9 @@ def warn_about_windows(provider: Provider, answers: Answers, options: TierOption
         model = provider.model(split_effort(name)[0])
         if model.window < SMALL_WINDOW:
             say(
-                f"{model.name} has a window of {short(model.window)} tokens. Claude Code works badly below "
-                f"{short(SMALL_WINDOW)}: conversations are compacted all the time. Choose a larger one if you can."
+                f"{model.name} has a window of {format_number(model.window)} tokens. Claude Code works badly below "
+                f"{format_number(SMALL_WINDOW)}: conversations are compacted all the time. Choose a larger one if you "
+                "can."
             )
 
 

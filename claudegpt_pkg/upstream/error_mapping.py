@@ -29,6 +29,7 @@ from ..errors import (
     UpstreamFailed,
     UsageLimitReached,
 )
+from ..formats import format_moment, is_moment
 from .error_report import NO_REASON, Report, own_words
 
 LONGEST_WAIT = 10.0  # seconds of retry-after we sit out ourselves; a longer one is the client's to honour
@@ -104,7 +105,6 @@ A_MODEL = re.compile(r"(?i)\b(model|deployment)\b")
 WAIT = re.compile(r"(?i)(?:try again in|retry after)((?:\s*[\d.]+\s*[a-z]+)+)")
 DURATION = re.compile(r"([\d.]+)\s*(ms|milli|[smh])")
 UNITS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
-FAR = 1e10  # seconds of the epoch: a moment beyond is no moment
 
 
 def says_too_long(message: str) -> bool:
@@ -137,7 +137,7 @@ def usage_limit(report: Report, request: Request) -> ClaudegptError:
     """The plan's window is used up; the sentence says until when, in local time."""
     plan = f" ({report.details['plan_type']})" if report.details.get("plan_type") else ""
     moment = resets_at(report, request.now)
-    hint = f"It resets {local_time(moment, request.now)}." if moment else "Try again later."
+    hint = f"It resets {format_moment(moment, request.now)}." if moment else "Try again later."
     return UsageLimitReached(f"Your ChatGPT plan's usage limit is reached{plan}.", hint)
 
 
@@ -151,14 +151,7 @@ def resets_at(report: Report, now: float) -> float | None:
         if (header_number(report, f"x-codex-{window}-used-percent") or 0) >= 100
     ]
     moment = said or max(used_up, default=0)
-    return moment if 0 < moment < FAR else None
-
-
-def local_time(moment: float, now: float) -> str:
-    """ "at 14:05" today, else "on Tue 24 Nov at 14:05"; local time."""
-    then = time.localtime(moment)
-    day = "" if then[:3] == time.localtime(now)[:3] else time.strftime("on %a %d %b ", then)
-    return day + time.strftime("at %H:%M", then)
+    return moment if is_moment(moment) else None
 
 
 def not_included(report: Report, request: Request) -> ClaudegptError:

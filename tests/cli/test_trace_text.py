@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.cli.trace_text import MOST_FIELDS, MOST_LINES, entries, format_milliseconds
+from claudegpt_pkg.cli.trace_text import MOST_FIELDS, MOST_LINES, entries
 
 
 def trace(*blocks: Any, role: str = "user", **fields: Any) -> dict[str, Any]:
@@ -96,10 +96,3 @@ def test_what_is_not_known_is_not_told() -> None:
 def test_an_error_without_a_status_is_told_too() -> None:
     told = trace(error={"kind": "cancelled", "message": "the client went away"})
     assert fact(told, "ended") == "cancelled: the client went away"
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "text"), [(8.6, "9ms"), (999.4, "999ms"), (999.6, "1.0s"), (12_440, "12.4s"), (125_000, "125s")]
-)
-def test_a_duration_is_short(milliseconds: float, text: str) -> None:
-    assert format_milliseconds(milliseconds) == text

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.cli import main
-from claudegpt_pkg.cli.traces import format_recent, unique_length
+from claudegpt_pkg.cli.traces import unique_length
 from tests.conftest import Run
 from tests.real.screen import Screen
 from tests.support.fakes.answers import answer, call, error, reasoning
@@ -326,9 +326,3 @@ def test_nothing_in_a_trace_steers_the_terminal(run: Run, home: Path, backend: F
 )
 def test_an_id_is_as_short_as_it_can_be_told(names: list[str], length: int) -> None:
     assert unique_length(names) == length
-
-
-@pytest.mark.parametrize(("ago", "text"), [(60, "11:59:00"), (86_400, "Sat 12:00"), (30 * 86_400, "23 Oct")])
-def test_a_time_is_told_as_people_do(ago: float, text: str) -> None:
-    noon = datetime(2026, 11, 22, 12).timestamp()
-    assert format_recent(noon - ago, noon) == text

@@ -90,9 +90,9 @@ def test_the_last_line_where_nothing_is_paid_or_the_price_is_not_known() -> None
 def test_a_session_without_a_turn_has_no_last_line_one_that_was_broken_off_has() -> None:
     title = {"m": Spent(0, 400, 0, 10, 0.0012)}
     assert last_line(Ledger(title), metered=True) == ""
-    assert last_line(Ledger(title, broken_off=1), metered=True) == "1 turn broken off, not counted"
+    assert last_line(Ledger(title, broken_off=1), metered=True) == "1 interrupted turn (usage unknown)"
     one = {"m": Spent(1, 400, 0, 10, 0.0012)}
-    said = "1 turn · 400 tokens in (0% cached), 10 out · on your plan · 2 more broken off, not counted"
+    said = "1 turn · 400 tokens in (0% cached), 10 out · on your plan · 2 interrupted turns (usage unknown)"
     assert last_line(Ledger(one, broken_off=2), metered=False) == said
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claudegpt_pkg.models import known
-from claudegpt_pkg.records.spending import Spent, dollars, short, spent_on, tokens_told
+from claudegpt_pkg.records.spending import Spent, format_tokens, spent_on
 from claudegpt_pkg.translate.wire import anthropic
 
 SOL = known("gpt-6.1-sol")  # $2 in, $0.10 cached, $10 out
@@ -32,19 +32,5 @@ def test_above_272k_everything_costs_more() -> None:
     assert above == pytest.approx(272_001 * 4e-6 + 0.015)
 
 
-@pytest.mark.parametrize(
-    ("count", "text"), [(999, "999"), (1_000, "1k"), (14_549, "14.5k"), (272_000, "272k"), (1_050_000, "1.05M")]
-)
-def test_counts_are_short(count: int, text: str) -> None:
-    assert short(count) == text
-
-
-@pytest.mark.parametrize(
-    ("cost", "text"), [(0, "$0"), (0.00001, "$0.0001"), (0.042, "$0.042"), (0.1, "$0.10"), (12.345, "$12.35")]
-)
-def test_costs_are_short(cost: float, text: str) -> None:
-    assert dollars(cost) == text
-
-
-def test_tokens_are_told_with_what_the_cache_had() -> None:
-    assert tokens_told(Spent(3, 41_200, 35_844, 1_200)) == "41.2k tokens in (87% cached), 1.2k out"
+def test_tokens_are_shown_with_the_share_of_the_cache() -> None:
+    assert format_tokens(Spent(3, 41_200, 35_844, 1_200)) == "41.2k tokens in (87% cached), 1.2k out"

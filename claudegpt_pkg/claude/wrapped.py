@@ -11,10 +11,11 @@ the Agent SDKs when their executable is a script.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from .programs import find_program
 
 INTERPRETERS = frozenset({"node", "bun", "deno", "electron"})
 SCRIPTS = frozenset({".js", ".mjs", ".cjs"})
@@ -40,9 +41,9 @@ def split_wrapped(words: Sequence[str]) -> tuple[Wrapped | None, list[str]]:
     if is_claude(rest[0]):
         return Wrapped(Path(rest[0]).absolute()), rest[1:]
     if len(rest) > 1 and Path(rest[0]).name in INTERPRETERS and is_script(rest[1]):
-        interpreter = shutil.which(rest[0])
+        interpreter = find_program(rest[0])
         if interpreter:
-            return Wrapped(Path(rest[1]).absolute(), (interpreter,)), rest[2:]
+            return Wrapped(Path(rest[1]).absolute(), (str(interpreter),)), rest[2:]
     return None, rest
 
 
@@ -50,11 +51,11 @@ def is_claude(word: str) -> bool:
     """Whether a word is the path of an executable file named `claude…` that is not claudegpt itself."""
     if "/" not in word or "\0" in word or not os.path.basename(word).startswith("claude"):  # noqa: PTH119  a word, no path yet
         return False
-    from .install import is_ourselves  # slow to import, and most command lines name no program
+    from .install import is_claudegpt  # slow to import, and most command lines name no program
 
     path = Path(word)
     try:
-        return path.is_file() and os.access(path, os.X_OK) and not is_ourselves(path)
+        return path.is_file() and os.access(path, os.X_OK) and not is_claudegpt(path)
     except OSError:  # a prompt longer than a path may be
         return False
 

@@ -110,7 +110,7 @@ GROUPS = (
     Group(
         "Claude Code: which one runs, and how it looks",
         "claudegpt config set status_line 0",
-        (declared.CLAUDE_BIN, declared.STATUS_LINE, declared.ISOLATE),
+        (declared.CLAUDE_BIN, declared.CLAUDE_VERSION, declared.STATUS_LINE, declared.ISOLATE),
     ),
 )
 OTHERS = "Requests: what is sent to the model"
@@ -182,7 +182,7 @@ def edit_settings() -> None:
     env_file.change(file, {})  # creates an absent file, for this user's eyes only
     editor = next((os.environ[name] for name in EDITORS if os.environ.get(name)), USUAL_EDITOR)
     try:
-        status = subprocess.run([*shlex.split(editor), str(file)], check=False).returncode
+        status = subprocess.run([*shlex.split(editor), str(file)], cwd=file.parent, check=False).returncode
     except (OSError, ValueError) as problem:
         raise BadSetting(f"Cannot start the editor {editor!r}: {problem}.", "Set EDITOR to another one.") from None
     if status:

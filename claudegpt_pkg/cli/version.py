@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 
 from .. import __version__
@@ -23,4 +22,9 @@ def show_version(flags: Mapping[str, str]) -> int:
     if numbers := install.version_on_disk(program):
         result(f"{'.'.join(map(str, numbers))} (Claude Code)")
         return 0
-    return subprocess.run([program, "--version"], check=False).returncode
+    try:
+        result(f"{install.claude_version(program)} (Claude Code)")
+    except ClaudeNotFound as problem:
+        say(str(problem))
+        return 1
+    return 0

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..claude.install import confirmed, on_terminal
+from ..claude.install import confirm, on_terminal
 from ..claude.jsonc import read, remove_member, set_member
+from ..claude.programs import find_program
 from ..errors import BadSetting
 from ..files import make_private_folder, replace_file
 from ..settings.settings import load
@@ -56,7 +56,7 @@ def configure(flags: Mapping[str, str], *, editor: str | None, undo: bool, yes: 
             continue
         tell(f"{each.name}: {each.file}")
         _show(text, new, each.file)
-        if not yes and not (on_terminal() and confirmed("Write this?")):
+        if not yes and not (on_terminal() and confirm("Write this?")):
             tell("Nothing was written." if on_terminal() else "Nothing was written: run it with --yes.")
             continue
         if not undo:
@@ -103,7 +103,7 @@ def own_program() -> Path:
     """The absolute path that starts claudegpt. Raises BadSetting if it was started in a way that has none."""
     if clone := os.environ.get("CLAUDEGPT_CLONE"):
         return Path(clone) / "claudegpt"
-    for candidate in (sys.argv[0], shutil.which("claudegpt") or ""):
+    for candidate in (sys.argv[0], find_program("claudegpt") or ""):
         path = Path(candidate)
         if path.is_absolute() and path.name == "claudegpt" and os.access(path, os.X_OK):
             return path

@@ -12,7 +12,22 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ..secret import Secret
-from .values import account_url, count, effort, flag, names, one_of, path, port, seconds, secret, size, text, web_url
+from .values import (
+    account_url,
+    claude_release,
+    count,
+    effort,
+    flag,
+    names,
+    one_of,
+    path,
+    port,
+    seconds,
+    secret,
+    size,
+    text,
+    web_url,
+)
 
 T = TypeVar("T")
 
@@ -160,6 +175,13 @@ IDLE_TIMEOUT = Option(
     "CLAUDEGPT_STREAM_IDLE_TIMEOUT", seconds, 120.0, "seconds of silence allowed within a text that streams"
 )
 CLAUDE_BIN = Option("CLAUDEGPT_CLAUDE_BIN", path, NO_PATH, "which Claude Code to run", "`claude` on PATH")
+CLAUDE_VERSION = Option(
+    "CLAUDEGPT_CLAUDE_VERSION",
+    claude_release,
+    NO_TEXT,
+    "which Claude Code claudegpt installs if there is none: a version such as 2.1.330, `latest` or `stable`",
+    "the newest tested",
+)
 STATUS_LINE = Option("CLAUDEGPT_STATUS_LINE", flag, True, "a status line of ours in Claude Code, if you have none")
 ISOLATE = Option(
     "CLAUDEGPT_GLOBAL_ISOLATE", flag, False, "1: a private Claude config directory that keeps your CLAUDE.md"

@@ -70,6 +70,14 @@ def port(value: str) -> int:
     return number
 
 
+def claude_release(value: str) -> str:
+    """A version of Claude Code or a release channel. npm would also accept an address or the path of a file."""
+    release = value.strip().lower()
+    if not re.fullmatch(r"\d+\.\d+\.\d+|latest|stable", release):
+        raise ValueError("is a version such as 2.1.330, or latest, or stable")
+    return release
+
+
 def size(value: str) -> int:
     """Bytes, from "64mb", "500kb", "1gb" or a plain number."""
     match = re.fullmatch(r"(\d+)\s*(b|kb|mb|gb)?", value.strip().lower())

@@ -9,7 +9,6 @@ An account is a provider, or one of two ways to reach another server with provid
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from ..accounts.providers.azure import read_endpoint
 from ..accounts.providers.base import Provider
 from ..accounts.providers.chatgpt import chatgpt, codex, codex_path
 from ..accounts.providers.openai import openai
+from ..claude.programs import NEUTRAL_FOLDER, find_program
 from ..errors import BadSetting, ClaudegptError, NotLoggedIn
 from ..settings.options import (
     AZURE_API_KEY,
@@ -147,7 +147,7 @@ def ask_codex(talk: Conversation) -> None:
 
 def _offer_codex_login(talk: Conversation, problem: NotLoggedIn) -> None:
     """Run the Codex CLI's own login if that would help; else raise the problem."""
-    program = shutil.which("codex")
+    program = find_program("codex")
     in_keyring = codex_store(codex_path(talk.settings).parent) in ("keyring", "auto")
     if not (talk.asker.there and program) or in_keyring:
         raise problem
@@ -155,7 +155,7 @@ def _offer_codex_login(talk: Conversation, problem: NotLoggedIn) -> None:
     steps = [Choice("yes", "Yes"), Choice("no", "No")]
     if talk.asker.choose("Run `codex login` now?", steps, default="yes", flag="") == "no":
         raise problem
-    subprocess.run([program, "login"], check=False, stdout=sys.stderr)
+    subprocess.run([program, "login"], cwd=NEUTRAL_FOLDER, check=False, stdout=sys.stderr)
 
 
 def ask_chatgpt(talk: Conversation) -> None:

@@ -1,16 +1,19 @@
 """Token counts with the o200k vocabulary, offline, over a translated request.
 
 The tokenizer is exact for text; what the upstream adds around each item and how it counts images is not public, so
-those are the constants below. The vocabulary costs about 65 MB once loaded and is loaded at the first count.
+those are the constants below. The vocabulary takes about 35 MB of memory and 60 ms to load, at the first count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .wire.json_text import dumps
+
+if TYPE_CHECKING:
+    from splintr import AnyTokenizer
 
 ITEM_TOKENS = 4  # the frame around a message, a call, an output, a tool
 IMAGE_TOKENS = 1_100  # a 1024 × 1024 image at full detail, within a few per cent
@@ -60,11 +63,11 @@ def blob_tokens(blob: str) -> int:
 
 
 def count(text: str) -> int:
-    return int(vocabulary().count(text)) if text else 0
+    return len(vocabulary().encode_ordinary(text)) if text else 0  # special tokens in a text are plain text
 
 
 @cache
-def vocabulary() -> Any:
-    from rs_bpe.bpe import openai
+def vocabulary() -> AnyTokenizer:
+    from splintr import Tokenizer
 
-    return openai.o200k_base()
+    return Tokenizer.from_pretrained("o200k_base")

@@ -9,7 +9,7 @@ import pytest
 
 from claudegpt_pkg.claude import install
 from claudegpt_pkg.claude.install import claude_version, find_claude, offer_install, version_on_disk
-from claudegpt_pkg.errors import ClaudeNotFound
+from claudegpt_pkg.errors import BadSetting, ClaudeNotFound
 from claudegpt_pkg.settings.settings import Settings, load
 
 VERSION = "2.1.330"
@@ -204,6 +204,54 @@ def test_npm_runs_no_install_scripts_of_packages(home: Path, settings: Settings)
     assert "--ignore-scripts" in (home / "npm-calls").read_text()
 
 
+def test_npm_and_claude_code_do_not_see_the_current_folder(
+    home: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = home / "hostile"
+    hostile.mkdir()
+    (hostile / ".npmrc").write_text("registry=http://127.0.0.1:1/\n")
+    script(hostile / "npm", '#!/bin/sh\necho "the wrong npm" >> "$HOME/folders"\n')
+    script(home / "bin/npm", GOOD_NPM.replace("mkdir -p", 'pwd >> "$HOME/folders"\nmkdir -p', 1))
+    script(home / "program", PROGRAM.replace("echo", 'pwd >> "$HOME/folders"\necho', 1))
+    monkeypatch.chdir(hostile)
+    monkeypatch.setenv("PATH", f":.:{home}/bin:{home}/tools")
+
+    offer_install(settings, yes=True)
+
+    npm, claude = (home / "folders").read_text().splitlines()
+    assert Path(npm).name == "tree" and settings.dirs.data in Path(npm).parents
+    assert claude == "/"
+
+
+def test_the_newest_tested_version_is_installed(home: Path, settings: Settings) -> None:
+    script(home / "bin/npm", GOOD_NPM)
+
+    offer_install(settings, yes=True)
+
+    assert f"@anthropic-ai/claude-code@{install.NEWEST_TESTED}\n" in (home / "npm-calls").read_text()
+
+
+@pytest.mark.parametrize("version", ["2.1.300", "latest"])
+def test_the_user_can_have_another_version(home: Path, version: str) -> None:
+    script(home / "bin/npm", GOOD_NPM)
+    environ = {"HOME": str(home), "CLAUDEGPT_HOME": str(home / "ours"), "CLAUDEGPT_CLAUDE_VERSION": version}
+
+    offer_install(load(environ=environ), yes=True)
+
+    assert f"@anthropic-ai/claude-code@{version}\n" in (home / "npm-calls").read_text()
+
+
+@pytest.mark.parametrize("version", ["file:/tmp/x", "http://x.test/a.tgz", "2.1.300 evil", "../x", "npm:evil@1.0.0"])
+def test_a_version_that_npm_would_take_from_elsewhere_is_refused(home: Path, version: str) -> None:
+    script(home / "bin/npm", GOOD_NPM)
+    environ = {"HOME": str(home), "CLAUDEGPT_HOME": str(home / "ours"), "CLAUDEGPT_CLAUDE_VERSION": version}
+
+    with pytest.raises(BadSetting, match="CLAUDEGPT_CLAUDE_VERSION is a version"):
+        offer_install(load(environ=environ), yes=True)
+
+    assert not (home / "npm-calls").exists()
+
+
 def test_on_a_terminal_it_asks_first(home: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     script(home / "bin/npm", GOOD_NPM)
     questions: list[str] = []
@@ -213,7 +261,7 @@ def test_on_a_terminal_it_asks_first(home: Path, settings: Settings, monkeypatch
         return False
 
     monkeypatch.setattr(install, "on_terminal", lambda: True)
-    monkeypatch.setattr(install, "confirmed", refuse)
+    monkeypatch.setattr(install, "confirm", refuse)
 
     with pytest.raises(ClaudeNotFound):
         offer_install(settings, yes=False)
@@ -256,7 +304,7 @@ def test_without_npm_it_says_what_to_install_and_asks_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, yes: bool
 ) -> None:
     monkeypatch.setattr(install, "on_terminal", lambda: True)
-    monkeypatch.setattr(install, "confirmed", lambda question: pytest.fail(question))
+    monkeypatch.setattr(install, "confirm", lambda question: pytest.fail(question))
     with pytest.raises(ClaudeNotFound, match=r"no npm .* Install Node\.js"):
         offer_install(settings, yes=yes)
 

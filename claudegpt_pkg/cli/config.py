@@ -27,7 +27,7 @@ from ..terminal.console import from_home, plain, result, result_json, result_row
 from .whole_help import WholeHelp
 
 SECRET = "***"
-UNSET = "-"  # a setting without a value, on a terminal
+UNSET = "(unset)"  # a setting without a value, on a terminal
 EDITORS = ("VISUAL", "EDITOR")
 USUAL_EDITOR = "vi"
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object to stdout")]
@@ -216,13 +216,17 @@ def show_settings(settings: Settings, *, as_json: bool) -> None:
 def show_groups(settings: Settings) -> None:
     """What is set first, then the other settings in groups."""
     chosen = [option for option in OPTIONS.values() if settings.written(option) is not None]
-    result_rows(group_rows(settings, "Set by you", "", chosen))
+    result_rows([("[bold]Set by you[/bold]",)])
+    for option in chosen:
+        _show_setting(settings, option)
     if not chosen:
         result("  nothing: every setting has its default")
     for group in groups():
         result("")
-        others = [option for option in group.options if option not in chosen]
-        result_rows(group_rows(settings, group.title, group.example, others))
+        result_rows([(f"[bold]{plain(group.title)}[/bold]",), (f"Example: {plain(group.example)}",)])
+        for option in group.options:
+            if option not in chosen:
+                _show_setting(settings, option)
 
 
 def groups() -> Iterator[Group]:
@@ -233,13 +237,12 @@ def groups() -> Iterator[Group]:
     yield Group(OTHERS, OTHERS_EXAMPLE, rest)
 
 
-def group_rows(settings: Settings, title: str, example: str, options: list[Option[Any]]) -> Iterator[tuple[str, str]]:
-    """Each setting's name, and its value with what it means. Rich markup."""
-    yield f"[bold]{plain(title)}[/bold]", f"[dim]{plain(example)}[/dim]"
-    for option in options:
-        _, value, source = setting_row(settings, option)
-        where = f" [dim]({plain(source)})[/dim]" if source != "default" else ""
-        yield f"  {plain(option.name)}", f"{plain(value) or UNSET}{where}  [dim]{plain(option.help)}[/dim]"
+def _show_setting(settings: Settings, option: Option[Any]) -> None:
+    """The name with the value, and below it, indented, what it means."""
+    _, value, source = setting_row(settings, option)
+    where = f" [dim]({plain(source)})[/dim]" if source != "default" else ""
+    result_rows([("", f"{plain(option.name)} = {plain(value) or UNSET}{where}")])
+    result_rows([("  ", f"[dim]{plain(option.help)}[/dim]")])
 
 
 def setting_row(settings: Settings, option: Option[Any]) -> tuple[str, str, str]:

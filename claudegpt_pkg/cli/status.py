@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -248,7 +249,7 @@ def report_rows(report: AccountReport, now: float) -> Iterator[tuple[str, str]]:
     if tokens and (end := in_our_time(tokens.expires_at)):
         renewed = "" if isinstance(report.problem, NotLoggedIn) else "; renewed automatically"
         yield "token", f"{'expired' if end <= now else 'expires'} {format_moment(end, now)}{renewed}"
-    yield "server", f"{plain(provider.url)} {describe_answer(report.problem)}"
+    yield "server", f"{plain(urlsplit(provider.url).netloc)} {describe_answer(report.problem)}"
     for tier in TIERS:
         model = model_of(provider, tier)
         yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report, model)}")

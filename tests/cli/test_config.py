@@ -195,6 +195,6 @@ def test_on_a_terminal_what_is_set_comes_first(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setenv("TERM", "dumb")  # without styles
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     lines = run("config")[1].splitlines()
-    assert lines[0].strip() == "Set by you" and lines[1].split()[:2] == ["CLAUDEGPT_TRACE_MAX_MB", "5"]
+    assert lines[0].strip() == "Set by you" and lines[1] == "  CLAUDEGPT_TRACE_MAX_MB = 5 (the environment)"
     assert sum("CLAUDEGPT_TRACE_MAX_MB" in line for line in lines) == 1
     assert max(map(len, lines)) <= 80

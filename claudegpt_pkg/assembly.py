@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,8 +52,17 @@ class Chain:
     ledger: Ledger
 
 
-def connect(settings: Settings, say: Callable[[str], None] = console.say) -> Chain:
-    """Bind what is to be served; it may `say` something while it is. Raises BadSetting, or what the provider raises."""
+def connect(
+    settings: Settings,
+    say: Callable[[str], None] = console.say,
+    *,
+    args: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Chain:
+    """Bind what is to be served; it may `say` something while it is. `args` and `environ` are Claude Code's.
+
+    Raises BadSetting, or what the provider raises.
+    """
     host, token = settings[HOST], settings[TOKEN]
     if not is_loopback(host):
         _check_token(host, token)
@@ -64,7 +73,7 @@ def connect(settings: Settings, say: Callable[[str], None] = console.say) -> Cha
     def proxy() -> Starlette:
         from .proxy.app import create_app
 
-        return create_app(settings, provider, token=token, ledger=ledger, mcp=mcp_tools(settings, say))
+        return create_app(settings, provider, token=token, ledger=ledger, mcp=mcp_tools(settings, say, args, environ))
 
     return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], ledger)
 
@@ -81,15 +90,27 @@ def _check_token(host: str, token: Secret | None) -> None:
         )
 
 
-def mcp_tools(settings: Settings, say: Callable[[str], None]) -> McpTools | None:
+def mcp_tools(
+    settings: Settings, say: Callable[[str], None], args: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> McpTools | None:
+    """The tools of the servers that PROXY_MCP_SERVERS names, of those that Claude Code connects in this folder."""
     wanted: tuple[str, ...] = settings[MCP_SERVERS]
     if not wanted:
         return None
-    from .claude.config_folder import private_folder, state
-    from .proxy.mcp_tools import McpTools, servers_in
+    from .claude.config_folder import config_folder, private_folder, state
+    from .claude.mcp_servers import find_mcp_servers
+    from .claude.session import is_bare
+    from .claude.user_settings import read_user_settings
+    from .proxy.mcp_tools import McpTools
 
-    isolated = {"CLAUDE_CONFIG_DIR": str(private_folder(settings.dirs))} if settings[ISOLATE] else {}
-    return McpTools(servers_in(state({**os.environ, **isolated}), Path.cwd()), wanted, say)
+    if environ is None:
+        isolated = {"CLAUDE_CONFIG_DIR": str(private_folder(settings.dirs))} if settings[ISOLATE] else {}
+        environ = {**os.environ, **isolated}
+    folder = Path.cwd()
+    user = read_user_settings(args, config_folder(environ), folder)
+    bare = is_bare(args, {**environ, **user.variables})
+    found = find_mcp_servers(args, state(environ), folder, user, bare=bare)
+    return McpTools(found.servers, wanted, say, refused=found.refused)
 
 
 def backend(settings: Settings) -> tuple[Provider, list[Site]]:

@@ -157,6 +157,20 @@ def value_of(name: str, words: Sequence[str]) -> str | None:
     return values[-1] if values else None
 
 
+def values_of(name: str, words: Sequence[str]) -> list[str]:
+    """The values of an option that takes several: each time it is given, and the words up to the next option."""
+    values: list[str] = []
+    inside = False
+    for group in grouped(words):
+        value = _value(name, group)
+        if value is not None:
+            values.append(value)
+        elif inside and not group[0].startswith("-"):
+            values.append(group[0])
+        inside = value is not None or (inside and not group[0].startswith("-"))
+    return values
+
+
 def resumed(words: Sequence[str]) -> str | None:
     """The id of the conversation that is to be gone on with, where `--resume` has one; its value may be left out."""
     line = [word for group in grouped(words) for word in (group if len(group) == 1 else [group[0], ""])]

@@ -92,7 +92,7 @@ def plan_session(
     chosen += mark if names_own_model(chosen) else ""
     situation = Situation(
         prints=prints(args),
-        is_bare=_is_bare(args, theirs),
+        is_bare=is_bare(args, theirs),
         mode=mode,
         names_effort=value_of("--effort", args) is not None,
         waits_for_servers=options.waits_for_servers,
@@ -175,7 +175,7 @@ def _mode_settings(args: Sequence[str], mode: str | None, user: UserSettings) ->
     return {"permissions": {"defaultMode": mode or "default"}}
 
 
-def _is_bare(args: Sequence[str], variables: Mapping[str, str]) -> bool:
+def is_bare(args: Sequence[str], variables: Mapping[str, str]) -> bool:
     """Whether Claude Code runs without the user's configuration; it then takes no credential but an API key."""
     return has("--bare", args) or variables.get("CLAUDE_CODE_SIMPLE", "").lower() in ("1", "true", "yes", "on")
 

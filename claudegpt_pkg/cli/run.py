@@ -38,7 +38,7 @@ def run_claude(
     """Raises ClaudegptError if the session cannot start. `interpreter` runs `program` if that is a script."""
     terminal, later = sys.stdin.isatty() and sys.stdout.isatty(), list[str]()
     interface = terminal and not prints(args)
-    chain = connect(settings, later.append if interface else console.say)
+    chain = connect(settings, later.append if interface else console.say, args=args, environ=environ)
     memory, config = settings.dirs.state, config_folder(environ)
     picks = memory_of(memory, chain.provider)
     user = read_user_settings(args, config, Path(), saved_model=picked(config / SETTINGS, picks))

@@ -1,6 +1,6 @@
 """PROXY_MCP_SERVERS: tools of the user's MCP servers, declared in requests that lack them.
 
-    tools = McpTools(servers_in(state, folder), wanted, say)
+    tools = McpTools(servers, wanted, say, refused=refused)    # from claude/mcp_servers.py
     tools.start()                                          # asks the servers, in the background (mcp_list.py)
     request = await tools.added_to(request, named=named)   # waits until they have answered or their time is over
     tools.stop()
@@ -40,18 +40,6 @@ NAME = re.compile(rb"mcp__[a-zA-Z0-9_-]+")
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-def servers_in(state: Mapping[str, Any], folder: Path) -> dict[str, Server]:
-    """The servers of Claude Code's state file (`~/.claude.json`): the user's, and those they added for this folder."""
-    projects = state.get("projects")
-    project = projects.get(str(folder)) if isinstance(projects, dict) else None
-    found: dict[str, Server] = {}
-    for place in (state, project):
-        servers = place.get("mcpServers") if isinstance(place, dict) else None
-        if isinstance(servers, dict):
-            found |= {name: server for name, server in servers.items() if isinstance(server, dict)}
-    return found
-
-
 def named_in(request: Mapping[str, Any], body: bytes) -> set[str]:
     """The MCP tools that Claude Code could run but may not declare: none in a request that cannot search."""
     searching = any(tool.get("name") in SEARCH_TOOLS for tool in request.get("tools") or ())
@@ -59,7 +47,10 @@ def named_in(request: Mapping[str, Any], body: bytes) -> set[str]:
 
 
 class McpTools:
-    """The tools of the wanted servers. `say` is handed one line a server, from another thread."""
+    """The tools of the wanted servers. `say` is handed one line a server, from another thread.
+
+    `servers` are those that Claude Code connects; `all` wants these. `refused` says why it does not connect others.
+    """
 
     def __init__(
         self,
@@ -67,11 +58,13 @@ class McpTools:
         wanted: Sequence[str],
         say: Callable[[str], None],
         *,
+        refused: Mapping[str, str] | None = None,
         environ: Mapping[str, str] = os.environ,
         seconds: float = SECONDS,
     ):
         self._wanted = list(servers) if ALL in wanted else list(dict.fromkeys(wanted))
         self._servers = {name: expanded(servers[name], environ) for name in self._wanted if name in servers}
+        self._refused = refused or {}
         self._say = say
         self._seconds = seconds
         self._found: dict[str, list[dict[str, Any]]] = {}
@@ -115,7 +108,7 @@ class McpTools:
 
         asked = {}
         for name in self._wanted:
-            if problem := unusable(self._servers.get(name)):
+            if problem := self._refused.get(name) or unusable(self._servers.get(name)):
                 tell(name, problem)
             else:
                 asked[name] = self._servers[name]
@@ -188,7 +181,7 @@ def has_one_of(names: Collection[str], server: str) -> bool:
 def unusable(server: Server | None) -> str:
     """Why a server cannot be asked; empty if it can."""
     if server is None:
-        return "there is none of this name in ~/.claude.json"
+        return "Claude Code has no server of this name"
     kind = server.get("type")
     if kind not in STDIO + HTTP:
         return f"it speaks {kind}, which is not supported here; stdio and http are"

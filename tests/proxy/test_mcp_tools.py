@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.proxy.mcp_tools import PROGRAM, McpTools, expanded, full_name, named_in, servers_in
+from claudegpt_pkg.proxy.mcp_tools import PROGRAM, McpTools, expanded, full_name, named_in
 from tests.support.fakes.backend import wait_until
 
 ROOT = str(Path(__file__).parents[2])
@@ -90,7 +90,7 @@ def test_only_those_named_are_asked() -> None:
     assert names(request) == ["Bash", "mcp__one__look_up_0"]
     assert said == [
         "MCP server one: 1 tool",
-        "MCP server three: there is none of this name in ~/.claude.json",
+        "MCP server three: Claude Code has no server of this name",
     ]
 
 
@@ -238,14 +238,6 @@ def looked_at(file: Path) -> str:
         return file.read_text()
     except OSError:
         return ""
-
-
-def test_the_servers_are_the_users_and_those_of_the_folder(tmp_path: Path) -> None:
-    mine, local = {"command": "mine"}, {"command": "local"}
-    projects = {str(tmp_path): {"mcpServers": {"b": local}}, "/elsewhere": {"mcpServers": {"c": mine}}}
-    state = {"mcpServers": {"a": mine, "b": mine, "odd": "text"}, "projects": projects}
-    assert servers_in(state, tmp_path) == {"a": mine, "b": local}
-    assert servers_in({"mcpServers": [], "projects": 3}, tmp_path) == {}
 
 
 def test_names_are_claudes() -> None:

@@ -157,3 +157,25 @@ def test_blocked_they_reach_no_request_however_they_come(session: Session, backe
     backend.script(answer("Nothing to look up with."))
     session.run("Look up k7", env={"PROXY_MCP_SERVERS": "all", "CLAUDEGPT_BLOCK_MCP": "1"})
     assert declared(backend.requests[0]) == []
+
+
+def test_no_server_that_claude_code_does_not_connect_is_started(session: Session, backend: FakeBackend) -> None:
+    """One is switched off for this folder; one comes from a repository's file, whose settings allow it by themselves.
+
+    Claude Code starts the second itself under `-p`, unless its settings leave out the project's files.
+    """
+    marks = {name: session.work.parent / f"{name}-ran" for name in ("off", "theirs")}
+    starts = {name: {"command": "touch", "args": [str(mark)]} for name, mark in marks.items()}
+    state = session.home / ".claude.json"
+    known = json.loads(state.read_text())
+    known["projects"][str(session.work)] = {"disabledMcpServers": ["off"]}
+    state.write_text(json.dumps({**known, "mcpServers": {"registers": registers(1), "off": starts["off"]}}))
+    (session.work / ".mcp.json").write_text(json.dumps({"mcpServers": {"theirs": starts["theirs"]}}))
+    (session.work / ".claude").mkdir()
+    for name in ("settings.json", "settings.local.json"):
+        (session.work / ".claude" / name).write_text('{"enableAllProjectMcpServers": true}')
+    backend.script(answer("Hello."))
+    ran = session.run("Hello", "--setting-sources", "user", env={"PROXY_MCP_SERVERS": "all,off,theirs"})
+    assert ran.stdout == "Hello.\n"
+    assert [name for name, mark in marks.items() if mark.exists()] == []
+    assert TOOLS[0] in declared(backend.requests[0])

@@ -21,6 +21,7 @@ ToolParam = Mapping[str, Any]
 SEARCH_TOOL = "ToolSearch"  # Claude Code's own tool, whose results are `tool_reference` blocks
 _PLAIN_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _DIGEST_LENGTH = 10
+_ADDRESS = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?(?:[^/?#@]*@)?([^\s/?#@:\[\]]+)(?::\d+)?(?:[/?#].*)?")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class ToolTable:
     web_search: str | None = None  # the client's name of the hosted search
     search_left_out: str | None = None  # the same, if the hosted search is not available
     most_searches: int | None = None  # calls of the hosted search that the client allows
+    blocked_hosts: frozenset[str] = frozenset()  # whose results the answer leaves out, if the backend cannot
     notes: tuple[tuple[str, str], ...] = ()  # field → what became of it
 
     def for_answer(self) -> ToolTable:
@@ -58,6 +60,13 @@ class ToolTable:
     def original(self, name: str) -> str:
         return self.originals.get(name, name)
 
+    def is_blocked(self, url: str) -> bool:
+        """Whether the client wants no search results from this address: from a blocked host, or from below one."""
+        if not self.blocked_hosts:
+            return False
+        host = host_of(url)
+        return any(host == blocked or host.endswith(f".{blocked}") for blocked in self.blocked_hosts)
+
 
 def shorten_name(name: str) -> str:
     """A tool name or call id as the upstream takes it: itself, or a readable head and a digest of the whole."""
@@ -66,6 +75,12 @@ def shorten_name(name: str) -> str:
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
     head = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[: openai.MAX_NAME - _DIGEST_LENGTH - 1]
     return f"{head}_{digest}"
+
+
+def host_of(address: str) -> str:
+    """`https://www.Example.com/blog` and `www.example.com` → `www.example.com`; "" if there is no host."""
+    match = _ADDRESS.fullmatch(address.strip())
+    return match[1].lower() if match else ""
 
 
 def is_web_search(tool: ToolParam) -> bool:

@@ -7,13 +7,12 @@ found, wherever the client puts them (Claude Code 2.1.330 puts found built-in to
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ...capabilities import Capabilities
 from ...errors import InvalidRequest
-from ..tools import SEARCH_TOOL, ToolParam, ToolRules, ToolTable, is_web_search, shorten_name
+from ..tools import SEARCH_TOOL, ToolParam, ToolRules, ToolTable, host_of, is_web_search, shorten_name
 from ..wire import openai
 from ..wire.json_text import dumps
 from .client_tools import as_function_tool, is_client_tool
@@ -22,7 +21,6 @@ from .schemas import function_parameters
 
 OPEN_SCHEMA: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": True}
 SCHEMA_IN_WORDS = "Its input is one JSON object, valid against this JSON Schema: "
-_ADDRESS = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?(?:[^/?#@]*@)?([^\s/?#@:\[\]]+)(?::\d+)?(?:[/?#].*)?")
 MOST_SEARCHES = 1_000  # a larger limit limits nothing
 MOST_DOMAINS = 100  # of one list of the hosted search (docs/wires/responses.md)
 
@@ -56,6 +54,7 @@ class _Builder:
         self._forced = forced
         self._notes: list[Note] = []
         self._search: ToolParam | None = None  # the hosted web search
+        self._blocked: frozenset[str] = frozenset()  # hosts that the backend cannot leave out of a search
 
     def table(self, tools: Iterable[ToolParam]) -> ToolTable:
         plain, found, forced = self._sorted(tools)
@@ -86,6 +85,7 @@ class _Builder:
             web_search=hosted if can_search else None,
             search_left_out=None if can_search else hosted,
             most_searches=most_searches,
+            blocked_hosts=self._blocked,
             notes=tuple(self._notes),
         )
 
@@ -151,8 +151,8 @@ class _Builder:
         allowed = self._hosts(tool, "allowed_domains")
         blocked = self._hosts(tool, "blocked_domains")
         if blocked and not self._taken.blocked_domains:
-            self._note(f"{tool['name']}.blocked_domains", "emulated: results from there are taken out of the answer")
-            blocked = []
+            self._note(f"{tool['name']}.blocked_domains", "emulated: results from there are left out of the answer")
+            self._blocked, blocked = frozenset(blocked), []
         declared = openai.web_search_tool(allowed_domains=allowed, location=tool.get("user_location"))
         if blocked:
             declared["filters"] = {**declared.get("filters", {}), "blocked_domains": blocked}
@@ -161,7 +161,7 @@ class _Builder:
     def _hosts(self, tool: ToolParam, field: str) -> list[str]:
         """The hosts of a list of domains. Anthropic's search takes paths (`example.com/blog`), OpenAI's does not."""
         given = [domain for domain in tool.get(field) or () if isinstance(domain, str)]
-        hosts = list(dict.fromkeys(filter(None, map(_host, given))))
+        hosts = list(dict.fromkeys(filter(None, map(host_of, given))))
         if hosts[:MOST_DOMAINS] != given:
             kept = f"the first {MOST_DOMAINS} hosts" if len(hosts) > MOST_DOMAINS else "hosts only"
             self._note(f"{tool['name']}.{field}", f"changed: {kept}, as the backend takes them")
@@ -186,9 +186,3 @@ def _checked_name(tool: ToolParam) -> str:
     if not isinstance(name, str) or not name:
         raise InvalidRequest("tools: every tool needs a name.")
     return name
-
-
-def _host(domain: str) -> str:
-    """`https://www.example.com/blog` and `example.com/blog` → the host; "" if there is none."""
-    match = _ADDRESS.fullmatch(domain.strip())
-    return match[1].lower() if match else ""

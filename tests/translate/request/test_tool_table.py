@@ -194,9 +194,9 @@ def test_the_hosted_search_is_declared_last_with_what_the_upstream_takes() -> No
 
 def test_blocked_domains_that_the_backend_refuses_are_left_to_the_answer() -> None:
     made = table({**SEARCH, "blocked_domains": ["b.test"]}, blocked_domains=False)
-    assert made.declared == [{"type": "web_search"}]
+    assert made.declared == [{"type": "web_search"}] and made.blocked_hosts == {"b.test"}
     assert made.notes == (
-        ("tools.web_search.blocked_domains", "emulated: results from there are taken out of the answer"),
+        ("tools.web_search.blocked_domains", "emulated: results from there are left out of the answer"),
     )
 
 

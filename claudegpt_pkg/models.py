@@ -1,38 +1,39 @@
-"""Claude model name → tier → the model that serves it. Pure: no settings, no network, no clock.
+"""The name that a client asks for → the tier → the model that serves it. Pure: no settings, no network, no clock.
 
     tiers = Tiers(opus="gpt-6.1-sol", sonnet="gpt-6.1-terra", haiku="gpt-6-luna")
-    choose("claude-opus-4-8[1m]", tiers)      → Choice(tier="opus", model="gpt-6.1-sol", effort=None)
-    choose("gpt-6.1-sol-xhigh", tiers)        → Choice(tier="opus", model="gpt-6.1-sol", effort="xhigh")
+    choose_model("claude-opus-4-8[1m]", tiers)   → ModelChoice(tier="opus", model="gpt-6.1-sol", effort=None)
+    choose_model("gpt-6.1-sol-xhigh", tiers)     → ModelChoice(tier="opus", model="gpt-6.1-sol", effort="xhigh")
 
-The table at the end is what was known on its date; the account's own catalogue, where there is one, beats it. Nothing
-is refused because the table lacks it.
+The table at the end holds what was known on its date. The account's own list of models beats it, and no model is
+refused because the table lacks it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 Tier = Literal["opus", "sonnet", "haiku"]
 TIERS: tuple[Tier, ...] = ("opus", "sonnet", "haiku")
 
-# From least to most; a model that lacks a level gets the nearest it has below, else its lowest.
+# The reasoning levels, from least to most.
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 FAMILY_TIER: dict[str, Tier] = {"opus": "opus", "fable": "opus", "mythos": "opus", "sonnet": "sonnet", "haiku": "haiku"}
 # Claude Code's "From gateway" list holds only names that begin with `claude`.
 LISTED = "claudegpt/"
 ALIASES = {"gpt-5.3": "gpt-5.3-codex"}
-# On OpenAI's names only: qwen3-max is a model of somebody else's.
-EFFORT_SUFFIX = re.compile(rf"((?:.*/)?(?:gpt-|o\d|codex).*)-({'|'.join(EFFORTS)})")
+# Only OpenAI's names end in an effort level: qwen3-max is a model of another maker.
+_EFFORT_SUFFIX = re.compile(rf"((?:.*/)?(?:gpt-|o\d|codex).*)-({'|'.join(EFFORTS)})")
 
 # Names of OpenAI's own models, also as gateways list them (`openai/gpt-6-sol`).
-OPENAI_NAME = re.compile(r"(?:.*/)?(?:gpt-\d|gpt-oss|chatgpt-|codex-|o\d(?:-|$))")
+_OPENAI_NAME = re.compile(r"(?:.*/)?(?:gpt-\d|gpt-oss|chatgpt-|codex-|o\d(?:-|$))")
 
 
 @dataclass(frozen=True)
 class Tiers:
-    """The model behind each tier. `literal`: the names are somebody's own (deployments), so none ends in an effort."""
+    """The model of each tier. `literal`: the user made the names up (deployments), so none ends in an effort level."""
 
     opus: str
     sonnet: str
@@ -49,8 +50,8 @@ class Tiers:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What serves a request: `tier` None when the model is none of the tiers'; `effort` from the name's suffix."""
+class ModelChoice:
+    """The model that serves a request. `tier` is None if the model is of no tier; `effort` is the name's suffix."""
 
     tier: Tier | None
     model: str
@@ -65,10 +66,10 @@ class Model:
     window: int
     efforts: tuple[str, ...] = EFFORTS
     price: tuple[float, float, float] | None = None  # input, cached input, output
-    cache_retention: str | None = None  # what to ask for: models before 5.6 keep a prompt for minutes otherwise
+    cache_retention: str | None = None  # to ask for; without it, models before 5.6 keep a prompt for minutes only
 
     def cost(self, tokens_in: int, cached: int, tokens_out: int) -> float | None:
-        """Dollars of one request at list price, None where that is not known; `cached` is a part of `tokens_in`."""
+        """Dollars of one request at list price, None if that is not known; `cached` is a part of `tokens_in`."""
         if self.price is None:
             return None
         fresh, from_cache, out = self.price
@@ -78,7 +79,7 @@ class Model:
 
     @property
     def name(self) -> str:
-        """How people write it: gpt-6.1-sol → GPT-6.1 Sol."""
+        """The model as people write it: gpt-6.1-sol → GPT-6.1 Sol."""
         family, _, rest = self.id.partition("-")
         number, _, words = rest.partition("-")
         if family != "gpt" or not number:
@@ -88,43 +89,45 @@ class Model:
     @property
     def maker(self) -> str | None:
         """Who made it; None if its name does not say: a deployment or a local model may have any name."""
-        return "OpenAI" if OPENAI_NAME.match(self.id) else None
+        return "OpenAI" if _OPENAI_NAME.match(self.id) else None
 
 
-def choose(requested: str, tiers: Tiers, passthrough: bool | None = None) -> Choice:
+def choose_model(
+    requested: str, tiers: Tiers, passthrough: bool | None = None, *, listed: Collection[str] = ()
+) -> ModelChoice:
     """The model that serves the name a client asked for. Never refuses one.
 
     `passthrough` is PASSTHROUGH_MODE: None maps Claude's names and lets others through, True lets all through,
-    False gives every unknown name the sonnet tier's model.
+    False gives every unknown name the sonnet tier's model. `listed`: names in the account's own list of models.
     """
-    name = plain(requested)
+    name = bare_name(requested)
     if passthrough is True:
-        return Choice(tiers.tier_of(name), name)
+        return ModelChoice(tiers.tier_of(name), name)
     if tier := tiers.tier_of(name) or claude_tier(name):
-        return pick(tier, tiers)
-    model, effort = (name, None) if tiers.literal else split_effort(name)
+        return choose_for_tier(tier, tiers, listed=listed)
+    model, effort = (name, None) if tiers.literal else split_effort(name, listed)
     model = ALIASES.get(model, model)
     tier = tiers.tier_of(model)
     if tier is None and passthrough is False:
-        return pick("sonnet", tiers)
-    return Choice(tier, model, effort)
+        return choose_for_tier("sonnet", tiers, listed=listed)
+    return ModelChoice(tier, model, effort)
 
 
-def plain(name: str) -> str:
-    """A model's name without what stands around it for the client only."""
+def choose_for_tier(tier: Tier, tiers: Tiers, *, listed: Collection[str] = ()) -> ModelChoice:
+    """A tier's model. Its name may end in an effort level too."""
+    if tiers.literal:
+        return ModelChoice(tier, tiers.model(tier))
+    model, effort = split_effort(tiers.model(tier), listed)
+    return ModelChoice(tier, ALIASES.get(model, model), effort)
+
+
+def bare_name(name: str) -> str:
+    """A model's name without the marks that only the client needs."""
     return name.removesuffix("[1m]").removeprefix(LISTED)
 
 
-def pick(tier: Tier, tiers: Tiers) -> Choice:
-    """A tier's model; its name may carry an effort suffix too."""
-    if tiers.literal:
-        return Choice(tier, tiers.model(tier))
-    model, effort = split_effort(tiers.model(tier))
-    return Choice(tier, ALIASES.get(model, model), effort)
-
-
 def claude_tier(name: str) -> Tier | None:
-    """The tier of one of Claude's names or bare families; sonnet for a `claude-*` never heard of; None for others."""
+    """The tier of one of Claude's names or bare families; sonnet for an unknown `claude-*`; None for other names."""
     lower = name.lower()
     words = re.split(r"[^a-z]+", lower)
     if not (lower in FAMILY_TIER or "claude" in words):
@@ -132,16 +135,16 @@ def claude_tier(name: str) -> Tier | None:
     return next((FAMILY_TIER[word] for word in words if word in FAMILY_TIER), "sonnet")
 
 
-def split_effort(model: str) -> tuple[str, str | None]:
-    """gpt-6-sol-high → (gpt-6-sol, high). A model whose own name ends so (gpt-5.1-codex-max) is left whole."""
-    match = EFFORT_SUFFIX.fullmatch(model)
-    if not match or model in KNOWN or model.endswith("-codex-max"):
+def split_effort(model: str, listed: Collection[str] = ()) -> tuple[str, str | None]:
+    """gpt-6-sol-high → (gpt-6-sol, high). A name that the account lists, or a model is called by, stays whole."""
+    match = _EFFORT_SUFFIX.fullmatch(model)
+    if not match or model in listed or model in KNOWN or model.endswith("-codex-max"):
         return model, None
     return match[1], match[2]
 
 
 def nearest_effort(wanted: str, available: tuple[str, ...]) -> str:
-    """The level itself, else the nearest below it that the model has, else the model's lowest."""
+    """The level itself, else the nearest one below it that the model has, else the model's lowest."""
     rank = EFFORTS.index(wanted)
     below = [level for level in available if EFFORTS.index(level) <= rank]
     return below[-1] if below else available[0]
@@ -151,8 +154,8 @@ def lower_effort(first: str, second: str) -> str:
     return min(first, second, key=EFFORTS.index)
 
 
-def known(model: str) -> Model:
-    """What the built-in table says of a model; for one it lacks, what is true of most: all efforts, 272k."""
+def known_model(model: str) -> Model:
+    """The built-in table's entry; for a model that it lacks, what is true of most models: all efforts, 272k."""
     return KNOWN.get(model) or Model(model, UNKNOWN_WINDOW)
 
 

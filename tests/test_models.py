@@ -10,12 +10,12 @@ from claudegpt_pkg.models import (
     LISTED,
     TIERS,
     UNKNOWN_WINDOW,
-    Choice,
     Model,
+    ModelChoice,
     Tiers,
-    choose,
+    choose_model,
     claude_tier,
-    known,
+    known_model,
     lower_effort,
     nearest_effort,
     split_effort,
@@ -48,43 +48,43 @@ MINE = Tiers(opus="gpt-6.1-sol", sonnet="gpt-6.1-terra", haiku="gpt-6-luna")
 )
 def test_any_name_of_claudes_goes_to_its_tier(asked: str, tier: str) -> None:
     for passthrough in (None, False):
-        assert choose(asked, MINE, passthrough) == Choice(tier, MINE.model(tier))  # type: ignore[arg-type]
+        assert choose_model(asked, MINE, passthrough) == ModelChoice(tier, MINE.model(tier))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("asked", ["gpt-6-astra", "o9-pro", "qwen3:32b", "org/model", "claudine", "opusculum", ""])
 def test_other_names_go_as_they_are(asked: str) -> None:
-    assert choose(asked, MINE) == Choice(None, asked)
+    assert choose_model(asked, MINE) == ModelChoice(None, asked)
     assert claude_tier(asked) is None
 
 
 def test_a_tiers_own_model_belongs_to_it() -> None:
-    assert [choose(MINE.model(tier), MINE).tier for tier in TIERS] == list(TIERS)
+    assert [choose_model(MINE.model(tier), MINE).tier for tier in TIERS] == list(TIERS)
     alike = Tiers("one", "one", "one")
-    assert choose("one", alike).tier == "opus"
+    assert choose_model("one", alike).tier == "opus"
 
 
 def test_let_through_everything_is_as_it_was_asked_for() -> None:
     for asked in ("claude-opus-4-8", "gpt-6-sol-high", "x"):
-        assert choose(asked, MINE, True) == Choice(None, asked)
-    assert choose("gpt-6-luna", MINE, True) == Choice("haiku", "gpt-6-luna")
+        assert choose_model(asked, MINE, True) == ModelChoice(None, asked)
+    assert choose_model("gpt-6-luna", MINE, True) == ModelChoice("haiku", "gpt-6-luna")
 
 
 def test_let_through_nothing_unknown_names_go_to_sonnet() -> None:
-    assert choose("gpt-3.5-turbo", MINE, False) == Choice("sonnet", "gpt-6.1-terra")
-    assert choose("gpt-6-luna", MINE, False) == Choice("haiku", "gpt-6-luna")
+    assert choose_model("gpt-3.5-turbo", MINE, False) == ModelChoice("sonnet", "gpt-6.1-terra")
+    assert choose_model("gpt-6-luna", MINE, False) == ModelChoice("haiku", "gpt-6-luna")
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_an_effort_may_stand_at_the_end_of_a_name(effort: str) -> None:
-    assert choose(f"gpt-6.1-sol-{effort}", MINE) == Choice("opus", "gpt-6.1-sol", effort)
-    assert choose(f"gpt-6-astra-{effort}[1m]", MINE) == Choice(None, "gpt-6-astra", effort)
+    assert choose_model(f"gpt-6.1-sol-{effort}", MINE) == ModelChoice("opus", "gpt-6.1-sol", effort)
+    assert choose_model(f"gpt-6-astra-{effort}[1m]", MINE) == ModelChoice(None, "gpt-6-astra", effort)
     assert split_effort(f"openai/gpt-6-sol-{effort}") == ("openai/gpt-6-sol", effort)
 
 
 def test_an_effort_may_stand_at_the_end_of_a_tiers_name() -> None:
     tiers = Tiers("gpt-6.1-sol-xhigh", "gpt-6.1-terra", "gpt-6-luna-none")
-    assert choose("claude-opus-4-8", tiers) == Choice("opus", "gpt-6.1-sol", "xhigh")
-    assert choose("gpt-6-luna-none", tiers) == Choice("haiku", "gpt-6-luna", "none")
+    assert choose_model("claude-opus-4-8", tiers) == ModelChoice("opus", "gpt-6.1-sol", "xhigh")
+    assert choose_model("gpt-6-luna-none", tiers) == ModelChoice("haiku", "gpt-6-luna", "none")
 
 
 @pytest.mark.parametrize(
@@ -92,22 +92,50 @@ def test_an_effort_may_stand_at_the_end_of_a_tiers_name() -> None:
 )
 def test_a_model_whose_own_name_ends_like_an_effort_is_left_whole(name: str) -> None:
     assert split_effort(name) == (name, None)
-    assert choose("opus", Tiers(name, name, name)) == Choice("opus", name)
+    assert choose_model("opus", Tiers(name, name, name)) == ModelChoice("opus", name)
+
+
+def test_a_name_that_the_account_lists_stays_whole() -> None:
+    listed = {"gpt-5-1-high": 1}
+    assert choose_model("gpt-5-1-high", MINE, listed=listed) == ModelChoice(None, "gpt-5-1-high")
+    assert choose_model("gpt-5-1-low", MINE, listed=listed) == ModelChoice(None, "gpt-5-1", "low")
+    tiers = Tiers("gpt-5-1-high", "gpt-5-1-low", "x")
+    assert choose_model("opus", tiers, listed=listed) == ModelChoice("opus", "gpt-5-1-high")
+    assert choose_model("sonnet", tiers, listed=listed) == ModelChoice("sonnet", "gpt-5-1", "low")
+
+
+@pytest.mark.parametrize(
+    ("name", "maker"),
+    [
+        ("gpt-6.1-sol", "OpenAI"),
+        ("openai/gpt-oss-120b", "OpenAI"),
+        ("o3", "OpenAI"),
+        ("o4-mini", "OpenAI"),
+        ("codex-mini-latest", "OpenAI"),
+        ("parrot", None),
+        ("gpt-neox-20b", None),
+        ("my-gpt", None),
+        ("qwen3:32b", None),
+        ("o1x", None),
+    ],
+)
+def test_the_maker_is_named_only_if_the_name_tells_it(name: str, maker: str | None) -> None:
+    assert known_model(name).maker == maker
 
 
 def test_names_that_are_somebodys_own_are_never_taken_apart() -> None:
     deployments = Tiers("gpt-prod-high", "gpt-prod-high", "small", literal=True)
-    assert choose("claude-opus-4-8", deployments) == Choice("opus", "gpt-prod-high")
-    assert choose("gpt-other-low", deployments) == Choice(None, "gpt-other-low")
+    assert choose_model("claude-opus-4-8", deployments) == ModelChoice("opus", "gpt-prod-high")
+    assert choose_model("gpt-other-low", deployments) == ModelChoice(None, "gpt-other-low")
 
 
 def test_a_name_from_the_clients_list_of_models_is_the_models_own() -> None:
-    assert choose(f"{LISTED}gpt-6-luna", MINE) == Choice("haiku", "gpt-6-luna")
-    assert choose(f"{LISTED}gpt-6-astra", MINE) == Choice(None, "gpt-6-astra")
+    assert choose_model(f"{LISTED}gpt-6-luna", MINE) == ModelChoice("haiku", "gpt-6-luna")
+    assert choose_model(f"{LISTED}gpt-6-astra", MINE) == ModelChoice(None, "gpt-6-astra")
 
 
 def test_an_alias_is_known() -> None:
-    assert choose("gpt-5.3-high", MINE) == Choice(None, "gpt-5.3-codex", "high")
+    assert choose_model("gpt-5.3-high", MINE) == ModelChoice(None, "gpt-5.3-codex", "high")
 
 
 # Effort.
@@ -139,8 +167,8 @@ def test_of_two_levels_the_lower_is_the_one_that_means_less() -> None:
 
 
 def test_what_is_not_in_the_table_has_what_most_have() -> None:
-    assert known("gpt-9") == Model("gpt-9", UNKNOWN_WINDOW)
-    assert known("gpt-9").efforts == EFFORTS and known("gpt-9").price is None
+    assert known_model("gpt-9") == Model("gpt-9", UNKNOWN_WINDOW)
+    assert known_model("gpt-9").efforts == EFFORTS and known_model("gpt-9").price is None
 
 
 @pytest.mark.parametrize("model", KNOWN.values(), ids=KNOWN)
@@ -148,7 +176,7 @@ def test_the_table_is_in_order(model: Model) -> None:
     assert list(model.efforts) == [level for level in EFFORTS if level in model.efforts]
     assert model.price is not None and model.price[1] < model.price[0] < model.price[2]
     assert 100_000 < model.window < 2_000_000
-    assert choose(model.id, MINE).model == model.id
+    assert choose_model(model.id, MINE).model == model.id
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ import httpx
 
 from .. import files
 from ..errors import BadSetting, NotLoggedIn, UpstreamFailed
-from ..models import EFFORTS, Model, Tiers, known
+from ..models import EFFORTS, Model, Tiers, known_model
 from .auth.login_server import cause
 from .providers.base import Provider
 
@@ -277,4 +277,4 @@ def encode(catalog: Catalog) -> str:
 
 
 def decode(row: dict[str, Any]) -> Model:
-    return Model(row["id"], int(row["window"]), tuple(row["efforts"]), known(row["id"]).price)
+    return Model(row["id"], int(row["window"]), tuple(row["efforts"]), known_model(row["id"]).price)

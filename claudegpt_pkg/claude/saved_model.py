@@ -30,7 +30,7 @@ from typing import Any
 
 from .. import files
 from ..accounts.providers.base import Provider
-from ..models import FAMILY_TIER, claude_tier, plain
+from ..models import FAMILY_TIER, bare_name, claude_tier
 from .session_models import DEFAULT_NAME, MODEL_ALIASES
 from .user_settings import read_json_object
 
@@ -143,7 +143,7 @@ def differs(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> 
 
 
 def model_of(settings: Mapping[str, Any] | None) -> str:
-    return plain((settings or {}).get("model") or DEFAULT_NAME)
+    return bare_name((settings or {}).get("model") or DEFAULT_NAME)
 
 
 def known_to_claude(model: str) -> bool:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from ..accounts.providers.base import Provider
 from ..effort import EffortPolicy
-from ..models import claude_tier, plain
+from ..models import bare_name, claude_tier
 from ..secret import Secret
 from .arguments import has, replaced, value_of, without
 from .nesting import STARTED, mark_exports
@@ -147,7 +147,7 @@ def _choose_model(args: Sequence[str], environ: Mapping[str, str], user: UserSet
     """
     project = user.project_model if user.project_model and is_offered(provider, user.project_model) else None
     name = value_of("--model", args) or user.variables.get(MODEL_VARIABLE) or environ.get(MODEL_VARIABLE)
-    wanted = plain(name or project or user.model or DEFAULT_NAME)
+    wanted = bare_name(name or project or user.model or DEFAULT_NAME)
     return STARTING_TIER if wanted == DEFAULT_NAME else claude_tier(wanted) or wanted
 
 
@@ -189,7 +189,7 @@ def _add_effort(
 ) -> Sequence[str]:
     """Add `--effort` with the level of our settings, if the user has not chosen a level for Claude Code."""
     own = value_of("--effort", args) or variables.get(EFFORT_VARIABLE) or user.merged.get("effortLevel")
-    level = policy.for_claude_code(claude_tier(plain(chosen)), user_chose=bool(own))
+    level = policy.for_claude_code(claude_tier(bare_name(chosen)), user_chose=bool(own))
     return ["--effort", level, *args] if level else args
 
 

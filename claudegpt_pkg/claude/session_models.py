@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ..accounts.providers.base import Provider
 from ..formats import format_number
-from ..models import TIERS, Model, claude_tier, plain, split_effort
+from ..models import TIERS, Model, bare_name, claude_tier
 
 # Names that Claude Code knows for no model of its own, besides the tiers.
 DEFAULT_NAME = "default"  # `--model default`. A settings file must not hold it: Claude Code takes it for a model's name
@@ -30,19 +30,19 @@ def session_models(provider: Provider, chosen: str) -> dict[str, Model]:
     """The models of this session by the name that Claude Code uses: each tier's, and one that the user named."""
     names = [provider.tiers.model(tier) for tier in TIERS]
     if names_own_model(chosen):
-        names.append(plain(chosen))
-    return {name: provider.model(split_effort(name)[0]) for name in names}
+        names.append(bare_name(chosen))
+    return {name: provider.model(provider.split_effort(name)[0]) for name in names}
 
 
 def names_own_model(chosen: str) -> bool:
     """Whether the user named a model of the account, and not a tier or one of Claude Code's own names."""
-    return not claude_tier(plain(chosen)) and plain(chosen) not in MODEL_ALIASES
+    return not claude_tier(bare_name(chosen)) and bare_name(chosen) not in MODEL_ALIASES
 
 
 def is_offered(provider: Provider, name: str) -> bool:
     """Whether a name needs nobody's word: it is a tier, a Claude model, or a model that the account lists."""
     own = {*provider.offered, *(provider.tiers.model(tier) for tier in TIERS)}
-    return not names_own_model(name) or plain(name) in own or split_effort(plain(name))[0] in own
+    return not names_own_model(name) or bare_name(name) in own or provider.split_effort(bare_name(name))[0] in own
 
 
 def tier_variables(provider: Provider, mark: str = "") -> dict[str, str]:
@@ -71,9 +71,9 @@ def window_variables(provider: Provider, chosen: str, variables: Mapping[str, st
 def describe_small_window(provider: Provider, chosen: str) -> str:
     """A sentence for the user if the session's model has a larger window than the session; else nothing."""
     smallest = min(session_models(provider, chosen).items(), key=lambda item: item[1].window)
-    tier = claude_tier(plain(chosen))
-    name = provider.tiers.model(tier) if tier else plain(chosen)
-    window = provider.model(split_effort(name)[0]).window
+    tier = claude_tier(bare_name(chosen))
+    name = provider.tiers.model(tier) if tier else bare_name(chosen)
+    window = provider.model(provider.split_effort(name)[0]).window
     if name in MODEL_ALIASES or window <= smallest[1].window:
         return ""
     smallest_name, smallest_window = model_label(provider, smallest[0]), format_number(smallest[1].window)
@@ -105,7 +105,7 @@ def stand_ins(provider: Provider, chosen: str) -> dict[str, str]:
 
 def model_label(provider: Provider, name: str) -> str:
     """gpt-6.1-sol-xhigh → GPT-6.1 Sol (xhigh)"""
-    model, effort = split_effort(name)
+    model, effort = provider.split_effort(name)
     shown = provider.model(model).name
     return f"{shown} ({effort})" if effort else shown
 

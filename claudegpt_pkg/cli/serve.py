@@ -27,7 +27,7 @@ from ..claude.user_settings import SILENCED, UserSettings
 from ..errors import BadSetting, ClaudegptError
 from ..files import UNWRITABLE_HINT, replace_file
 from ..formats import format_number
-from ..models import TIERS, split_effort
+from ..models import TIERS
 from ..secret import hold
 from ..server import bind
 from ..settings.options import PORT, TOKEN
@@ -83,7 +83,7 @@ def run_proxy(flags: Mapping[str, str], *, stable: bool) -> None:
 
 def describe(chain: Chain) -> Running:
     provider = chain.provider
-    models = {tier: provider.model(split_effort(provider.tiers.model(tier))[0]) for tier in TIERS}
+    models = {tier: provider.model(provider.split_effort(provider.tiers.model(tier))[0]) for tier in TIERS}
     return Running(
         pid=os.getpid(),
         started=time.time(),

@@ -27,7 +27,7 @@ from ..accounts.providers.base import Provider
 from ..capabilities import Capabilities
 from ..errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
 from ..formats import format_moment, format_number, is_moment
-from ..models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier, split_effort
+from ..models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier
 from ..secret import Secret
 from ..settings.options import AZURE_API_KEY, OPENAI_API_KEY, Option
 from ..settings.settings import Settings, load
@@ -283,7 +283,7 @@ def bar(limit: Limit, now: float) -> str:
 
 
 def model_of(provider: Provider, tier: Tier) -> Model:
-    return provider.model(split_effort(provider.tiers.model(tier))[0])
+    return provider.model(provider.split_effort(provider.tiers.model(tier))[0])
 
 
 def window_of(provider: Provider, model: Model) -> str:
@@ -301,7 +301,7 @@ def note_of(report: AccountReport, model: Model) -> str:
 
 
 def model_row(provider: Provider, name: str, learnt: Capabilities) -> tuple[str, str, str, str, str]:
-    model = provider.model(split_effort(name)[0])
+    model = provider.model(provider.split_effort(name)[0])
     levels = learnt.efforts or model.efforts
     efforts = "" if levels == EFFORTS else " ".join(levels)
     tiers = [tier for tier in TIERS if provider.tiers.model(tier) == name]
@@ -310,7 +310,7 @@ def model_row(provider: Provider, name: str, learnt: Capabilities) -> tuple[str,
 
 
 def listed_model_object(provider: Provider, name: str, learnt: Capabilities) -> dict[str, Any]:
-    model = provider.model(split_effort(name)[0])
+    model = provider.model(provider.split_effort(name)[0])
     return {
         "id": name,
         "name": model.name,

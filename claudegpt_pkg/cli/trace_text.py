@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..formats import format_count, format_milliseconds, format_number
-from ..models import known
+from ..models import known_model
 from ..records.spending import Spent, format_tokens, spent_on
 from ..translate.request.content import blocks_of
 from ..translate.wire.json_text import dumps
@@ -55,7 +55,7 @@ def entries(trace: Mapping[str, Any]) -> Iterator[Entry]:
 
 def spent_tokens(usage: Mapping[str, Any]) -> Spent:
     """An answer's tokens, without their price, which depends on the account."""
-    return spent_on(known(""), usage, turn=True)
+    return spent_on(known_model(""), usage, turn=True)
 
 
 # The request, from Claude Code and to the backend.

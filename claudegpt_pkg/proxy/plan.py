@@ -15,7 +15,7 @@ from typing import Any
 
 from ..capabilities import Capabilities
 from ..errors import InvalidRequest
-from ..models import TIERS, Choice, choose, pick
+from ..models import TIERS, ModelChoice, choose_for_tier, choose_model
 from ..settings.options import MAP_WEB_SEARCH
 from ..translate.request.cache_key import conversation_key
 from ..translate.request.conversation_facts import ConversationFacts, read_facts
@@ -50,7 +50,7 @@ class Ask:
 class Plan:
     """The model that a request goes to, and the target of its translation."""
 
-    choice: Choice
+    choice: ModelChoice
     target: Target
     window: int  # tokens
     known: Capabilities  # what was learned of the model before this attempt
@@ -85,7 +85,7 @@ def effort_levels(proxy: Proxy, model: str) -> tuple[str, ...]:
     return proxy.capabilities(model).efforts or proxy.provider.model(model).efforts
 
 
-def _choose_model(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> Choice:
+def _choose_model(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> ModelChoice:
     """The model for a request. A request that only searches the web goes to any tier's model that can search.
 
     If every such model was silent, the first one is asked without the search: an answer then shows that the search was
@@ -93,10 +93,10 @@ def _choose_model(request: Mapping[str, Any], proxy: Proxy, silent: Collection[s
     without it.
     """
     tiers = proxy.provider.tiers
-    choice = choose(request["model"], tiers, proxy.rules.passthrough)
+    choice = choose_model(request["model"], tiers, proxy.rules.passthrough, listed=proxy.provider.models)
     if not only_searches(request.get("tools") or ()):
         return choice
-    for able in (choice, *(pick(tier, tiers) for tier in reversed(TIERS))):
+    for able in (choice, *(choose_for_tier(tier, tiers, listed=proxy.provider.models) for tier in reversed(TIERS))):
         if _can_search(able.model, proxy, silent):
             return able
     if silent:

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
-from ..models import LISTED, TIERS, choose
+from ..models import LISTED, TIERS, choose_model
 from ..settings.options import JSON_LIMIT
 from ..translate.request.validate import check_request
 from ..translate.tokens import count_tokens
@@ -207,7 +207,8 @@ class Models:
     async def one(self, request: Request) -> Response:
         """Any name that a request may carry is a model here: it says by which one it is served."""
         asked = request.path_params["model_id"]
-        choice = choose(asked, self._proxy.provider.tiers, self._proxy.rules.passthrough)
+        provider = self._proxy.provider
+        choice = choose_model(asked, provider.tiers, self._proxy.rules.passthrough, listed=provider.models)
         return JSONResponse(self._info(asked, choice.model))
 
     def _info(self, model_id: str, served_by: str) -> dict[str, Any]:

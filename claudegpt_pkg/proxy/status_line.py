@@ -16,7 +16,7 @@ from typing import Any
 
 from ..effort import RequestedEffort
 from ..formats import format_moment, format_number, format_short_moment
-from ..models import EFFORTS, choose
+from ..models import EFFORTS, choose_model
 from ..records.session_usage import Ledger, Window
 from .context import Proxy
 from .plan import effort_levels
@@ -33,8 +33,9 @@ def status_line(
     now: float | None = None,
 ) -> str:
     """`window` is what the session is compacted before; `columns`, how wide the terminal is."""
-    choice = choose(shown_model(told) or "opus", proxy.provider.tiers, proxy.rules.passthrough)
-    model = proxy.provider.model(choice.model)
+    provider = proxy.provider
+    choice = choose_model(shown_model(told) or "opus", provider.tiers, proxy.rules.passthrough, listed=provider.models)
+    model = provider.model(choice.model)
     level = part(told, "effort").get("level") or choice.effort
     effort = proxy.rules.effort.for_request(
         RequestedEffort(level=level if level in EFFORTS else None),

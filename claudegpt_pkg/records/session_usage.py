@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..formats import format_count, format_dollars
-from ..models import Model, plain
+from ..models import Model, bare_name
 from .spending import Spent, format_tokens, spent_on
 
 MINUTES_A_DAY = 24 * 60
@@ -60,8 +60,8 @@ class Ledger:
 
     def show(self, model: str) -> None:
         """What the session is on: by its interface or by a request of its main loop."""
-        if model and plain(model) not in self.seen:
-            self.seen.add(plain(model))
+        if model and bare_name(model) not in self.seen:
+            self.seen.add(bare_name(model))
             if len(self.seen) == 2:
                 self.went_over()
 

@@ -79,7 +79,7 @@ def ask_models(talk: Conversation, provider: Provider, listed: Catalog, options:
 def _current(talk: Conversation, option: Option[str | None], listed: Catalog) -> str | None:
     """The model that is set for a tier, unless it is another account's."""
     now = talk.settings[option]
-    return None if now and listed.offered and split_effort(now)[0] not in listed.models else now
+    return None if now and listed.offered and split_effort(now, listed.models)[0] not in listed.models else now
 
 
 def _ask_once(
@@ -146,7 +146,7 @@ def warn_about_windows(provider: Provider, answers: Answers, options: TierOption
     """Say which of the chosen models have too small a window for Claude Code."""
     names = dict.fromkeys(answers.get(options[tier].name) or newest.model(tier) for tier in options)
     for name in names:
-        model = provider.model(split_effort(name)[0])
+        model = provider.model(provider.split_effort(name)[0])
         if model.window < SMALL_WINDOW:
             say(
                 f"{model.name} has a window of {format_number(model.window)} tokens. Claude Code works badly below "

@@ -32,7 +32,7 @@ from ..errors import (
     UpstreamFailed,
     UsageLimitReached,
 )
-from ..models import EFFORTS, TIERS, Tier, choose
+from ..models import EFFORTS, TIERS, Tier, choose_model
 from ..server import serving
 from ..settings.options import HOST, PORT, REASONING_HAIKU, TOOLS_REASONING, TRACE
 from ..settings.settings import load
@@ -179,15 +179,19 @@ def has_whole_reasoning(message: Message) -> bool:
     signatures = [block.get("signature") or block.get("data") for block in message["content"]]
     late = reasoning.gather(signatures)
     thoughts = [item for signature in signatures if (item := reasoning.read(signature)) and not item.get("late")]
-    return all(item["encrypted_content"] or late.get(item["id"]) for item in thoughts)
+    return all(item["encrypted_content"] or late.get(item.get("id", "")) for item in thoughts)
 
 
 def learned_capabilities(trial: Trial, tier: Tier) -> Capabilities:
-    return trial.lessons.get(choose(tier, trial.provider.tiers).model) or Capabilities()
+    return trial.lessons.get(_model_of(trial, tier)) or Capabilities()
+
+
+def _model_of(trial: Trial, tier: Tier) -> str:
+    return choose_model(tier, trial.provider.tiers, listed=trial.provider.models).model
 
 
 def add_finding(trial: Trial, tier: Tier, **learned: Any) -> None:
-    trial.lessons[choose(tier, trial.provider.tiers).model] = replace(learned_capabilities(trial, tier), **learned)
+    trial.lessons[_model_of(trial, tier)] = replace(learned_capabilities(trial, tier), **learned)
 
 
 def describe_shortcomings(trial: Trial, tier: Tier) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from claudegpt_pkg.effort import SessionEfforts
+from claudegpt_pkg.models import Model
 from claudegpt_pkg.proxy.context import Rules
 from claudegpt_pkg.settings.options import EFFORT
 from claudegpt_pkg.settings.settings import load
@@ -93,3 +95,23 @@ def test_counting_tokens_sets_nothing(backend: FakeBackend, proxy: Served) -> No
     assert proxy.post(thinks("low", stream=None), "/v1/messages/count_tokens").status_code == 200
     proxy.events(thinks("high"), **AGENT)
     assert backend.requests[0].body["reasoning"]["effort"] == "xhigh"
+
+
+def test_a_name_that_the_server_lists_is_asked_for_whole(backend: FakeBackend, proxy: Served) -> None:
+    provider = proxy.proxy.provider
+    listed = {**provider.models, "gpt-5-1-high": Model("gpt-5-1-high", 100_000)}
+    proxy.proxy.provider = replace(provider, models=listed)
+    backend.route(lambda _: True, answer("x"))
+    proxy.events(ask(model="gpt-5-1-high"))
+    proxy.events(ask(model="gpt-5-1-low"))
+    assert [request.body["model"] for request in backend.side] == ["gpt-5-1-high", "gpt-5-1"]
+    assert proxy.proxy.provider.split_effort("gpt-5-1-high") == ("gpt-5-1-high", None)
+
+
+def test_the_prompt_names_the_maker_only_of_a_known_model(backend: FakeBackend, proxy: Served) -> None:
+    backend.route(lambda _: True, answer("x"))
+    for model in ("parrot", "gpt-6-luna"):
+        proxy.events(ask(model=model, system="You are Claude Code, Anthropic's official CLI for Claude."))
+    parrot, luna = (request.body["instructions"] for request in backend.side)
+    assert parrot == "You are parrot, running in Claude Code, Anthropic's official CLI."
+    assert luna == "You are GPT-6 Luna, a model by OpenAI, running in Claude Code, Anthropic's official CLI."

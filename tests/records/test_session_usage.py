@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claudegpt_pkg.models import known
+from claudegpt_pkg.models import known_model
 from claudegpt_pkg.records.session_usage import Ledger, Window, last_line
 from claudegpt_pkg.records.spending import Spent
 from claudegpt_pkg.translate.wire import anthropic
@@ -15,13 +15,13 @@ from tests.support.fakes.backend import HEADERS, SOON, FakeBackend, wait_until
 from tests.support.served import ask, served
 
 TOOLS = [{"name": "Bash", "input_schema": {"type": "object"}}]
-SOL = known("gpt-6.1-sol")
+SOL = known_model("gpt-6.1-sol")
 
 
 def test_models_are_counted_apart_and_together() -> None:
     ledger = Ledger()
     for name in ("gpt-6.1-sol", "gpt-6-luna", "gpt-6.1-sol"):
-        ledger.add(known(name), anthropic.usage(input_tokens=10, output_tokens=1))
+        ledger.add(known_model(name), anthropic.usage(input_tokens=10, output_tokens=1))
     assert {name: each.turns for name, each in ledger.models.items()} == {"gpt-6.1-sol": 2, "gpt-6-luna": 1}
     assert ledger.total.turns == 3
 
@@ -60,7 +60,7 @@ def test_a_side_request_costs_and_is_no_turn() -> None:
 def test_a_price_that_is_not_known_makes_the_whole_unknown() -> None:
     ledger = Ledger()
     ledger.add(SOL, anthropic.usage(input_tokens=10))
-    ledger.add(known("llama"), anthropic.usage(input_tokens=10))
+    ledger.add(known_model("llama"), anthropic.usage(input_tokens=10))
     assert ledger.models["gpt-6.1-sol"].cost and ledger.total.cost is None
 
 

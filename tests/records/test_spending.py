@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from claudegpt_pkg.models import known
+from claudegpt_pkg.models import known_model
 from claudegpt_pkg.records.spending import Spent, format_tokens, spent_on
 from claudegpt_pkg.translate.wire import anthropic
 
-SOL = known("gpt-6.1-sol")  # $2 in, $0.10 cached, $10 out
+SOL = known_model("gpt-6.1-sol")  # $2 in, $0.10 cached, $10 out
 
 
 def spent(**fields: int) -> Spent:

@@ -8,13 +8,15 @@ from claudegpt_pkg.accounts import model_list
 from claudegpt_pkg.accounts.model_list import Catalog
 from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.accounts.providers.openai import NEWEST
-from claudegpt_pkg.models import Tiers, known
+from claudegpt_pkg.models import Tiers, known_model
 from claudegpt_pkg.setup.model_questions import BY_NAME, FOLLOW, ask_tier, describe_model
 from tests.setup.test_wizard import Person
 
 PROVIDER = Provider("openai", "OpenAI API key", "https://here", Tiers("a", "b", "c"))
-OURS = Catalog(tuple(map(known, ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"))), hidden=(known("gpt-5.5"),))
-FOREIGN = Catalog(tuple(map(known, ("qwen3:32b", "llama4:8b"))))
+OURS = Catalog(
+    tuple(map(known_model, ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"))), hidden=(known_model("gpt-5.5"),)
+)
+FOREIGN = Catalog(tuple(map(known_model, ("qwen3:32b", "llama4:8b"))))
 NEWEST_OF_ALL = "gpt-6.1-sol"
 QUESTION = "Model for opus, the large model"
 
@@ -45,8 +47,8 @@ def test_the_pointer_stands_on_what_is_set(now: str) -> None:
 
 
 def test_facts_that_nobody_has_told_are_marked_as_assumed() -> None:
-    assert describe_model(PROVIDER, known("qwen3:8b")) == "qwen3:8b · 272k tokens (assumed)"
-    assert describe_model(PROVIDER, known("gpt-6-luna")) == "GPT-6 Luna · 1.05M tokens · efforts low to max"
+    assert describe_model(PROVIDER, known_model("qwen3:8b")) == "qwen3:8b · 272k tokens (assumed)"
+    assert describe_model(PROVIDER, known_model("gpt-6-luna")) == "GPT-6 Luna · 1.05M tokens · efforts low to max"
 
 
 def test_a_name_that_no_list_has_can_be_typed() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from claudegpt_pkg.accounts.providers import azure, chatgpt
 from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.effort import EffortPolicy
-from claudegpt_pkg.models import Tiers, known
+from claudegpt_pkg.models import Tiers, known_model
 from claudegpt_pkg.translate.answer.argument_filter import ArgumentFilter
 from claudegpt_pkg.translate.answer.blocks import Reply
 from claudegpt_pkg.translate.answer.fold import fold
@@ -52,6 +52,11 @@ def arrived(request: dict[str, Any]) -> dict[str, Any]:
     return check_request(loads(json.dumps(request).encode()))
 
 
+def default_effort(request: dict[str, Any], model: str) -> str:
+    wish = read_requested_effort(request, read_facts(request["messages"]))
+    return EffortPolicy().for_request(wish, tier=None, levels=known_model(model).efforts)
+
+
 def sent(
     request: dict[str, Any],
     kind: Kind,
@@ -65,10 +70,7 @@ def sent(
         request,
         Target(
             model=model,
-            effort=effort
-            or EffortPolicy().for_request(
-                read_requested_effort(request, read_facts(request["messages"])), tier=None, levels=known(model).efforts
-            ),
+            effort=effort or default_effort(request, model),
             cache_key="key",
             identity=Identity("GPT", model),
             tools=ToolRules(parallel="auto"),

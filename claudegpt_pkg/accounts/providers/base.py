@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ...capabilities import Capabilities
-from ...models import Model, Tiers, claude_tier, known
+from ...models import Model, Tiers, claude_tier, known_model, split_effort
 from ...settings.options import DEFAULT_HAIKU, DEFAULT_OPUS, DEFAULT_SONNET, Option
 from ...settings.settings import Settings
 from ...settings.values import is_loopback
@@ -59,9 +59,14 @@ class Provider:
             headers[self.session_header] = cache_key
         return headers
 
+    def split_effort(self, name: str) -> tuple[str, str | None]:
+        """A model's name without the effort level at its end, and that level. Names of deployments and names in the
+        account's own list stay whole."""
+        return (name, None) if self.tiers.literal else split_effort(name, self.models)
+
     def model(self, model_id: str) -> Model:
         """What is known of a model: the account's catalogue first, then the built-in table."""
-        return self.models.get(model_id) or known(model_id)
+        return self.models.get(model_id) or known_model(model_id)
 
 
 def choose_tiers(settings: Settings, own: tuple[Option[str | None], ...], newest: Tiers) -> Tiers:

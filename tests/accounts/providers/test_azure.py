@@ -9,7 +9,7 @@ import pytest
 from claudegpt_pkg.accounts.auth.entra import Entra
 from claudegpt_pkg.accounts.providers.azure import azure, read_endpoint
 from claudegpt_pkg.errors import BadSetting
-from claudegpt_pkg.models import Tiers, choose
+from claudegpt_pkg.models import Tiers, choose_model
 from claudegpt_pkg.settings.settings import Settings, load
 from tests.support.fakes.backend import FakeBackend
 from tests.support.fakes.identity import FakeIdentity
@@ -196,5 +196,5 @@ def test_a_national_cloud_s_tokens_are_asked_for_there(
 def test_a_deployment_s_name_is_its_name_whatever_it_ends_in() -> None:
     tiers = Tiers("fast-high", "team-xhigh", "fast-high", literal=True)
     for asked, served in [("claude-opus-4-8", "fast-high"), ("team-xhigh", "team-xhigh"), ("other-low", "other-low")]:
-        choice = choose(asked, tiers)
+        choice = choose_model(asked, tiers)
         assert (choice.model, choice.effort) == (served, None)

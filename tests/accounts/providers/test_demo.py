@@ -4,7 +4,7 @@ import httpx
 
 from claudegpt_pkg.accounts.providers.demo import demo
 from claudegpt_pkg.demo import MODELS, WINDOW
-from claudegpt_pkg.models import TIERS, choose
+from claudegpt_pkg.models import TIERS, choose_model
 from claudegpt_pkg.secret import Secret
 
 KEY = Secret("the-demo-servers-own-key")
@@ -26,8 +26,8 @@ def test_every_tier_has_a_model_that_its_name_chooses() -> None:
 
     assert [tiers.model(tier) for tier in TIERS] == list(MODELS)
     for name in MODELS:
-        assert choose(name, tiers).model == name
-        assert choose(name, tiers).effort is None
+        assert choose_model(name, tiers).model == name
+        assert choose_model(name, tiers).effort is None
 
 
 def test_the_window_is_the_servers() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import files
 from .accounts.providers.base import Provider
 from .errors import BadSetting
 from .records.session_usage import Ledger
@@ -29,7 +30,7 @@ from .settings.options import (
     PROVIDER,
     TOKEN,
 )
-from .settings.settings import Settings
+from .settings.settings import Dirs, Settings
 from .settings.values import is_loopback
 from .terminal import console
 
@@ -66,6 +67,7 @@ def connect(
     host, token = settings[HOST], settings[TOKEN]
     if not is_loopback(host):
         _check_token(host, token)
+    close_folders(settings.dirs, say)
     provider, sites = backend(settings)
     token = token or Secret(secrets.token_urlsafe(32))
     listener, ledger = bind(host, settings[PORT]), Ledger()
@@ -76,6 +78,20 @@ def connect(
         return create_app(settings, provider, token=token, ledger=ledger, mcp=mcp_tools(settings, say, args, environ))
 
     return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], ledger)
+
+
+def close_folders(dirs: Dirs, say: Callable[[str], None]) -> None:
+    """Close claudegpt's own folders to other users of the machine, as new ones are from the start; say which cannot be.
+
+    The folder that CLAUDEGPT_HOME names is the user's own choice: it stays readable, but nobody else may write in it.
+    """
+    closing = dict.fromkeys((dirs.config, dirs.data, dirs.state, dirs.cache), files.FOR_OTHERS)
+    parents = {folder.parent for folder in closing}
+    if len(parents) == 1:
+        closing[parents.pop()] = files.WRITABLE_FOR_OTHERS
+    for folder, permissions in closing.items():
+        if problem := files.close_to_others(folder, permissions):
+            say(f"{folder} is open to other users of this machine, and that cannot be changed: {problem.strerror}.")
 
 
 def _check_token(host: str, token: Secret | None) -> None:

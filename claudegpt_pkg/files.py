@@ -25,6 +25,7 @@ from pathlib import Path
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 FOR_OTHERS = 0o077  # the permission bits of a file's group and of everybody else
+WRITABLE_FOR_OTHERS = 0o022
 UNWRITABLE_HINT = (
     "Make room on the disk, correct the permissions, or set CLAUDEGPT_HOME to a folder that can be written."
 )
@@ -61,6 +62,22 @@ def make_missing_folders(folder: Path) -> None:
         each.mkdir(PRIVATE_FOLDER, exist_ok=True)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def close_to_others(folder: Path, permissions: int = FOR_OTHERS) -> OSError | None:
+    """Take these permissions of a folder, if it exists, away from other users. Returns why that failed; else None."""
+    try:
+        status = folder.stat()
+        if permissions == WRITABLE_FOR_OTHERS and status.st_mode & stat.S_ISVTX:  # others cannot rename what is in it
+            return None
+        if not status.st_mode & permissions:
+            return None
+        folder.chmod(stat.S_IMODE(status.st_mode) & ~permissions)
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        return problem
+    return None
 
 
 def is_own(status: os.stat_result) -> bool:

@@ -14,11 +14,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ..errors import BadSetting
 from ..formats import format_milliseconds, format_number, format_short_moment
+from ..records.trace import TraceFile, find_traces
 from ..settings.options import TRACE
 from ..settings.settings import Settings
 from ..terminal.console import result_entries, result_json, result_table, say
@@ -58,7 +58,7 @@ class Row:
 
 def show_traces(settings: Settings, *, limit: int, as_json: bool) -> None:
     """List the newest `limit` traces, all of them for 0. Raises BadSetting if their folder cannot be read."""
-    files = find_traces(settings)
+    files = list_traces(settings)
     rows = [row_of(file) for file in files[: limit or None]]
     if as_json:
         result_json([{**asdict(row), "began": iso_time(row.began)} for row in rows])
@@ -68,7 +68,7 @@ def show_traces(settings: Settings, *, limit: int, as_json: bool) -> None:
     elif not files:
         say(f"There is no trace in {settings.trace_dir} yet. Each turn of a session stores one there.")
     if rows and sys.stdout.isatty():
-        length, now = unique_length([id_of(file) for file in files]), time.time()
+        length, now = unique_length([file.id for file in files]), time.time()
         result_table(COLUMNS, [short_cells(row, length, now) for row in rows], numbers=NUMBERS, spare=SPARE)
     else:
         result_table(COLUMNS, map(full_cells, rows))
@@ -82,7 +82,7 @@ def show_trace(settings: Settings, wanted: str, *, part: str | None) -> None:
         lines = list(entries(trace)) if part is None else []
     except UNREADABLE as problem:
         hint = "It may be incomplete: its session was killed, or the disk was full."
-        raise BadSetting(f"The trace {file} cannot be read ({problem}).", hint) from None
+        raise BadSetting(f"The trace {file.path} cannot be read ({problem}).", hint) from None
     if part is None:
         result_entries(lines)
     else:
@@ -99,33 +99,27 @@ def explain_no_traces(settings: Settings) -> str:
 # Find.
 
 
-def find_traces(settings: Settings) -> list[Path]:
-    """Every trace, the newest first."""
+def list_traces(settings: Settings) -> list[TraceFile]:
+    """Every trace, the newest first. Raises BadSetting if their folder cannot be read."""
     folder = settings.trace_dir
     try:
-        return sorted((file for file in folder.iterdir() if file.suffix == ".json"), reverse=True)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        return find_traces(folder)
     except OSError as problem:
         raise BadSetting(f"Cannot read {folder}: {problem.strerror}.", "Correct its permissions.") from None
 
 
-def find_trace(settings: Settings, wanted: str) -> Path:
+def find_trace(settings: Settings, wanted: str) -> TraceFile:
     """The trace whose id begins with `wanted`. The id of an answer in Claude Code's own files (msg_…) works too."""
     beginning = wanted.lower().removeprefix("msg_")
-    files = [file for file in find_traces(settings) if id_of(file).startswith(beginning)]
+    files = [file for file in list_traces(settings) if file.id.startswith(beginning)]
     if len(files) == 1:
         return files[0]
     if not files:
         hint = "`claudegpt trace` lists the stored traces." if settings[TRACE] else explain_no_traces(settings)
         raise BadSetting(f"There is no trace {wanted!r}.", hint)
-    ids = [id_of(file) for file in files]
+    ids = [file.id for file in files]
     names = [name[: unique_length(ids)] for name in ids[:MOST_NAMED]]
     raise BadSetting(f"{len(files)} traces begin with {wanted!r}.", f"Give more characters: {', '.join(names)}.")
-
-
-def id_of(file: Path) -> str:
-    return file.stem.rpartition("-")[2]
 
 
 def unique_length(ids: Sequence[str]) -> int:
@@ -137,26 +131,26 @@ def unique_length(ids: Sequence[str]) -> int:
 
 # Read.
 
-UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
-def _read_trace(file: Path) -> dict[str, Any]:
-    trace = loads(file.read_bytes())
+def _read_trace(file: TraceFile) -> dict[str, Any]:
+    trace = loads(file.path.read_bytes())
     if not isinstance(trace, dict):
         raise ValueError("it is not a JSON object")
     return trace
 
 
-def row_of(file: Path) -> Row:
+def row_of(file: TraceFile) -> Row:
     try:
         return row_from(_read_trace(file))
     except UNREADABLE:
-        return Row(id_of(file), modified_at(file))
+        return Row(file.id, modified_at(file))
 
 
-def modified_at(file: Path) -> float:
+def modified_at(file: TraceFile) -> float:
     try:
-        return file.stat().st_mtime
+        return file.path.stat().st_mtime
     except OSError:  # deleted meanwhile, as the oldest trace
         return time.time()
 

@@ -1,36 +1,75 @@
-"""One file a turn: what the client asked, what was sent, what came back, how long it took. Never a secret.
+"""The traces: one file for each turn, with the request, the body sent, the answer and the times. Never a secret.
 
-A trace holds bodies and our own account of them, no request headers: that is where credentials are. One that stands in
-a body all the same, because a tool read it in a file or a server quoted it, is left out. Files are 0600 in a 0700
-directory, named by the time of their turn's end so that their order is their age, and the oldest go when the directory
-passes its cap.
-Writing waits a moment and happens in a thread: a turn's successor, which the client sends at once, comes first.
+    traces = Traces(folder, cap=256 << 20)
+    traces.keep(turn_id, record, bodies, answer)     # written soon, by a thread
+    traces.flush()                                   # now
+    find_traces(folder)                              # the files, the newest first
+
+A trace has no request headers, because credentials are sent there. A credential that stands in a body all the same,
+because a tool read it from a file or a server quoted it, is replaced by ***. Files are 0600. A file's name begins with
+the time at which its turn ended, so that the order of names is the order of age. When the folder grows over its cap,
+the oldest traces are deleted. The folder may be one of the user's with other files in it: only this user's own files
+that have the name of a trace are ever listed, counted or deleted.
+
+Writing waits a moment and happens in a thread, because Claude Code sends its next request as soon as a turn ends.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import stat
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from ..files import PRIVATE_FILE, is_own, make_missing_folders
 from ..secret import without_secrets, without_whole_secrets
 from ..translate.answer.fold import Folder
 
 DELAY = 0.2  # seconds between a turn's end and its trace
-SECOND = 1_000_000  # microseconds
-KEPT_AFTER_SWEEP = 0.9  # of the cap, so that not every turn has to sweep
-LOOK_AGAIN = 0.05  # of the cap, after which we look again what other sessions have added
+MICROSECONDS = 1_000_000  # a second's
+KEPT_AFTER_SWEEP = 0.9  # of the cap, so that not every turn has to delete something
+LOOK_AGAIN = 0.05  # of the cap: after so many bytes, the folder is read again for what other sessions have added
+FILE_NAME = re.compile(r"\d{8}-\d{6}-\d{6}-([0-9A-Za-z_]+)\.json")
 
 
 @dataclass(frozen=True)
-class Kept:
+class TraceFile:
+    """A trace on the disk; files are ordered by the time of their turn's end."""
+
+    path: Path
+    id: str
+    size: int  # bytes
+
+
+def find_traces(folder: Path) -> list[TraceFile]:
+    """Every trace in `folder`, the newest first. Raises OSError if the folder cannot be read."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        return sorted(_trace_files(entries), key=lambda file: file.path.name, reverse=True)
+    return []
+
+
+def _trace_files(entries: Iterator[os.DirEntry[str]]) -> Iterator[TraceFile]:
+    for entry in entries:
+        named = FILE_NAME.fullmatch(entry.name)
+        if not named:
+            continue
+        with suppress(FileNotFoundError):  # another session has just deleted it
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and is_own(status):
+                yield TraceFile(Path(entry.path), named[1], status.st_size)
+
+
+@dataclass(frozen=True)
+class _Pending:
     """A trace to be written: `record` as JSON, `bodies` that already are JSON text, and the answer to be folded."""
 
     name: str  # of its file, without the suffix
@@ -40,81 +79,75 @@ class Kept:
 
 
 class Traces:
-    """The trace directory. `cap` in bytes; a directory that cannot be written costs the traces, not the turn."""
+    """Writes traces into a folder of at most `cap` bytes. A folder that cannot be written costs the traces only."""
 
-    def __init__(self, directory: Path, cap: int):
-        self._directory = directory
+    def __init__(self, folder: Path, cap: int):
+        self._folder = folder
         self._cap = cap
-        self._room = 0.0  # bytes that may be written before the directory is looked at
+        self._room = 0.0  # bytes that may be written before the folder is read again
         self._last = 0  # microseconds since 1970: the newest trace's
-        self._waiting: deque[Kept] = deque()
+        self._waiting: deque[_Pending] = deque()
         self._timer: threading.Timer | None = None
         self._writing = threading.Lock()
 
-    def keep(self, name: str, record: Mapping[str, Any], bodies: Mapping[str, bytes], answer: Folder) -> None:
-        """Have a trace written soon; costs the caller nothing."""
-        self._waiting.append(Kept(f"{self._stamp()}-{name}", record, bodies, answer))
+    def keep(self, turn_id: str, record: Mapping[str, Any], bodies: Mapping[str, bytes], answer: Folder) -> None:
+        """Have a trace written soon. Returns at once."""
+        self._waiting.append(_Pending(f"{self._time_stamp()}-{turn_id}", record, bodies, answer))
         if self._timer is None:
             self._timer = threading.Timer(DELAY, self.flush)
             self._timer.daemon = True
             self._timer.start()
 
     def flush(self) -> None:
-        """Write what waits, now. Blocking."""
-        self._timer = None  # first: what is kept from here on has a timer of its own
+        """Write all waiting traces now. Blocks."""
+        self._timer = None  # first: a trace that is added from here on starts a timer of its own
         with self._writing:
             while self._waiting:
-                kept = self._waiting.popleft()
+                pending = self._waiting.popleft()
                 try:
-                    self._write(kept)
+                    self._write(pending)
                 except OSError:  # a full or read-only disk must not end a session
                     self._waiting.clear()
-                except TypeError:  # something that cannot be JSON; a word about it would stand on Claude's terminal
+                except TypeError:  # not JSON; a message about it would appear on Claude Code's terminal
                     continue
 
-    def _stamp(self) -> str:
-        """The time, later with every call also where the clock says otherwise."""
-        self._last = max(self._last + 1, int(time.time() * SECOND))
-        whole, rest = divmod(self._last, SECOND)
-        return time.strftime("%Y%m%d-%H%M%S", time.localtime(whole)) + f"-{rest:06}"
+    def _time_stamp(self) -> str:
+        """The time; later with every call, even if the clock is set back."""
+        self._last = max(self._last + 1, int(time.time() * MICROSECONDS))
+        seconds, rest = divmod(self._last, MICROSECONDS)
+        return time.strftime("%Y%m%d-%H%M%S", time.localtime(seconds)) + f"-{rest:06}"
 
-    def _write(self, kept: Kept) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(self._directory / f"{kept.name}.json", "wb", opener=private) as file:
-            file.writelines(pieces(kept))
+    def _write(self, pending: _Pending) -> None:
+        make_missing_folders(self._folder)
+        with open(self._folder / f"{pending.name}.json", "wb", opener=_open_private) as file:
+            file.writelines(_encode(pending))
             size = file.tell()
         self._sweep(size)
 
     def _sweep(self, added: int) -> None:
+        """Delete the oldest traces if the folder is over its cap."""
         self._room -= added
         if self._room > 0:
             return
-        files = sorted(self._files())
-        total = sum(size for _, size in files)
+        files = find_traces(self._folder)
+        total = sum(file.size for file in files)
         wanted = self._cap * KEPT_AFTER_SWEEP if total > self._cap else total
-        for path, size in files:
+        for file in reversed(files):
             if total <= wanted:
                 break
-            path.unlink(missing_ok=True)
-            total -= size
+            file.path.unlink(missing_ok=True)
+            total -= file.size
         self._room = min(self._cap - total, self._cap * LOOK_AGAIN)
 
-    def _files(self) -> Iterator[tuple[Path, int]]:
-        for path in self._directory.glob("*.json"):
-            try:
-                yield path, path.stat().st_size
-            except FileNotFoundError:  # another session swept it
-                continue
 
-
-def pieces(kept: Kept) -> Iterator[bytes]:
+def _encode(pending: _Pending) -> Iterator[bytes]:
     """One JSON object, in pieces: the bodies may be large and are written as they are."""
-    yield without_secrets(orjson.dumps(kept.record).decode()).encode()[:-1]
-    for name, body in kept.bodies.items():
+    yield without_secrets(orjson.dumps(pending.record).decode()).encode()[:-1]
+    for name, body in pending.bodies.items():
         yield b',"%b":' % name.encode()
         yield without_whole_secrets(body)
-    yield b',"answer":%b}\n' % without_whole_secrets(orjson.dumps(kept.answer.message()))
+    yield b',"answer":%b}\n' % without_whole_secrets(orjson.dumps(pending.answer.message()))
 
 
-def private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)

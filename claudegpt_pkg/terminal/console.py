@@ -7,6 +7,7 @@ where stderr is no terminal, or NO_COLOR is set.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import ClaudegptError
 from ..files import make_private_folder
+from ..formats import UNSEEN, to_one_line
 from ..secret import without_secrets
 
 if TYPE_CHECKING:
@@ -41,8 +43,6 @@ class Marks:
 
 SIGNS = Marks("✓", "✗", "█", "░", "·")
 LETTERS = Marks("ok", "x", "#", "-", "-")
-# Control characters but tab and line feed, halves of characters, and what turns the direction of writing.
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 @cache
@@ -108,14 +108,30 @@ def marks(stream: TextIO) -> Marks:
 
 
 def result(line: str) -> None:
-    """A line of a command's result, on stdout, in signs that it can hold."""
-    print(held(line, sys.stdout), flush=True)  # noqa: T201
+    """Print one line of a command's result on stdout. Nothing in it can steer a terminal, piped or not."""
+    print(visible(line.replace("\n", " "), sys.stdout), flush=True)  # noqa: T201
 
 
 def result_json(value: Any) -> None:
-    """A result for a program. Nothing in it can steer the terminal it may be shown on."""
-    text = json.dumps(value, ensure_ascii=marks(sys.stdout) is not SIGNS, indent=2)
-    result(UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text))
+    """Print a result for a program: valid JSON, in which nothing can steer the terminal that it may be shown on.
+
+    Raises ClaudegptError for a value that is nested too deeply to be written.
+    """
+    try:
+        text = json.dumps(_without_infinities(value), ensure_ascii=marks(sys.stdout) is not SIGNS, indent=2)
+    except RecursionError:
+        raise ClaudegptError("The result is nested too deeply to be shown as JSON.") from None
+    text = UNSEEN.sub(lambda sign: json.dumps(sign[0])[1:-1], text)
+    print(_encodable(text, sys.stdout), flush=True)  # noqa: T201
+
+
+def _without_infinities(value: Any) -> Any:
+    """`value` with null for each number that JSON does not have: infinities and NaN."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _without_infinities(each) for name, each in value.items()}
+    return [_without_infinities(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def result_table(
@@ -127,7 +143,7 @@ def result_table(
     """
     if not sys.stdout.isatty():
         for row in rows:
-            result("\t".join(row))
+            result("\t".join(to_one_line(cell) for cell in row))
         return
     from rich.console import Console
     from rich.table import Table
@@ -224,10 +240,10 @@ def plain(message: str, stream: TextIO | None = None) -> str:
 def visible(text: str, stream: TextIO | None = None) -> str:
     """Somebody else's text without anything that could steer the terminal, in signs that `stream` can show: a result's,
     stdout, if none is named."""
-    return held(UNSEEN.sub("\ufffd", text), stream or sys.stdout)
+    return _encodable(UNSEEN.sub("\ufffd", text), stream or sys.stdout)
 
 
-def held(text: str, stream: TextIO) -> str:
+def _encodable(text: str, stream: TextIO) -> str:
     """With \\x… or \\u… for what the encoding of `stream` lacks: a file's, a program's, an old terminal's."""
     encoding = stream.encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

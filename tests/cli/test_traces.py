@@ -144,7 +144,7 @@ def test_a_trace_that_cannot_be_read_costs_its_row(run: Run, folder: Path) -> No
             b'{"id": "a", "began": 1e300}',
         ]
     ):
-        (folder / f"20200101-000000-000-bad{number}.json").write_bytes(text)
+        (folder / f"20200101-000000-000000-bad{number}.json").write_bytes(text)
     status, out, _ = run("trace")
     rows = [line.split("\t") for line in out.splitlines()]
     assert status == 0
@@ -153,9 +153,45 @@ def test_a_trace_that_cannot_be_read_costs_its_row(run: Run, folder: Path) -> No
     assert {row[-1] for row in rows[3:]} == {"unreadable"} and len(rows) == 9
 
 
-def test_a_dangling_link_is_a_row_too(run: Run, folder: Path) -> None:
-    (folder / "20990101-000000-000-gone.json").symlink_to(folder / "nowhere")
-    assert run("trace", "--limit", "1")[1].split("\t")[-1] == "unreadable\n"
+@pytest.mark.parametrize("target", ["nowhere", "/etc/passwd", "theirs"])
+def test_a_link_is_no_trace(run: Run, folder: Path, target: str) -> None:
+    (folder / "theirs").write_text("{}")
+    (folder / "20990101-000000-000000-gone.json").symlink_to(folder / target)
+    assert "gone" not in run("trace")[1]
+
+
+def test_the_users_other_files_are_no_traces(run: Run, folder: Path) -> None:
+    listed = run("trace")[1]
+    for name in ("package.json", "2026.json", "20990101-000000-000000-.json", "20990101-000000-000000-a.json.bak"):
+        (folder / name).write_text('{"id": "theirs", "began": 1}')
+    assert run("trace")[1] == listed
+    assert run("trace", "show", "package")[0] == 2
+
+
+def test_a_trace_of_another_user_is_not_read(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("claudegpt_pkg.records.trace.is_own", lambda status: False)
+    assert run("trace")[1] == ""
+
+
+HOSTILE = "a\x1b]52;c;cm0=\x07b\0c\u202ed\x9b2Je\u2028f\rg\nh\U000e0041i"
+
+
+def test_nothing_in_a_trace_steers_the_terminal_it_is_piped_to(run: Run, folder: Path) -> None:
+    path = sorted(folder.iterdir())[0]
+    trace = json.loads(path.read_bytes())
+    trace |= {"session": HOSTILE, "model": HOSTILE, "tier": HOSTILE, "client": HOSTILE, "notes": [[HOSTILE, HOSTILE]]}
+    trace |= {"learned": [HOSTILE], "error": {"kind": HOSTILE, "message": HOSTILE}}
+    trace["answer"]["content"] = [{"type": HOSTILE, HOSTILE: HOSTILE}, {"type": "text", "text": HOSTILE}]
+    path.write_text(json.dumps(trace))
+    for words in (
+        ["trace"],
+        ["trace", "--json"],
+        ["trace", "show", trace["id"]],
+        ["trace", "show", trace["id"], "--json"],
+    ):
+        _, out, err = run(*words)
+        assert all(sign.isprintable() or sign in "\n\t" for sign in out + err)
+    assert len(run("trace")[1].splitlines()) == 3
 
 
 def test_without_traces_it_is_said_where_they_will_be(run: Run) -> None:
@@ -194,12 +230,12 @@ def test_traces_are_found_where_the_settings_have_them(
 
 
 def test_a_folder_that_cannot_be_read_is_said(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "iterdir", denied)
+    monkeypatch.setattr(os, "scandir", denied)
     status, out, err = run("trace")
     assert (status, out) == (2, "") and "Cannot read" in err and "Permission denied" in err
 
 
-def denied(self: Path) -> None:
+def denied(folder: Path) -> None:
     raise PermissionError(13, "Permission denied")
 
 
@@ -271,7 +307,7 @@ def test_an_id_that_is_none_is_said(run: Run, folder: Path) -> None:
 
 def test_an_id_that_may_be_several_is_said_with_what_tells_them_apart(run: Run, folder: Path) -> None:
     for name in ("abcdef01", "abcdef02"):
-        (folder / f"20990101-000000-000-{name}.json").write_text("{}")
+        (folder / f"20990101-000000-000000-{name}.json").write_text("{}")
     status, out, err = run("trace", "show", "abc")
     assert (status, out) == (2, "")
     assert "2 traces begin with 'abc'. Give more characters: abcdef02, abcdef01." in err
@@ -282,7 +318,7 @@ def test_an_id_that_may_be_several_is_said_with_what_tells_them_apart(run: Run, 
     "text", ["", "[]", "{}", '{"id": "torn", "began": 1, "request": {"messages": [{"content": 5}]}}']
 )
 def test_one_that_cannot_be_read_is_said(run: Run, folder: Path, text: str) -> None:
-    (folder / "20990101-000000-000-torn.json").write_text(text)
+    (folder / "20990101-000000-000000-torn.json").write_text(text)
     status, out, err = run("trace", "show", "torn")
     assert (status, out) == (2, "")
     assert "torn.json cannot be read" in err.replace("\n", " ")

@@ -240,3 +240,14 @@ def test_a_trial_turn_is_spent_too(run: Run, monkeypatch: pytest.MonkeyPatch) ->
         (trial,) = trials(backend)
     found = json.loads(run("usage", "--json")[1])["today"]
     assert (found["turns"], found["tokens_in"]) == (1, trial.usage["input_tokens"])
+
+
+# Harmless.
+
+
+def test_nothing_in_the_log_steers_the_terminal_it_is_piped_to(run: Run) -> None:
+    use(model="a\x1b]52;c;cm0=\x07b\0c\u202ed\x9b2Je\u2028f\rg\nh\ti", provider="x\x1b[2J")
+    for words in (["usage"], ["usage", "--json"]):
+        out = run(*words)[1]
+        assert all(sign.isprintable() or sign in "\n\t" for sign in out)
+    assert {line.count("\t") for line in run("usage")[1].splitlines()} == {7}

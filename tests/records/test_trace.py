@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.records import trace
-from claudegpt_pkg.records.trace import Traces
+from claudegpt_pkg.records.trace import Traces, find_traces
 from claudegpt_pkg.translate.answer.fold import Folder
 from claudegpt_pkg.translate.wire import anthropic
 from tests.support.fakes.backend import wait_until
@@ -101,19 +101,55 @@ def test_what_other_sessions_add_is_noticed(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 110_000
 
 
-def test_other_files_in_the_directory_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("x" * 100_000)
-    keep(Traces(tmp_path, 10), size=1_000)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+THEIRS = ("notes.txt", "package.json", "2026-11-27.json", "20261127-120000-000000.json", "20261127-120000-abc-x.json")
 
 
-def test_a_trace_that_another_session_swept_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_files_in_the_folder_are_neither_counted_nor_deleted(tmp_path: Path) -> None:
+    for name in THEIRS:
+        (tmp_path / name).write_text("x" * 100_000)
+    (tmp_path / "20261127-120000-000000-folder.json").mkdir()
+    (tmp_path / "20261127-120000-000000-link.json").symlink_to(tmp_path / "notes.txt")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    traces = Traces(tmp_path, 5_000)
+    for _ in range(10):
+        keep(traces, size=1_000)
+    assert len(find_traces(tmp_path)) >= 3
+    assert [
+        name for name in sorted(path.name for path in tmp_path.iterdir()) if not name.endswith("one.json")
+    ] == before
+
+
+def test_a_file_of_another_user_is_neither_counted_nor_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = tmp_path / "20200101-000000-000000-theirs.json"
+    theirs.write_text("x" * 100_000)
+    owned = theirs.stat().st_ino
+    monkeypatch.setattr(trace, "is_own", lambda status: status.st_ino != owned)
+    keep(Traces(tmp_path, 5_000), size=1_000)
+    assert theirs.exists() and [file.id for file in find_traces(tmp_path)] == ["one"]
+
+
+def test_a_users_own_folder_keeps_its_permissions(tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    folder.chmod(0o755)
+    keep(Traces(folder, MB))
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_trace_that_another_session_deleted_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traces = Traces(tmp_path, 1_000)
-    gone = tmp_path / "20000101-000000-000-gone.json"
-    listing = Path.glob
-    monkeypatch.setattr(Path, "glob", lambda self, pattern: [gone, *listing(self, pattern)])
+    gone = trace.TraceFile(tmp_path / "20000101-000000-000000-gone.json", "gone", 5_000)
+    monkeypatch.setattr(trace, "find_traces", lambda folder: [*find_traces(folder), gone])
     keep(traces)
     assert [path.name[-8:] for path in tmp_path.iterdir()] == ["one.json"]
+
+
+def test_a_link_in_the_place_of_a_trace_is_not_written_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "theirs").write_text("theirs")
+    monkeypatch.setattr(Traces, "_time_stamp", lambda self: "20261127-120000-000000")
+    (tmp_path / "20261127-120000-000000-one.json").symlink_to(tmp_path / "theirs")
+    keep(Traces(tmp_path, MB))
+    assert (tmp_path / "theirs").read_text() == "theirs"
 
 
 @pytest.mark.parametrize("kind", ["a file in the way", "a dangling link", "no room"])
@@ -126,7 +162,7 @@ def test_a_directory_that_cannot_be_written_costs_only_the_traces(
     elif kind == "a dangling link":
         where.symlink_to(tmp_path / "nowhere")
     else:
-        monkeypatch.setattr(trace, "private", full)
+        monkeypatch.setattr(trace, "_open_private", full)
     traces = Traces(where, MB)
     for number in range(3):
         keep(traces, str(number))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from claudegpt_pkg.errors import ClaudegptError
 from claudegpt_pkg.terminal import console
 from claudegpt_pkg.terminal.console import (
     complain,
@@ -20,6 +23,7 @@ from claudegpt_pkg.terminal.console import (
     result,
     result_entries,
     result_json,
+    result_rows,
     result_table,
     say,
     tell,
@@ -124,6 +128,49 @@ def test_json_is_whole_and_harmless(out: Out) -> None:
     text = out()
     assert json.loads(text) == value and "日" in text
     assert not {"\x1b", "\x9b", "\x7f", "\u202e", "\ud800"} & set(text)
+
+
+HOSTILE = "a\x1b]52;c;cm0=\x07b\0c\u202ed\x9b2Je\u2028f\rg\U000e0041h\ud83di"
+
+
+def is_harmless(text: str) -> bool:
+    """Whether every character is visible, or ends a line or a column."""
+    return all(sign.isprintable() or sign in "\n\t" for sign in text)
+
+
+def test_a_piped_table_has_one_line_a_row_and_nothing_that_steers_a_terminal(out: Out) -> None:
+    result_table(("a", "b"), [(HOSTILE, "x\ny"), ("tab\there", "z")])
+    text = out()
+    assert is_harmless(text)
+    assert [line.count("\t") for line in text.splitlines()] == [1, 1]
+
+
+def test_piped_rows_and_lines_are_as_harmless(out: Out) -> None:
+    result(HOSTILE + "\nand more")
+    result_rows([(plain(HOSTILE), plain(HOSTILE + "\n"))])
+    result_entries([(HOSTILE, HOSTILE)])
+    text = out()
+    assert is_harmless(text) and len(text.splitlines()) == 3
+
+
+def test_hostile_json_is_whole_and_harmless(out: Out) -> None:
+    value = {HOSTILE: [HOSTILE, {"deep": HOSTILE}]}
+    result_json(value)
+    text = out()
+    assert json.loads(text) == value and is_harmless(text)
+
+
+def test_a_number_that_json_does_not_have_is_null(out: Out) -> None:
+    result_json({"a": math.inf, "b": [-math.inf, math.nan, 1.5]})
+    assert json.loads(out(), parse_constant=pytest.fail) == {"a": None, "b": [None, None, 1.5]}
+
+
+def test_json_that_is_nested_too_deeply_is_an_error_of_its_own() -> None:
+    value: Any = 1
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(ClaudegptError, match="nested too deeply"):
+        result_json(value)
 
 
 HOME_WRITTEN = [

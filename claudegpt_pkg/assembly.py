@@ -153,7 +153,7 @@ def openai(settings: Settings) -> tuple[Provider, list[Site]]:
     # What a server of the user's own has, no table knows: it is asked before it is first used.
     chosen = all(settings[option] for option in (OPENAI_OPUS, OPENAI_SONNET, OPENAI_HAIKU))
     foreign = settings[OPENAI_BASE_URL] != OPENAI_BASE_URL.default
-    if foreign and not chosen and model_list.first_look(provider, settings.dirs.cache):
+    if foreign and not chosen and model_list.take_first_look(provider, settings.dirs.cache):
         provider = openai(settings)
     return provider, []
 

@@ -95,7 +95,7 @@ ONLY: dict[tuple[str, str], set[str]] = {
 }
 # Modules at the root that every room may import.
 # `capabilities` is here because accounts, upstream and translate share it and may not import each other.
-OPEN = {"__init__", "capabilities", "effort", "errors", "files", "formats", "models", "secret"}
+OPEN = {"__init__", "capabilities", "effort", "errors", "files", "formats", "models", "secret", "untrusted"}
 ROOT_FILES = OPEN | {"__main__", "assembly"}
 # Modules that may import the web server.
 SERVER_SIDE = {"proxy", "demo", "accounts", "server"}

@@ -55,7 +55,7 @@ class Account:
 Break = Callable[[Account], AbstractContextManager[None] | None]
 LOGIN = "Run `claudegpt login`."
 CODEX = "Run `codex login`, or `claudegpt login` for a login of its own."
-PAGE = "The login server answered HTTP 200 with a web page. Try again in a moment; if it stays, check the connection"
+PAGE = "The login server answered HTTP 200 with a web page. Try again in a moment. If it fails again, check the"
 BLOCKED = "something between here and the upstream blocks. Check the network, VPN and proxy settings."
 ROOM = "File too large. Make room on the disk"
 
@@ -92,7 +92,7 @@ def gone(account: Account) -> None:
 
 # Name, account, what breaks it, what is read then.
 FAULTS: list[tuple[str, str, Break, str]] = [
-    ("wrong key", "openai", wrong_key, "the credential was refused (HTTP 401). Check the key, or log in again."),
+    ("wrong key", "openai", wrong_key, "the server refused the credential (HTTP 401). Check the key, or log in again."),
     ("wrong key", "azure", wrong_key, "does not accept the credential (Access denied"),
     *(
         (code, provider, lambda account, code=code: account.dead(code), f"{words} ({code}). {step}")
@@ -106,7 +106,12 @@ FAULTS: list[tuple[str, str, Break, str]] = [
     ),
     ("a web page instead of the login", "chatgpt", lambda it: it.says(200, "<html>Hotel</html>", "text/html"), PAGE),
     ("a web page instead of the login", "codex", lambda it: it.says(200, "<html>Hotel</html>", "text/html"), PAGE),
-    ("the login server is away", "chatgpt", gone, "cannot be reached: Connection refused. Check the connection"),
+    (
+        "the login server is away",
+        "chatgpt",
+        gone,
+        "/oauth/token: Connection refused. Check the address and the network.",
+    ),
     ("a web page instead of the backend", "chatgpt", blocked, BLOCKED),
     ("the backend is away", "openai", away, "cannot be reached"),
     ("the backend is away", "azure", away, "127.0.0.1:9"),
@@ -188,4 +193,4 @@ def test_codexs_file_is_used_as_it_is_and_doctor_says_that_others_may_read_it(
     assert main.run(["doctor"]) == 1
     account.file.chmod(0o600)
     said = capsys.readouterr().out
-    assert f"Run `chmod 600 {account.file}`." in said and said.count("✗") == 1
+    assert "Run `chmod 600 ~/.codex/auth.json`." in said and said.count("✗") == 1

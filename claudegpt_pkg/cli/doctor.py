@@ -17,11 +17,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
 from .. import __version__, assembly
-from ..accounts import model_list
-from ..accounts.auth.login_server import cause
+from ..accounts import http
 from ..accounts.auth.tokens import codex_file, own_file
 from ..accounts.providers.base import Provider
 from ..accounts.providers.chatgpt import codex_path
@@ -29,7 +26,7 @@ from ..claude import install
 from ..claude.config_folder import config_folder, state_file
 from ..claude.session import PROXIES
 from ..claude.user_settings import HIJACKS, SETTINGS, find_file_redirects, managed_files
-from ..errors import BadSetting, ClaudegptError, ClaudeNotFound, UpstreamFailed
+from ..errors import BadSetting, ClaudegptError, ClaudeNotFound
 from ..files import UNWRITABLE_HINT, chmod_command, find_write_problem, is_exposed
 from ..formats import format_span
 from ..server import bind
@@ -100,14 +97,14 @@ def check_everything(flags: Mapping[str, str]) -> Iterator[Check]:
     if not all(check.passed for check in values):
         return
     yield check_port(settings)
-    proxy = check_http_proxy(os.environ)
-    yield proxy
-    if not proxy.passed:
-        return
     try:
         provider, sites = assembly.backend(settings)
     except ClaudegptError as problem:
         yield failed_check("account", problem)
+        return
+    proxy = check_http_proxy(os.environ, provider.url)
+    yield proxy
+    if not proxy.passed:
         return
     reached = [] if sites else list(check_network(provider))  # the demo's own server is not running yet
     yield from reached
@@ -241,10 +238,10 @@ def check_port(settings: Settings) -> Check:
     return Check("port", True, f"port {number} on {host} is free" if number else f"any free port on {host}")
 
 
-def check_http_proxy(environ: Mapping[str, str]) -> Check:
+def check_http_proxy(environ: Mapping[str, str], url: str) -> Check:
     """The HTTP proxies and certificates that the environment names. Whether they work, the next check shows."""
     try:
-        model_list.new_client().close()
+        http.client_options(url)
     except BadSetting as problem:
         return failed_check("HTTP proxy", problem)
     named = [name for name in (*PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(name)]
@@ -266,10 +263,9 @@ def check_network(provider: Provider) -> Iterator[Check]:
     host = urlsplit(url).netloc
     began = time.monotonic()
     try:
-        with model_list.new_client() as client:
-            answer = client.get(url, headers=provider.fixed_headers, auth=provider.auth)
-    except httpx.RequestError as problem:
-        yield failed_check("network", explain_unreachable(host, problem))
+        answer = http.ask_now(http.Question(url, host, headers=provider.fixed_headers, auth=provider.auth))
+    except http.NoAnswer as problem:
+        yield failed_check("network", problem)
         return
     except ClaudegptError as problem:  # the login could not be renewed
         yield failed_check("account", problem)
@@ -278,18 +274,6 @@ def check_network(provider: Provider) -> Iterator[Check]:
     taken = f"{(time.monotonic() - began) * 1000:.0f} ms"
     yield Check("network", True, f"{host} answers {encrypted} in {taken}", provider.caution)
     yield check_clock(answer.headers.get("date", ""), time.time())
-
-
-def explain_unreachable(host: str, problem: httpx.RequestError) -> UpstreamFailed:
-    words = cause(problem)
-    if isinstance(problem, httpx.ProxyError):
-        return UpstreamFailed(f"The HTTP proxy on the way to {host} fails: {words}.", "Correct HTTPS_PROXY.")
-    if "CERTIFICATE" in words.upper():
-        return UpstreamFailed(
-            f"{host} has no certificate that this machine trusts: {words}.",
-            "If your company's proxy signs its own, point SSL_CERT_FILE at its certificate; also check the clock.",
-        )
-    return UpstreamFailed(f"{host} cannot be reached: {words}.", "Check the address, the network, a VPN, HTTPS_PROXY.")
 
 
 def check_clock(date: str, now: float) -> Check:
@@ -308,8 +292,8 @@ def check_clock(date: str, now: float) -> Check:
 def check_account(provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
     """Whether the server accepts the account, and whether each model answers."""
     try:
-        with model_list.new_client() as client:
-            status.check_account(client, provider, settings, flags)
+        quota, _ = status.ask_quota(provider)
+        status.check_account(provider, settings, flags, quota)
         yield Check("account", True, f"{provider.label}: accepted ({status.describe_credential(provider, settings)})")
         with start_trial(flags) as trial:
             yield from check_models(trial)

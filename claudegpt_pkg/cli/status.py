@@ -15,18 +15,16 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from .. import assembly
 from ..accounts import model_list
-from ..accounts.auth.login_server import cause
 from ..accounts.auth.oauth import plan_name
 from ..accounts.auth.tokens import Tokens
 from ..accounts.model_list import NoList
 from ..accounts.providers.base import Provider
+from ..accounts.quota import Quota, QuotaUnknown, Window, fetch_quota, read_moment
 from ..capabilities import Capabilities
 from ..errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
-from ..formats import format_moment, format_number, is_moment
+from ..formats import format_moment, format_number
 from ..models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier
 from ..secret import Secret
 from ..settings.options import AZURE_API_KEY, OPENAI_API_KEY, Option
@@ -34,42 +32,11 @@ from ..settings.settings import Settings, load
 from ..setup.trial import describe_capabilities, play_turn, start_trial
 from ..terminal.console import from_home, marks, plain, result_json, result_rows, result_table, say
 from ..upstream.capability_store import recall
-from ..upstream.error_mapping import ours
-from ..upstream.error_report import read_report
 
 BAR = 20  # characters
-DAY, HOUR, MINUTE = 86_400, 3600, 60
 SAVED_LIST = "The list below was saved earlier."
 BUILT_IN_LIST = "The list below is the one built into claudegpt."
 KEYS: dict[str, Option[Secret | None]] = {"openai": OPENAI_API_KEY, "azure": AZURE_API_KEY}
-
-
-@dataclass(frozen=True)
-class Limit:
-    """One window of a plan: how long, how much of it is used, when it begins anew (seconds since 1970)."""
-
-    seconds: float | None
-    used: float  # percent
-    resets_at: float | None
-
-    @property
-    def name(self) -> str:
-        if not self.seconds:
-            return "limit"
-        for unit, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
-            if self.seconds % unit == 0 and self.seconds >= unit:
-                count = int(self.seconds // unit)
-                return "1 week" if (count, word) == (7, "day") else f"{count} {word}{'s' * (count > 1)}"
-        return f"{self.seconds:g} seconds"
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What is left of a plan. `credits`: in words; None where the plan has no such thing."""
-
-    plan: str | None
-    limits: tuple[Limit, ...]
-    credits: str | None
 
 
 @dataclass(frozen=True)
@@ -79,13 +46,14 @@ class AccountReport:
     provider: Provider
     credential: str
     tokens: Tokens | None
-    usage: Usage | None
+    quota: Quota | None
+    quota_unknown: QuotaUnknown | None  # why there is no quota although the account has a plan
     lessons: Mapping[str, Capabilities]
     problem: ClaudegptError | None
 
     @property
     def plan(self) -> str | None:
-        return (self.usage and self.usage.plan) or (self.tokens.plan if self.tokens else None)
+        return (self.quota and self.quota.plan) or (self.tokens.plan if self.tokens else None)
 
 
 def show_status(flags: Mapping[str, str], *, as_json: bool) -> int:
@@ -112,10 +80,9 @@ def show_models(flags: Mapping[str, str], *, as_json: bool) -> None:
     listed: Sequence[Model] = ()
     if provider.models_url:
         try:
-            with model_list.new_client() as client:
-                listed = model_list.refresh_now(client, provider, settings.dirs.cache).offered
+            listed = model_list.refresh_now(provider, settings.dirs.cache).offered
         except UpstreamFailed as problem:
-            seen = model_list.cached(settings.dirs.cache, provider.models_url, provider.account)
+            seen = model_list.read_cached(settings.dirs.cache, provider.models_url, provider.account)
             say(f"{problem} {SAVED_LIST if seen else BUILT_IN_LIST}")
             listed = seen.offered if seen else list(provider.models.values())
         provider, _ = assembly.backend(settings)
@@ -137,11 +104,12 @@ def ask_account(flags: Mapping[str, str]) -> AccountReport:
     """What the account's server answers now. Raises ClaudegptError if no account can be made of the settings."""
     settings = load(flags)
     provider, _ = assembly.backend(settings)
-    usage: Usage | None = None
+    quota: Quota | None = None
+    unknown: QuotaUnknown | None = None
     problem: ClaudegptError | None = None
     try:
-        with model_list.new_client() as client:
-            usage = check_account(client, provider, settings, flags)
+        quota, unknown = ask_quota(provider)
+        check_account(provider, settings, flags, quota)
         provider, _ = assembly.backend(settings)  # with the list of models as it is now
     except ClaudegptError as failure:
         problem = failure
@@ -149,80 +117,33 @@ def ask_account(flags: Mapping[str, str]) -> AccountReport:
         provider=provider,
         credential=describe_credential(provider, settings),
         tokens=provider.login.read() if provider.login else None,
-        usage=usage,
+        quota=quota,
+        quota_unknown=unknown,
         lessons=recall(settings.dirs.cache, provider),
         problem=problem,
     )
 
 
-def check_account(
-    client: httpx.Client, provider: Provider, settings: Settings, flags: Mapping[str, str]
-) -> Usage | None:
-    """Send the cheapest request that proves the account: for its quota and its models, else a tiny turn.
+def ask_quota(provider: Provider) -> tuple[Quota | None, QuotaUnknown | None]:
+    """What is left of the plan, or why that is unknown. Neither for an account without a plan."""
+    try:
+        return (fetch_quota(provider) if provider.usage_url else None), None
+    except QuotaUnknown as problem:
+        return None, problem
 
-    Return the quota if the server reports one. Raises what the proxy would raise.
-    """
-    usage = ask_usage(client, provider) if provider.usage_url else None
+
+def check_account(provider: Provider, settings: Settings, flags: Mapping[str, str], quota: Quota | None = None) -> None:
+    """Send the cheapest request that proves the account: for its models, else a tiny turn. A known `quota` proves it
+    too if the server has no list of models. Raises what the proxy would raise."""
     try:
         if provider.models_url:
-            model_list.refresh_now(client, provider, settings.dirs.cache)
-            return usage
+            model_list.refresh_now(provider, settings.dirs.cache)
+            return
     except NoList:
-        if usage:
-            return usage
+        if quota:
+            return
     with start_trial(flags) as trial:
         play_turn(trial, "haiku")
-    return usage
-
-
-def ask_usage(client: httpx.Client, provider: Provider) -> Usage | None:
-    """What is left of the plan; None where its server does not say. Raises what the proxy would raise."""
-    url = str(provider.usage_url)
-    headers = {"accept": "application/json", **provider.fixed_headers}
-    try:
-        answer = client.get(url, headers=headers, auth=provider.auth)
-    except httpx.RequestError as problem:
-        raise UpstreamFailed(f"{url} cannot be reached ({cause(problem)}).", "Run `claudegpt doctor`.") from None
-    if answer.status_code in (404, 405, 501):
-        return None
-    if not answer.is_success:
-        raise ours(read_report(answer.status_code, answer.headers, answer.content))
-    try:
-        return read_usage(answer.json())
-    except ValueError:
-        return None
-
-
-def read_usage(answer: Any) -> Usage | None:
-    if not isinstance(answer, dict):
-        return None
-    windows = answer.get("rate_limit") or {}
-    found = [windows.get(name) for name in ("primary_window", "secondary_window")] if isinstance(windows, dict) else []
-    limits = [limit for window in found if isinstance(window, dict) and (limit := read_limit(window))]
-    plan = answer.get("plan_type")
-    return Usage(plan if isinstance(plan, str) else None, tuple(limits), credits_in(answer.get("credits")))
-
-
-def read_limit(window: Mapping[str, Any]) -> Limit | None:
-    used, seconds, resets_at = (
-        float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-        for value in (window.get("used_percent"), window.get("limit_window_seconds"), window.get("reset_at"))
-    )
-    return Limit(seconds, used, in_our_time(resets_at)) if used is not None else None
-
-
-def in_our_time(moment: float | None) -> float | None:
-    """A moment that a calendar can show; servers have been seen to send milliseconds."""
-    return moment if moment is not None and is_moment(moment) else None
-
-
-def credits_in(found: Any) -> str | None:
-    if not isinstance(found, dict):
-        return None
-    if found.get("unlimited"):
-        return "unlimited"
-    balance = found.get("balance")
-    return (str(balance) if balance not in (None, "") else "some") if found.get("has_credits") else "none"
 
 
 def describe_credential(provider: Provider, settings: Settings) -> str:
@@ -246,22 +167,24 @@ def report_rows(report: AccountReport, now: float) -> Iterator[tuple[str, str]]:
     if report.plan:
         yield "plan", plain(plan_name(report.plan))
     yield "credential", plain(from_home(report.credential))
-    if tokens and (end := in_our_time(tokens.expires_at)):
+    if tokens and (end := read_moment(tokens.expires_at)):
         renewed = "" if isinstance(report.problem, NotLoggedIn) else "; renewed automatically"
         yield "token", f"{'expired' if end <= now else 'expires'} {format_moment(end, now)}{renewed}"
     yield "server", f"{plain(urlsplit(provider.url).netloc)} {describe_answer(report.problem)}"
     for tier in TIERS:
         model = model_of(provider, tier)
         yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report, model)}")
-    if report.usage:
-        yield from quota_rows(report.usage, now)
+    if report.quota:
+        yield from quota_rows(report.quota, now)
+    elif report.quota_unknown:
+        yield "quota", f"unknown: {plain(report.quota_unknown.message)}"
 
 
-def quota_rows(usage: Usage, now: float) -> Iterator[tuple[str, str]]:
-    for limit in usage.limits:
-        yield limit.name, bar(limit, now)
-    if usage.credits:
-        yield "credits", plain(usage.credits)
+def quota_rows(quota: Quota, now: float) -> Iterator[tuple[str, str]]:
+    for window in quota.windows:
+        yield plain(window.name), bar(window, now)
+    if quota.credits:
+        yield "credits", plain(quota.credits)
 
 
 def describe_answer(problem: ClaudegptError | None) -> str:
@@ -273,13 +196,14 @@ def describe_answer(problem: ClaudegptError | None) -> str:
     return f"[red]{'refuses this account' if refused else 'does not answer correctly'}[/red]"
 
 
-def bar(limit: Limit, now: float) -> str:
+def bar(window: Window, now: float) -> str:
     """█████░░░░░ 40% used, resets on Tue 24 Nov at 14:05. Rich markup."""
     signs = marks(sys.stdout)
-    full = min(BAR, round(BAR * limit.used / 100))
-    colour = "green" if limit.used < 70 else "yellow" if limit.used < 90 else "red"
-    resets = f", resets {format_moment(limit.resets_at, now)}" if limit.resets_at and limit.resets_at > now else ""
-    return f"[{colour}]{signs.full * full}[/{colour}]{signs.empty * (BAR - full)} {limit.used:g}% used{resets}"
+    full = min(BAR, round(BAR * window.used_percent / 100))
+    colour = "green" if window.used_percent < 70 else "yellow" if window.used_percent < 90 else "red"
+    reset = window.next_reset(now)
+    resets = f", resets {format_moment(reset, now)}" if reset else ""
+    return f"[{colour}]{signs.full * full}[/{colour}]{signs.empty * (BAR - full)} {window.used_percent:g}% used{resets}"
 
 
 def model_of(provider: Provider, tier: Tier) -> Model:
@@ -293,7 +217,7 @@ def window_of(provider: Provider, model: Model) -> str:
 
 def is_known(provider: Provider, model: Model) -> bool:
     """Whether the built-in table or the account's list has facts about the model."""
-    return model.id in KNOWN or provider.name == "demo" or (model.window, model.efforts) != (UNKNOWN_WINDOW, EFFORTS)
+    return model.id in KNOWN or (model.window, model.efforts) != (UNKNOWN_WINDOW, EFFORTS)
 
 
 def note_of(report: AccountReport, model: Model) -> str:
@@ -333,9 +257,10 @@ def as_object(report: AccountReport) -> dict[str, Any]:
         "account": {"email": tokens.email, "id": tokens.account_id} if tokens else None,
         "plan": report.plan,
         "credential": report.credential,
-        "expires_at": moment(in_our_time(tokens.expires_at)) if tokens else None,
+        "expires_at": moment(read_moment(tokens.expires_at)) if tokens else None,
         "models": {tier: model_object(report, model_of(provider, tier)) for tier in TIERS},
-        **quota_object(report.usage),
+        **quota_object(report.quota),
+        "quota_unknown": report.quota_unknown.message if report.quota_unknown else None,
     }
 
 
@@ -351,17 +276,17 @@ def model_object(report: AccountReport, model: Model) -> dict[str, Any]:
     }
 
 
-def quota_object(usage: Usage | None) -> dict[str, Any]:
+def quota_object(quota: Quota | None) -> dict[str, Any]:
     limits = [
         {
-            "name": limit.name,
-            "seconds": limit.seconds,
-            "used_percent": limit.used,
-            "resets_at": moment(limit.resets_at),
+            "name": window.name,
+            "seconds": window.seconds,
+            "used_percent": window.used_percent,
+            "resets_at": moment(window.resets_at),
         }
-        for limit in (usage.limits if usage else ())
+        for window in (quota.windows if quota else ())
     ]
-    return {"limits": limits, "credits": usage.credits if usage else None}
+    return {"limits": limits, "credits": quota.credits if quota else None}
 
 
 def moment(seconds: float | None) -> str | None:

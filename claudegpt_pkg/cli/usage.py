@@ -23,7 +23,7 @@ from ..settings.settings import Settings, load
 from ..terminal.console import result, result_json, result_rows, result_table, say
 
 if TYPE_CHECKING:
-    from .status import Usage
+    from ..accounts.quota import Quota
 
 PERIODS = {"today": 1, "last 7 days": 7, "last 30 days": 30}
 PLANS = ("chatgpt", "codex")  # their server may report a quota
@@ -102,23 +102,21 @@ def paid_for(sums: Sums) -> Spent:
 # Quota.
 
 
-def ask_quota(settings: Settings) -> Usage | None:
+def ask_quota(settings: Settings) -> Quota | None:
     if settings[PROVIDER] not in PLANS:
         return None
     from .. import assembly
-    from ..accounts import model_list
-    from .status import ask_usage
+    from ..accounts.quota import fetch_quota
 
     try:
         provider, _ = assembly.backend(settings)
-        with model_list.new_client() as client:
-            return ask_usage(client, provider) if provider.usage_url else None
+        return fetch_quota(provider) if provider.usage_url else None
     except ClaudegptError as problem:
         say(str(problem))
         return None
 
 
-def show_quota(plan: Usage) -> None:
+def show_quota(plan: Quota) -> None:
     from .status import quota_rows
 
     if sys.stdout.isatty():
@@ -155,7 +153,7 @@ def format_cost(sums: Sums, person: bool) -> str:
     return f"{price} + plan" if True in metered else "on your plan"
 
 
-def as_object(sums: Mapping[str, Sums], since: date | None, plan: Usage | None) -> dict[str, Any]:
+def as_object(sums: Mapping[str, Sums], since: date | None, plan: Quota | None) -> dict[str, Any]:
     from .status import quota_object
 
     periods = {name.replace(" ", "_"): period_object(each) for name, each in sums.items()}

@@ -58,7 +58,7 @@ def create_app(
     Raises BadSetting for a setting that cannot be used.
     """
     traces = Traces(settings.trace_dir, settings[TRACE_MAX_MB] << 20) if settings[TRACE] else None
-    client = new_client(encrypted=provider.url.startswith("https:"))
+    client = new_client(provider.url)
     cache = settings.dirs.cache
     learnt = recall(cache, provider)
     usage_log = UsageLog(settings.dirs.state)
@@ -111,9 +111,9 @@ def create_app(
 
 async def look_again(client: httpx.AsyncClient, provider: Provider, cache: Path) -> None:
     """Bring the account's list of models up to date for the next start, where it is old. Nobody waits for it."""
-    if provider.models_url and model_list.stale(cache, provider.models_url, provider.account):
+    if provider.models_url and model_list.is_stale(cache, provider.models_url, provider.account):
         with suppress(ClaudegptError):
-            await model_list.refresh(client, provider, cache)
+            await model_list.refresh(provider, cache)
 
 
 @dataclass

@@ -118,14 +118,20 @@ def path(value: str) -> Path:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name, with or without brackets or a dot at its end, is this machine's own."""
+    """Whether a host name, with or without brackets or a dot at its end, is this machine's own.
+
+    That is `localhost` and names below it, 127.0.0.0/8, ::1, and IPv4 addresses of those mapped into IPv6. 0.0.0.0 is
+    not: who listens there is reached from outside.
+    """
     name = host.strip("[]").lower().removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
 
 
 effort = one_of(*EFFORTS)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..accounts import model_list
-from ..accounts.model_list import Catalog, NoList
+from ..accounts.model_list import ModelList, NoList
 from ..accounts.providers.base import Provider
 from ..accounts.providers.openai import NEWEST
 from ..errors import BadSetting, NotLoggedIn, UpstreamFailed
@@ -40,29 +40,29 @@ SIZES: dict[Tier, tuple[str, ...]] = {"opus": ("sol",), "sonnet": ("terra",), "h
 SMALL_WINDOW = 64_000  # tokens; Claude Code's own instructions and tools take about 20,000 of them
 
 
-def fetch_list(provider: Provider, cache: Path, asker: Asker, *, must_answer: bool) -> Catalog:
+def fetch_list(provider: Provider, cache: Path, asker: Asker, *, must_answer: bool) -> ModelList:
     """The account's list of models as its server has it now; else the saved one; else an empty one.
 
     With `must_answer`, raises NotLoggedIn if the server refuses the account, UpstreamFailed if it does not answer.
     """
     try:
-        with asker.working("Fetching the account's list of models"), model_list.new_client() as client:
-            return model_list.refresh_now(client, provider, cache)
+        with asker.working("Fetching the account's list of models"):
+            return model_list.refresh_now(provider, cache)
     except (NotLoggedIn, UpstreamFailed) as problem:
         if must_answer and not isinstance(problem, NoList):
             raise
         say(problem.message)
-        return model_list.cached(cache, str(provider.models_url), provider.account) or Catalog(())
+        return model_list.read_cached(cache, str(provider.models_url), provider.account) or ModelList(())
 
 
-def ask_models(talk: Conversation, provider: Provider, listed: Catalog, options: TierOptions) -> None:
+def ask_models(talk: Conversation, provider: Provider, listed: ModelList, options: TierOptions) -> None:
     """Add an answer for each tier: a model's name, or None for the newest."""
     given = {tier: talk.given.models.get(tier) for tier in options}
     for tier, name in given.items():
         if name and (problem := judge_model(name)):
             raise BadSetting(f"--{tier}: {problem}")
     now: dict[Tier, str | None] = {tier: _current(talk, options[tier], listed) for tier in options}
-    newest = model_list.tiers(listed.offered, NEWEST)
+    newest = model_list.newest_tiers(listed.offered, NEWEST)
     asked = [tier for tier in options if not given[tier]]
     if not asked:
         chosen: dict[Tier, str | None] = given
@@ -76,18 +76,18 @@ def ask_models(talk: Conversation, provider: Provider, listed: Catalog, options:
     warn_about_windows(provider, talk.answers, options, newest)
 
 
-def _current(talk: Conversation, option: Option[str | None], listed: Catalog) -> str | None:
+def _current(talk: Conversation, option: Option[str | None], listed: ModelList) -> str | None:
     """The model that is set for a tier, unless it is another account's."""
     now = talk.settings[option]
     return None if now and listed.offered and split_effort(now, listed.models)[0] not in listed.models else now
 
 
 def _ask_once(
-    talk: Conversation, provider: Provider, listed: Catalog, now: dict[Tier, str | None], newest: Tiers
+    talk: Conversation, provider: Provider, listed: ModelList, now: dict[Tier, str | None], newest: Tiers
 ) -> dict[Tier, str | None]:
     """One question for all tiers, with "choose each" as the way to three."""
     choices = []
-    follows = {tier: newest.model(tier) == model_list.newest_of(listed.offered, *SIZES[tier]) for tier in TIERS}
+    follows = {tier: newest.model(tier) == model_list.find_newest(listed.offered, *SIZES[tier]) for tier in TIERS}
     usual: dict[Tier, str | None] = {tier: None if follows[tier] else newest.model(tier) for tier in TIERS}
     changed = any(now.values()) and now != usual
     if changed:
@@ -114,14 +114,14 @@ def _ask_once(
 
 
 def ask_tier(
-    tier: Tier, now: str | None, listed: Catalog, provider: Provider, asker: Asker, newest: Tiers
+    tier: Tier, now: str | None, listed: ModelList, provider: Provider, asker: Asker, newest: Tiers
 ) -> str | None:
     """The name of one tier's model, or None for the newest. `now`: the one that is set."""
     question, flag = f"Model for {TIER_NAMES[tier]}", f"--{tier}"
     if not listed.offered:
         typed = asker.text(question, default=now or newest.model(tier), judge=judge_model, flag=flag)
         return typed if typed != newest.model(tier) else None
-    follows = newest.model(tier) == model_list.newest_of(listed.offered, *SIZES[tier])
+    follows = newest.model(tier) == model_list.find_newest(listed.offered, *SIZES[tier])
     choices = [Choice(FOLLOW, f"The newest (now {provider.model(newest.model(tier)).name})")] * follows
     choices += [Choice(model.id, describe_model(provider, model)) for model in listed.offered]
     if now and now not in [choice.value for choice in choices]:

@@ -27,9 +27,9 @@ import aiohttp
 import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 
-from ..accounts.model_list import DIRECT, refuse_socks
+from ..accounts.http import client_options
 from ..accounts.providers.base import Provider
-from ..errors import BadSetting, UpstreamFailed
+from ..errors import UpstreamFailed
 from ..translate.wire import openai
 from ..translate.wire.json_text import loads
 from ..translate.wire.sse import Decoder, Event
@@ -67,25 +67,14 @@ class Refused(Exception):
         self.report = report
 
 
-def new_client(*, encrypted: bool = True) -> httpx.AsyncClient:
-    """The one client of a proxy: pooled, with the environment's proxies and certificates, without a total timeout.
+def new_client(url: str) -> httpx.AsyncClient:
+    """The one client of a proxy, for the backend at `url`: pooled, with the environment's proxy and certificates for
+    that address, without a total timeout.
 
     Raises BadSetting for a proxy that cannot be used, or certificates that cannot be read.
     """
-    if encrypted:
-        refuse_socks()
     timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
-    try:
-        client: httpx.AsyncClient = HttpxAiohttpClient(
-            timeout=timeout, limits=NO_LIMIT, mounts=DIRECT, follow_redirects=False
-        )
-    except ValueError as problem:
-        raise BadSetting(f"{problem}.", "Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY in the environment.") from None
-    except OSError as problem:
-        raise BadSetting(
-            f"Cannot read the certificates: {reason(problem)}.", "Correct SSL_CERT_FILE or SSL_CERT_DIR."
-        ) from None
-    return client
+    return HttpxAiohttpClient(timeout=timeout, limits=NO_LIMIT, follow_redirects=False, **client_options(url))
 
 
 class Stream:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 
 from claudegpt_pkg import assembly
 from claudegpt_pkg.accounts import model_list
-from claudegpt_pkg.accounts.model_list import Catalog, cached, refresh, refresh_now
+from claudegpt_pkg.accounts.model_list import ModelList, read_cached, refresh, refresh_now
 from claudegpt_pkg.accounts.providers.base import Provider
-from claudegpt_pkg.errors import BadSetting, NotLoggedIn, UpstreamFailed
+from claudegpt_pkg.errors import NotLoggedIn, UpstreamFailed
 from claudegpt_pkg.models import KNOWN, Model, Tiers
 from claudegpt_pkg.settings.settings import Settings, load
 from tests.support.fakes.backend import FakeBackend
+from tests.support.transports import response
 
 BUILT_IN = Tiers("built-in-opus", "built-in-sonnet", "built-in-haiku")
 PROVIDER = Provider(
@@ -44,16 +46,14 @@ class Server:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         if self.etag and request.headers.get("if-none-match") == self.etag:
-            return httpx.Response(304)
+            return response(304, b"")
         headers = {"etag": self.etag} if self.etag else {}
-        if isinstance(self.said, str):
-            return httpx.Response(self.status, text=self.said, headers=headers)
-        return httpx.Response(self.status, json=self.said, headers=headers)
+        text = self.said if isinstance(self.said, str) else json.dumps(self.said)
+        return response(self.status, text.encode(), headers)
 
 
-def ask(server: Server, folder: Path, provider: Provider = PROVIDER) -> Catalog:
-    with httpx.Client(transport=httpx.MockTransport(server)) as client:
-        return refresh_now(client, provider, folder)
+def ask(server: Server, folder: Path, provider: Provider = PROVIDER) -> ModelList:
+    return refresh_now(provider, folder, httpx.MockTransport(server))
 
 
 def settings_for(url: str, folder: Path, **more: str) -> Settings:
@@ -150,14 +150,14 @@ def test_a_server_of_the_users_own_offers_all_that_converse(
 
 def test_the_list_is_saved_for_the_next_start(tmp_path: Path) -> None:
     found = ask(Server({"models": [entry("gpt-6.1-sol"), entry("gpt-x", visibility="hide")]}), tmp_path)
-    assert cached(tmp_path, str(PROVIDER.models_url), "acc") == found
+    assert read_cached(tmp_path, str(PROVIDER.models_url), "acc") == found
     assert found.etag == '"1"'
 
 
 def test_the_list_of_one_account_is_not_anothers(tmp_path: Path) -> None:
     ask(Server({"models": [entry("gpt-6.1-sol")]}), tmp_path)
-    assert cached(tmp_path, str(PROVIDER.models_url), "other") is None
-    assert cached(tmp_path, "https://elsewhere.test/models", "acc") is None
+    assert read_cached(tmp_path, str(PROVIDER.models_url), "other") is None
+    assert read_cached(tmp_path, "https://elsewhere.test/models", "acc") is None
 
 
 def test_an_unchanged_list_is_not_sent_again(tmp_path: Path) -> None:
@@ -171,15 +171,13 @@ def test_an_unchanged_list_is_not_sent_again(tmp_path: Path) -> None:
 def test_a_changed_list_replaces_the_old(tmp_path: Path) -> None:
     ask(Server({"models": [entry("gpt-6.1-sol")]}), tmp_path)
     ask(Server({"models": [entry("gpt-7-sol")]}, etag='"2"'), tmp_path)
-    saved = cached(tmp_path, str(PROVIDER.models_url), "acc")
+    saved = read_cached(tmp_path, str(PROVIDER.models_url), "acc")
     assert saved and ids(saved.offered) == ["gpt-7-sol"] and saved.etag == '"2"'
 
 
 def test_the_same_without_blocking(tmp_path: Path) -> None:
-    async def run() -> Catalog:
-        transport = httpx.MockTransport(Server({"models": [entry("gpt-6.1-sol")]}))
-        async with httpx.AsyncClient(transport=transport) as client:
-            return await refresh(client, PROVIDER, tmp_path)
+    async def run() -> ModelList:
+        return await refresh(PROVIDER, tmp_path, httpx.MockTransport(Server({"models": [entry("gpt-6.1-sol")]})))
 
     assert ids(asyncio.run(run()).offered) == ["gpt-6.1-sol"]
 
@@ -201,18 +199,15 @@ def test_what_is_no_list_is_said_and_the_saved_one_stays(
     before = ask(Server({"models": [entry("gpt-6.1-sol")]}), tmp_path)
     with pytest.raises(raised, match="ChatGPT Plus"):
         ask(Server(said, status=status, etag='"2"'), tmp_path)
-    assert cached(tmp_path, str(PROVIDER.models_url), "acc") == before
+    assert read_cached(tmp_path, str(PROVIDER.models_url), "acc") == before
 
 
 def test_a_server_that_is_away_is_said(tmp_path: Path) -> None:
     def away(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route")
 
-    with (
-        httpx.Client(transport=httpx.MockTransport(away)) as client,
-        pytest.raises(UpstreamFailed, match=r"cannot be reached \(no route\)"),
-    ):
-        refresh_now(client, PROVIDER, tmp_path)
+    with pytest.raises(UpstreamFailed, match=r"cannot be reached at .*: no route\."):
+        refresh_now(PROVIDER, tmp_path, httpx.MockTransport(away))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +223,7 @@ def test_a_server_that_is_away_is_said(tmp_path: Path) -> None:
 )
 def test_a_saved_list_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
     model_list.cache_file(tmp_path, "https://x", "").write_text(text)
-    assert cached(tmp_path, "https://x") is None
+    assert read_cached(tmp_path, "https://x") is None
 
 
 def test_a_disk_that_cannot_be_written_only_costs_the_saving(tmp_path: Path) -> None:
@@ -240,7 +235,7 @@ def test_a_disk_that_cannot_be_written_only_costs_the_saving(tmp_path: Path) -> 
 
 
 def tiers(*offered: str) -> Tiers:
-    return model_list.tiers([Model(name, 1) for name in offered], BUILT_IN)
+    return model_list.newest_tiers([Model(name, 1) for name in offered], BUILT_IN)
 
 
 def test_with_nothing_on_offer_the_built_in_answer_counts() -> None:
@@ -269,15 +264,15 @@ def test_a_local_servers_first_model_serves_all() -> None:
 
 
 def test_a_list_is_stale_when_it_was_never_seen_or_not_for_hours(tmp_path: Path) -> None:
-    assert model_list.stale(tmp_path, str(PROVIDER.models_url), "acc")
+    assert model_list.is_stale(tmp_path, str(PROVIDER.models_url), "acc")
     server = Server({"models": [entry("gpt-6.1-sol")]})
     ask(server, tmp_path)
-    assert not model_list.stale(tmp_path, str(PROVIDER.models_url), "acc")
+    assert not model_list.is_stale(tmp_path, str(PROVIDER.models_url), "acc")
     (file,) = tmp_path.iterdir()
     os.utime(file, (0, 0))
-    assert model_list.stale(tmp_path, str(PROVIDER.models_url), "acc")
+    assert model_list.is_stale(tmp_path, str(PROVIDER.models_url), "acc")
     ask(server, tmp_path)  # 304: the same list, seen now
-    assert not model_list.stale(tmp_path, str(PROVIDER.models_url), "acc")
+    assert not model_list.is_stale(tmp_path, str(PROVIDER.models_url), "acc")
 
 
 def test_a_server_never_asked_before_is_asked_before_its_first_use(backend: FakeBackend, tmp_path: Path) -> None:
@@ -298,17 +293,3 @@ def test_a_server_without_a_list_is_used_with_the_built_in_one(backend: FakeBack
     backend.page("GET", "/v1/models", 404, "<html>nothing here</html>")
     assert assembly.backend(settings_for(backend.url, tmp_path))[0].tiers.opus == "gpt-6.1-sol"
     assert assembly.backend(settings_for("http://127.0.0.1:9/v1", tmp_path))[0].tiers.opus == "gpt-6.1-sol"
-
-
-def test_a_socks_proxy_beside_an_http_proxy_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As proxy programs export them: a SOCKS address for all, and an HTTP one that goes before it."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
-    model_list.new_client().close()
-
-
-def test_a_socks_proxy_for_what_is_encrypted_is_a_bad_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
-    model_list.new_client(verify=False).close()
-    with pytest.raises(BadSetting, match="SOCKS proxies are not supported"):
-        model_list.new_client()

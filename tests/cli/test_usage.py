@@ -208,7 +208,7 @@ def test_a_server_that_does_not_answer_is_said_and_what_was_counted_shown(run: R
     plan.page("GET", "/backend-api/wham/usage", 503, {"detail": "Busy."})
     use(provider="chatgpt", metered=False)
     status, out, err = run("usage")
-    assert (status, len(out.splitlines())) == (0, 3) and "overloaded" in err
+    assert (status, len(out.splitlines())) == (0, 3) and "does not tell what is left of the plan (HTTP 503)" in err
     status, out, _ = run("usage", "--json")
     assert (status, json.loads(out)["limits"]) == (0, [])
 

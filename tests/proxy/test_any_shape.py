@@ -166,7 +166,7 @@ def proxies(tmp_path_factory: pytest.TempPathFactory) -> list[Proxy]:
     folder: Path = tmp_path_factory.mktemp("settings")
     settings = settings_for("http://127.0.0.1:1/v1", folder)
     made = (openai(settings), chatgpt_plan("http://127.0.0.1:1", settings))
-    return [Proxy(provider, Rules.of(settings), new_client()) for provider in made]
+    return [Proxy(provider, Rules.of(settings), new_client(provider.url)) for provider in made]
 
 
 def test_everything_as_it_is_is_translated(proxies: list[Proxy]) -> None:

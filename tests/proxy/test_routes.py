@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from anthropic import Anthropic
 from anthropic.types import ModelInfo
@@ -413,8 +412,7 @@ def test_the_models_are_listed_as_the_sdk_reads_them(proxy: Served) -> None:
 
 def test_what_cannot_converse_is_listed_nowhere(backend: FakeBackend, tmp_path: Path) -> None:
     settings = settings_for(backend.url, tmp_path)
-    with httpx.Client() as client:  # the strict backend's list has an embedding model
-        refresh_now(client, openai(settings), settings.dirs.cache)
+    refresh_now(openai(settings), settings.dirs.cache)  # the strict backend's list has an embedding model
     with served(backend, tmp_path, provider=openai(settings)) as proxy:
         for agent in ("claude-code/2.1.330", "python"):
             page = proxy.client.get("/v1/models?limit=1000", headers={"user-agent": agent}).json()

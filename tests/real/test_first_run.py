@@ -133,7 +133,7 @@ def test_an_openai_key_that_is_wrong_at_first(session: Session, backend: FakeBac
         begin(screen, "OpenAI API key")
         screen.wait_for("? OpenAI API key")
         screen.send(f"wrong{ENTER}")
-        screen.wait_for("the credential was refused")
+        screen.wait_for("the server refused the credential")
         screen.wait_for("» Change the answers and try again")
         screen.send(ENTER)
         screen.wait_for("» Enter another")

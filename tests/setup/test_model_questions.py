@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claudegpt_pkg.accounts import model_list
-from claudegpt_pkg.accounts.model_list import Catalog
+from claudegpt_pkg.accounts.model_list import ModelList
 from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.accounts.providers.openai import NEWEST
 from claudegpt_pkg.models import Tiers, known_model
@@ -13,16 +13,16 @@ from claudegpt_pkg.setup.model_questions import BY_NAME, FOLLOW, ask_tier, descr
 from tests.setup.test_wizard import Person
 
 PROVIDER = Provider("openai", "OpenAI API key", "https://here", Tiers("a", "b", "c"))
-OURS = Catalog(
+OURS = ModelList(
     tuple(map(known_model, ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"))), hidden=(known_model("gpt-5.5"),)
 )
-FOREIGN = Catalog(tuple(map(known_model, ("qwen3:32b", "llama4:8b"))))
+FOREIGN = ModelList(tuple(map(known_model, ("qwen3:32b", "llama4:8b"))))
 NEWEST_OF_ALL = "gpt-6.1-sol"
 QUESTION = "Model for opus, the large model"
 
 
-def chosen(person: Person, listed: Catalog, now: str | None = None) -> str | None:
-    return ask_tier("opus", now, listed, PROVIDER, person, model_list.tiers(listed.offered, NEWEST))
+def chosen(person: Person, listed: ModelList, now: str | None = None) -> str | None:
+    return ask_tier("opus", now, listed, PROVIDER, person, model_list.newest_tiers(listed.offered, NEWEST))
 
 
 def test_the_newest_is_followed_and_not_named() -> None:
@@ -57,4 +57,4 @@ def test_a_name_that_no_list_has_can_be_typed() -> None:
 
 @pytest.mark.parametrize(("typed", "name"), [(None, None), (NEWEST_OF_ALL, None), ("llama", "llama")])
 def test_without_a_list_a_name_is_asked_for(typed: str | None, name: str | None) -> None:
-    assert chosen(Person(typed), Catalog(())) == name
+    assert chosen(Person(typed), ModelList(())) == name

@@ -47,7 +47,7 @@ def read(url: str, *, limits: Limits = PATIENT, pause: Callable[[Stream], Any] |
     async def reading() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         async with (
-            new_client() as client,
+            new_client(url) as client,
             open_stream(client, provider(url), b"{}", cache_key="key", limits=limits) as stream,
         ):
             async for events in stream:
@@ -421,7 +421,7 @@ def test_json_that_is_no_response_is_a_refusal(body: bytes) -> None:
 def test_the_limits_leave_nothing_of_a_cancellation_behind() -> None:
     async def twice() -> None:
         with listening(silent) as server:
-            async with new_client() as client:
+            async with new_client(server.url) as client:
                 for _ in range(2):
                     with pytest.raises(UpstreamFailed, match="silent"):
                         async with open_stream(
@@ -545,8 +545,14 @@ def test_a_proxy_that_fails_is_named_as_the_one_at_fault(proxied: Callable[..., 
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"HTTPS_PROXY": "socks5://127.0.0.1:1080"}, "SOCKS proxies are not supported. Set HTTPS_PROXY"),
-        ({"ALL_PROXY": "socks5h://127.0.0.1:1080"}, "SOCKS proxies are not supported. Set HTTPS_PROXY"),
+        (
+            {"HTTPS_PROXY": "socks5://127.0.0.1:1080"},
+            "HTTPS_PROXY names a SOCKS proxy",
+        ),
+        (
+            {"ALL_PROXY": "socks5h://127.0.0.1:1080"},
+            "ALL_PROXY names a SOCKS proxy",
+        ),
         ({"HTTPS_PROXY": "quic://127.0.0.1:1080"}, "Correct HTTPS_PROXY"),
         ({"SSL_CERT_FILE": "/no/such/file"}, "Correct SSL_CERT_FILE"),
     ],
@@ -556,7 +562,7 @@ def test_what_the_environment_says_and_cannot_be_used_is_a_bad_setting(
 ) -> None:
     proxied(**variables)
     with pytest.raises(BadSetting) as caught:
-        new_client()
+        new_client("https://upstream.example")
     assert words in str(caught.value)
 
 
@@ -567,7 +573,7 @@ def test_a_socks_proxy_that_would_not_be_used_is_no_obstacle(proxied: Callable[.
 
 def test_a_socks_proxy_is_no_obstacle_to_a_backend_that_needs_none(proxied: Callable[..., None]) -> None:
     proxied(ALL_PROXY="socks5://127.0.0.1:1080")
-    new_client(encrypted=False)
+    new_client("http://127.0.0.1:1")
 
 
 # Many turns.

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import httpx
-
 from ...errors import NotLoggedIn, UpstreamFailed
 from ...secret import Secret
+from ...untrusted import read_handle, read_name, read_number, read_object
+from .. import http
 from . import oauth
 from .login_server import LoginServer
 from .tokens import TokenFile, Tokens
@@ -22,6 +22,7 @@ START = "/api/accounts/deviceauth/usercode"
 ASK = "/api/accounts/deviceauth/token"
 PATIENCE = 15 * 60.0  # seconds a code lives
 INTERVAL = 5.0  # seconds between two questions, unless the server says otherwise
+LONGEST_INTERVAL = 60.0
 SLOWER = 5.0  # seconds more when it says `slow_down`
 FAILURES = 3  # questions in a row that may fail before we give up
 # Codes that end the wait; every other 403 or 404 means "not yet".
@@ -77,23 +78,21 @@ def login(
 
 def begin(server: LoginServer) -> Code:
     answer = server.post(START, json={"client_id": oauth.CLIENT_ID})
-    if answer.status_code == 404:
+    if answer.status == 404:
         raise UpstreamFailed("The login server offers no login by code.", "Run `claudegpt login` without --device.")
-    body = oauth.read_object(answer.content)
-    if answer.status_code != 200 or body is None:
-        raise oauth.refusal(answer.status_code, answer.content, sent="The request for a code")
-    id, typed = oauth.as_text(body.get("device_auth_id")), oauth.as_text(body.get("user_code"))
+    body = read_object(answer.body)
+    if answer.status != 200 or body is None:
+        raise oauth.read_refusal(answer.status, answer.body, sent="The request for a code")
+    id, typed = read_handle(body.get("device_auth_id")), read_name(body.get("user_code"))
     if not id or not typed:
-        raise UpstreamFailed("The login server answered without a code.", oauth.LATER)
+        raise UpstreamFailed("The login server answered without a code.", oauth.TRY_LATER)
     return Code(id, typed, interval_in(body.get("interval")))
 
 
 def interval_in(value: object) -> float:
-    """The server writes the seconds as a string."""
-    try:
-        return float(max(1, int(str(value))))
-    except ValueError:
-        return INTERVAL
+    """Seconds between two questions; the server writes them as a string."""
+    seconds = read_number(value)
+    return INTERVAL if seconds is None else min(max(seconds, 1.0), LONGEST_INTERVAL)
 
 
 def wait(
@@ -113,22 +112,22 @@ def wait(
             return said
         failures = 0
         code = replace(code, interval=code.interval + said.slower)
-    raise NotLoggedIn(REFUSED["deviceauth_expired_token"], oauth.AGAIN)
+    raise NotLoggedIn(REFUSED["deviceauth_expired_token"], oauth.LOG_IN_AGAIN)
 
 
-def verdict(answer: httpx.Response) -> Approval | Pending:
+def verdict(answer: http.Answer) -> Approval | Pending:
     """What an answer about a code means. Raises NotLoggedIn when it is over, UpstreamFailed when it says nothing."""
-    body = oauth.read_object(answer.content)
+    body = read_object(answer.body)
     error = oauth.error_code(body or {})
     if error in REFUSED:
-        raise NotLoggedIn(REFUSED[error], oauth.AGAIN)
-    if error == "slow_down" or answer.status_code == 429:
+        raise NotLoggedIn(REFUSED[error], oauth.LOG_IN_AGAIN)
+    if error == "slow_down" or answer.status == 429:
         return Pending(SLOWER)
-    if answer.status_code in (403, 404) and "html" not in answer.headers.get("content-type", ""):
+    if answer.status in (403, 404) and "html" not in answer.headers.get("content-type", ""):
         return Pending()
-    if answer.status_code != 200 or body is None:
-        raise oauth.refusal(answer.status_code, answer.content, sent="The code", hint=oauth.AGAIN)
+    if answer.status != 200 or body is None:
+        raise oauth.read_refusal(answer.status, answer.body, sent="The code", hint=oauth.LOG_IN_AGAIN)
     code, verifier = oauth.secret_in(body, "authorization_code"), oauth.secret_in(body, "code_verifier")
     if not code or not verifier:
-        raise UpstreamFailed("The login server answered without a code.", oauth.LATER)
+        raise UpstreamFailed("The login server answered without a code.", oauth.TRY_LATER)
     return Approval(code, verifier)

@@ -20,7 +20,8 @@ import httpx
 
 from ...errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
 from ...secret import Secret
-from .oauth import EARLY, shorten
+from ...untrusted import one_line
+from .oauth import EARLY
 
 PROGRAM_SECONDS = 30  # for `az`: its start alone may take ten
 # Entra ID's codes for a scope that this tenant, or this application, knows nothing of.
@@ -163,7 +164,7 @@ def refusal(told: str) -> ClaudegptError:
         )
     if NETWORK.search(failed[0]):
         return unreachable(failed[0])
-    sentence = FIRST_SENTENCE.match(shorten(failed[0]))
+    sentence = FIRST_SENTENCE.match(one_line(failed[0]))
     reason = sentence[1] if sentence else failed[0]
     kind = NoSuchScope if NO_SUCH_SCOPE.search(told) else NotLoggedIn
     return kind(
@@ -173,7 +174,9 @@ def refusal(told: str) -> ClaudegptError:
 
 
 def unreachable(told: str) -> UpstreamFailed:
-    return UpstreamFailed(f"Entra ID cannot be reached: {shorten(told.removeprefix('ERROR: '))}.", "Check the network.")
+    return UpstreamFailed(
+        f"Entra ID cannot be reached: {one_line(told.removeprefix('ERROR: '))}.", "Check the network."
+    )
 
 
 def installed() -> bool:

@@ -1,11 +1,13 @@
 """Logging in to ChatGPT, and out: `login`, `logout`.
 
-In time: a door is opened on this machine (port 1455 or 1457: the only ones the login server sends a browser to), the
-login page is shown and opened, the browser comes back through the door with a code, the code becomes tokens, the tokens
-are saved, and only then does the page say that it can be closed. Where the browser runs on another machine it finds no
-door: the address it ends at, pasted into the terminal, does the same. Or no door at all: `device`.
+In time: a callback server is opened on this machine (port 1455 or 1457, the only ones to which the login server sends
+a browser); the login page is shown and opened; the browser returns to the callback server with a code; the code is
+exchanged for tokens; the tokens are saved; and only then does the page say that it can be closed. If the browser runs
+on another machine, it finds no callback server: the user pastes the address where it ended into the terminal. With
+`--device` there is no callback at all (device.py).
 
-The door and the terminal are waited for together, in one thread. ^C leaves everything as it was.
+One thread waits for the callback server and the keyboard together, so neither can keep the other waiting. ^C leaves
+everything as it was.
 """
 
 from __future__ import annotations
@@ -13,17 +15,19 @@ from __future__ import annotations
 import os
 import secrets
 import select
+import subprocess
 import sys
+import threading
 import time
-import webbrowser
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 from ...errors import BadSetting, NotLoggedIn
 from ...settings.options import AUTH_URL
 from ...settings.settings import Settings
 from . import device, oauth
-from .callback_server import Door, Finish, open_door
+from .callback_server import CallbackServer, Finish, open_callback_server
 from .login_server import LoginServer
 from .tokens import TokenFile, Tokens, own_file
 
@@ -83,13 +87,13 @@ def browser_login(
     """Log in through a browser, on this machine or another. Raises like `login`."""
     pkce = oauth.Pkce.new()
     state = secrets.token_urlsafe(32)
-    with open_door(ports) as door:
-        if door is None and typed is None:
+    with open_callback_server(ports) as callbacks:
+        if callbacks is None and typed is None:
             raise BadSetting(
-                f"The ports that a login needs are taken ({' and '.join(map(str, ports))}).",
+                f"Other programs use the ports that a login needs ({' and '.join(map(str, ports))}).",
                 "End the other login, or run `claudegpt login --device`.",
             )
-        redirect = oauth.redirect_uri(door.port if door else ports[0])
+        redirect = oauth.redirect_uri(callbacks.port if callbacks else ports[0])
 
         def finish(address: str) -> Tokens:
             code = oauth.callback_code(address, state=state)
@@ -98,12 +102,12 @@ def browser_login(
         page = oauth.authorize_url(server.url, redirect=redirect, state=state, challenge=pkce.challenge)
         show(f"Log in to ChatGPT on this page:\n\n{page}\n")
         if typed:
-            why = "If that browser is on another machine," if door else "Other programs have the ports it ends at:"
+            why = "If that browser is on another machine," if callbacks else "Other programs have the ports it ends at:"
             show(f"{why} paste the address it ends at ({redirect}?…) here.")
         if open_page:
             open_page(page)
         keyboard = Keyboard(typed.fileno()) if typed else None
-        return first_answer(door, keyboard, finish, show, time.monotonic() + patience)
+        return first_answer(callbacks, keyboard, finish, show, time.monotonic() + patience)
 
 
 class Keyboard:
@@ -126,38 +130,46 @@ class Keyboard:
         return [line.decode(errors="replace") for line in found if line.strip()]
 
 
-def first_answer(door: Door | None, keyboard: Keyboard | None, finish: Finish, show: Show, deadline: float) -> Tokens:
-    """The tokens that `finish` makes of the first address of this login that comes, through the door or typed.
+def first_answer(
+    callbacks: CallbackServer | None, keyboard: Keyboard | None, finish: Finish, show: Show, deadline: float
+) -> Tokens:
+    """The tokens that `finish` makes of the first address of this login that arrives, by browser or keyboard.
 
     `deadline` is on the monotonic clock. Raises what `finish` raises, and NotLoggedIn when nothing comes in time.
     """
     while True:
-        ready = wait_for([place for place in (door, keyboard) if place], deadline)
-        if door in ready and door and (tokens := door.receive(finish)):
-            return tokens
-        if keyboard in ready and keyboard:
+        now = time.monotonic()
+        places = [*(callbacks.sockets if callbacks else ()), *([keyboard] if keyboard else ())]
+        if now >= deadline or not places:
+            raise NotLoggedIn("Nobody logged in.", "Run `claudegpt login` again.")
+        wake = min(deadline, callbacks.next_deadline()) if callbacks else deadline
+        readable: list[object] = select.select(places, [], [], max(0.0, wake - now))[0]
+        if keyboard in readable and keyboard:
             for line in keyboard.lines():
                 try:
                     return finish(line)
                 except oauth.OtherLogin as problem:
                     show(str(problem))
             if keyboard.closed:
-                keyboard = None  # the terminal is gone; the door may still be used
-
-
-def wait_for(places: list[Door | Keyboard], deadline: float) -> list[Door | Keyboard]:
-    """Those of `places` where something has come."""
-    left = max(0.0, deadline - time.monotonic())
-    ready = select.select(places, [], [], left)[0] if places else []
-    if not ready:
-        raise NotLoggedIn("Nobody logged in.", "Run `claudegpt login` again.")
-    return ready
+                keyboard = None  # the terminal is gone; a browser may still come
+        if callbacks and (tokens := callbacks.receive(readable, finish)):
+            return tokens
 
 
 def open_page(page: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Open the user's browser, where there is a screen: on a far or bare machine it would fill this terminal."""
-    screen = sys.platform in ("darwin", "win32") or any(
+    """Open the user's browser, if there is a screen for it here or BROWSER names a program; never waits for it.
+
+    It gets a process and a session of its own, without a terminal: a browser may stay in the foreground for hours, and
+    one that shows its pages as text would fill this terminal. The page's address is always shown too.
+    """
+    screen = sys.platform == "darwin" or any(
         environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
     )
-    if screen and not environ.get("SSH_CONNECTION"):
-        webbrowser.open(page)
+    if environ.get("BROWSER") or (screen and not environ.get("SSH_CONNECTION")):
+        nothing = subprocess.DEVNULL
+        command = [sys.executable, "-I", "-m", "webbrowser", page]  # -I: no code from the current folder
+        with suppress(OSError):
+            process = subprocess.Popen(
+                command, stdin=nothing, stdout=nothing, stderr=nothing, env=environ, cwd="/", start_new_session=True
+            )
+            threading.Thread(target=process.wait, daemon=True).start()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from ... import __version__
 from ...errors import ClaudegptError, NotLoggedIn, UpstreamFailed
 from ...secret import Secret
+from ...untrusted import as_object, one_line, read_name, read_number, read_object, read_word
 
 CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
 SCOPE = "openid profile email offline_access"
@@ -39,8 +40,12 @@ DEAD = {
     "refresh_token_revoked": "was revoked",
     "invalid_grant": "is no longer valid",
 }
-AGAIN = "Run the login again."
-LATER = "Try again in a moment; if it stays, check the connection (a proxy or sign-in page in between) and the clock."
+# The login server refuses with this code when a workspace's administrator has not enabled Codex.
+NO_CODEX = "missing_codex_entitlement"
+LOG_IN_AGAIN = "Run the login again."
+TRY_LATER = (
+    "Try again in a moment. If it fails again, check the connection (a proxy or sign-in page in between) and the clock."
+)
 
 
 @dataclass(frozen=True)
@@ -105,19 +110,34 @@ class OtherLogin(NotLoggedIn):
 def callback_code(url: str, *, state: str) -> Secret:
     """The code in the address the browser came back to: a whole URL, its path and query, or the query alone.
 
-    Raises OtherLogin when `state` is not the one sent, NotLoggedIn when the user refused or there is no code.
+    Raises OtherLogin when `state` is not the one sent or the text is no address, NotLoggedIn when the login was
+    refused or there is no code.
     """
-    query = {name: values[0] for name, values in parse_qs(urlsplit(url.strip()).query or url.strip()).items()}
+    try:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(url.strip()).query or url.strip()).items()}
+    except ValueError:
+        query = {}
     if "state" not in query:
         raise OtherLogin("That is not the address of a finished login.", "Paste the whole of it.")
-    if not secrets.compare_digest(query.get("state", "").encode(), state.encode()):
+    if not secrets.compare_digest(query["state"].encode(errors="replace"), state.encode()):
         raise OtherLogin("That address belongs to another login (its state differs).", "Use the newest login page.")
     if "error" in query:
-        reason = query.get("error_description") or query["error"]
-        raise NotLoggedIn(f"The login was refused: {shorten(reason)}.", AGAIN)
-    if not query.get("code"):
-        raise NotLoggedIn("The browser came back without a code.", AGAIN)
-    return Secret(query["code"])
+        raise login_refused(
+            f"{query['error']} {query.get('error_description', '')}", shown=query.get("error_description")
+        )
+    code = query.get("code")
+    if not code or not code.isprintable():
+        raise NotLoggedIn("The browser came back without a code.", LOG_IN_AGAIN)
+    return Secret(code)
+
+
+def login_refused(words: str, *, shown: str | None = None) -> NotLoggedIn:
+    """The error for a login that the server refused in these words; `shown` is the part for the user."""
+    if NO_CODEX in words.lower():
+        return NotLoggedIn(
+            "Codex is not enabled for this workspace:", "ask its administrator, or choose another workspace."
+        )
+    return NotLoggedIn(f"The login was refused: {one_line(shown or words).rstrip('.')}.", LOG_IN_AGAIN)
 
 
 def exchange_form(code: Secret, *, verifier: Secret, redirect: str) -> dict[str, str]:
@@ -140,7 +160,7 @@ def revoke_body(token: Secret, *, hint: str) -> dict[str, str]:
     return {"token": token.reveal(), "token_type_hint": hint, "client_id": CLIENT_ID}
 
 
-def grant(status: int, body: bytes, *, sent: str, hint: str = "") -> Grant:
+def read_grant(status: int, body: bytes, *, sent: str, hint: str = "") -> Grant:
     """The tokens in an answer of /oauth/token; `sent` names what was given for them, for the user, and `hint` what to
     do when that is dead.
 
@@ -149,24 +169,27 @@ def grant(status: int, body: bytes, *, sent: str, hint: str = "") -> Grant:
     """
     answer = read_object(body)
     if status != 200 or answer is None:
-        raise refusal(status, body, sent=sent, hint=hint)
-    access = answer.get("access_token")
-    if not isinstance(access, str) or not access:
-        raise UpstreamFailed("The login server answered without an access token.", LATER)
-    return Grant(Secret(access), secret_in(answer, "refresh_token"), secret_in(answer, "id_token"))
+        raise read_refusal(status, body, sent=sent, hint=hint)
+    access = secret_in(answer, "access_token")
+    if access is None:
+        raise UpstreamFailed("The login server answered without an access token.", TRY_LATER)
+    return Grant(access, secret_in(answer, "refresh_token"), secret_in(answer, "id_token"))
 
 
-def refusal(status: int, body: bytes, *, sent: str, hint: str = "") -> ClaudegptError:
+def read_refusal(status: int, body: bytes, *, sent: str, hint: str = "") -> ClaudegptError:
     """What an answer of the login server that holds no tokens means."""
     answer = read_object(body)
     if answer is None:
         what = "a web page" if is_page(body) else "something that is not JSON"
-        return UpstreamFailed(f"The login server answered HTTP {status} with {what}.", LATER)
+        return UpstreamFailed(f"The login server answered HTTP {status} with {what}.", TRY_LATER)
     code = error_code(answer)
+    message = error_message(answer)
     if status < 500 and code in DEAD:
         return NotLoggedIn(f"{sent} {DEAD[code]} ({code}).", hint)
-    said = f": {shorten(error_message(answer) or code)}" if code or error_message(answer) else ""
-    return UpstreamFailed(f"The login server answered HTTP {status}{said}.", LATER)
+    if NO_CODEX in f"{code} {message}".lower():
+        return login_refused(NO_CODEX)
+    words = f": {one_line(message or code).rstrip('.')}" if message or code else ""
+    return UpstreamFailed(f"The login server answered HTTP {status}{words}.", TRY_LATER)
 
 
 def error_code(answer: Mapping[str, Any]) -> str:
@@ -190,12 +213,12 @@ def claims(token: Secret | None) -> Claims:
     auth = as_object(payload.get(AUTH_CLAIM))
     profile = as_object(payload.get(PROFILE_CLAIM))
     return Claims(
-        account_id=as_text(auth.get("chatgpt_account_id")),
-        plan=as_text(auth.get("chatgpt_plan_type")),
-        email=as_text(payload.get("email")) or as_text(profile.get("email")),
+        account_id=read_word(auth.get("chatgpt_account_id")),
+        plan=read_name(auth.get("chatgpt_plan_type")),
+        email=read_name(payload.get("email")) or read_name(profile.get("email")),
         fedramp=auth.get("chatgpt_account_is_fedramp") is True,
-        expires_at=as_number(payload.get("exp")),
-        issued_at=as_number(payload.get("iat")),
+        expires_at=read_number(payload.get("exp")),
+        issued_at=read_number(payload.get("iat")),
     )
 
 
@@ -213,10 +236,11 @@ def plan_name(plan: str | None) -> str:
     return f"ChatGPT {plan.replace('_', ' ').title()}" if plan else "ChatGPT"
 
 
-# JSON from elsewhere, read without trust.
+# Reading what others wrote.
 
 
 def read_payload(jwt: str) -> dict[str, Any] | None:
+    """The claims of a JWT, unverified; None if they cannot be read."""
     parts = jwt.split(".")
     if len(parts) != 3:
         return None
@@ -226,16 +250,8 @@ def read_payload(jwt: str) -> dict[str, Any] | None:
         return None
 
 
-def read_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
 def is_page(body: bytes) -> bool:
-    """Whether it is HTML: of a hotel's sign-in, of a company's proxy."""
+    """Whether a body is HTML, as a hotel's sign-in page or a company's proxy answers."""
     return body.lstrip()[:1] == b"<"
 
 
@@ -243,24 +259,7 @@ def encode_base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def as_object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def as_text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def as_number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
 def secret_in(answer: Mapping[str, Any], name: str) -> Secret | None:
-    found = as_text(answer.get(name))
-    return Secret(found) if found else None
-
-
-def shorten(text: str) -> str:
-    """One line of somebody else's words, fit to stand in a sentence of ours."""
-    line = " ".join(text.split()).rstrip(".")
-    return line if len(line) <= 200 else f"{line[:200]}…"
+    """A token or key in a foreign object; None if there is none that can stand in a header."""
+    found = answer.get(name)
+    return Secret(found) if isinstance(found, str) and re.fullmatch(r"[!-~]+", found) else None

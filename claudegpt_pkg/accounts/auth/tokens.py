@@ -28,6 +28,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from ... import files
 from ...errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
 from ...secret import Secret
+from ...untrusted import as_object, one_line, read_object, read_word
 from . import oauth
 
 RENEWAL_WAIT = 60.0  # seconds: longer than any renewal in progress may take
@@ -131,7 +132,9 @@ class TokenFile:
         key = oauth.secret_in(document, "OPENAI_API_KEY")
         mode = document.get("auth_mode") or ("apikey" if key else "chatgpt")
         if mode not in ("apikey", "chatgpt"):
-            raise NotLoggedIn(f"{self.path} holds a login of a kind that cannot be shared ({mode}).", self.login)
+            raise NotLoggedIn(
+                f"{self.path} holds a login of a kind that cannot be shared ({one_line(mode, 40)}).", self.login
+            )
         return key if mode == "apikey" else None
 
     def renew(self, stale: Tokens, ask: Callable[[Secret], oauth.Grant]) -> Tokens:
@@ -227,7 +230,7 @@ class TokenFile:
         return None
 
     def _tokens(self, document: dict[str, Any]) -> Tokens:
-        tokens = oauth.as_object(document.get("tokens"))
+        tokens = as_object(document.get("tokens"))
         access = oauth.secret_in(tokens, "access_token")
         if access is None:
             raise NotLoggedIn(f"{self.path} holds no ChatGPT login.", self.login)
@@ -235,7 +238,7 @@ class TokenFile:
             access,
             oauth.secret_in(tokens, "refresh_token"),
             oauth.secret_in(tokens, "id_token"),
-            oauth.as_text(tokens.get("account_id")),
+            read_word(tokens.get("account_id")),
         )
 
     def _document(self) -> dict[str, Any]:
@@ -244,7 +247,7 @@ class TokenFile:
             data = self._bytes()
             if data is None:
                 raise NotLoggedIn(f"There is no login in {self.path}.", self.login)
-            document = oauth.read_object(data)
+            document = read_object(data)
             if document is not None:
                 return document
         raise CutOff(f"{self.path} is cut off or not JSON.", self.login)
@@ -288,7 +291,7 @@ def document_text(document: dict[str, Any], tokens: Tokens) -> str:
     written = {name: secret.reveal() for name, secret in parts.items() if secret}
     if tokens.account_id:
         written["account_id"] = tokens.account_id
-    kept = {**oauth.as_object(document.get("tokens")), **written}
+    kept = {**as_object(document.get("tokens")), **written}
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({**document, "tokens": kept, "last_refresh": now}, indent=2)
 

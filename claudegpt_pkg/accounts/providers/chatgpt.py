@@ -88,12 +88,12 @@ def plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whos
     account = tokens.account_id or ""
     base = settings[CODEX_BASE_URL]
     models_url = f"{base}/models?client_version={settings[CODEX_VERSION] or LIST_VERSION}"
-    seen = model_list.cached(settings.dirs.cache, models_url, account)
+    seen = model_list.read_cached(settings.dirs.cache, models_url, account)
     return Provider(
         name=name,
         label=plan_name(tokens.plan) + whose,
         url=f"{base}/responses",
-        tiers=choose_tiers(settings, TIERS, model_list.tiers(seen.offered if seen else (), NEWEST)),
+        tiers=choose_tiers(settings, TIERS, model_list.newest_tiers(seen.offered if seen else (), NEWEST)),
         capabilities=CAPABILITIES,
         auth=bearer,
         fixed_headers=headers(settings[CODEX_VERSION]),

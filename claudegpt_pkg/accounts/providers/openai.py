@@ -48,12 +48,12 @@ def openai_with(
     base = settings[OPENAI_BASE_URL]
     models_url = f"{base}/models"
     account = hashlib.sha256(key.reveal().encode()).hexdigest()[:16] if key else ""
-    seen = model_list.cached(settings.dirs.cache, models_url, account)
+    seen = model_list.read_cached(settings.dirs.cache, models_url, account)
     return Provider(
         name=name,
         label=label,
         url=f"{base}/responses",
-        tiers=choose_tiers(settings, own, model_list.tiers(seen.offered if seen else (), NEWEST)),
+        tiers=choose_tiers(settings, own, model_list.newest_tiers(seen.offered if seen else (), NEWEST)),
         # Other servers may skip a tool of an unknown type in silence.
         capabilities=Capabilities(tool_search=base == OPENAI_BASE_URL.default),
         auth=ApiKey(key) if key else None,

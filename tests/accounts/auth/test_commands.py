@@ -73,7 +73,7 @@ def test_login_over_ssh_by_pasting_the_address_then_logout(server: FakeLogin) ->
     terminal.until(r"paste the address")
     terminal.type(httpx.get(page).headers["location"])
     terminal.until(r"Logged in as ann@example.com \(ChatGPT Plus\)")
-    terminal.until(r"claudegpt config set CLAUDEGPT_PROVIDER chatgpt")
+    terminal.until(r"claudegpt use chatgpt")
     assert terminal.end() == 0
     tokens = own_file(load().dirs.data).read()
     assert tokens.access.reveal() not in terminal.shown

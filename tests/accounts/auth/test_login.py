@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -135,7 +136,7 @@ def test_the_second_port_serves_when_the_first_is_taken(server: FakeLogin, file:
 
 def test_with_both_ports_taken_the_device_login_is_named(server: FakeLogin, file: TokenFile, shown: list[str]) -> None:
     first, second = (socket.create_server(("127.0.0.1", port)) for port in server.ports)
-    with first, second, pytest.raises(BadSetting, match=r"ports .* are taken.*login --device"):
+    with first, second, pytest.raises(BadSetting, match=r"Other programs use the ports .*login --device"):
         run(server, file, shown)
 
 
@@ -291,16 +292,112 @@ def test_interrupted_while_waiting_nothing_is_left(server: FakeLogin, file: Toke
         ({"WAYLAND_DISPLAY": "w"}, True),
         ({}, False),
         ({"DISPLAY": ":0", "SSH_CONNECTION": "x"}, False),
+        ({"BROWSER": "firefox", "SSH_CONNECTION": "x"}, True),  # as editors set it that open pages on the near machine
     ],
 )
-def test_a_browser_is_opened_only_where_there_is_a_screen(
+def test_a_browser_is_opened_only_if_there_is_a_screen_or_the_user_names_one(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], opens: bool
 ) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
+    opened: list[list[str]] = []
+
+    class Process:
+        def __init__(self, command: list[str], **options: object):
+            opened.append(command)
+
+        def wait(self) -> None: ...
+
+    monkeypatch.setattr("claudegpt_pkg.accounts.auth.login.subprocess.Popen", Process)
     monkeypatch.setattr("sys.platform", "linux")
     open_page("https://x", environ)
-    assert bool(opened) == opens
+    assert bool(opened) == opens and all(command[-1] == "https://x" for command in opened)
+
+
+class Program:
+    """A BROWSER that stays in the foreground, tries to take the terminal, and writes what it found."""
+
+    def __init__(self, folder: Path):
+        self._pipe, file = folder / "written", folder / "browser"
+        os.mkfifo(self._pipe)
+        file.write_text(
+            "#!/bin/sh\n"
+            f"exec >{self._pipe} 2>&1\n"
+            "read -r typed && echo typed; true </dev/tty && echo has a terminal; echo $$; echo $1\n"
+            "exec >/dev/null 2>&1\n"
+            "exec sleep 600\n"
+        )
+        file.chmod(0o755)
+        self.environ = {"BROWSER": str(file), "PATH": os.environ["PATH"]}
+        self.found = ""
+        self._process = 0
+
+    def page(self) -> str:
+        """The page that it was started with; waits until it is."""
+        self.found = self._pipe.read_text()
+        *_, process, page = self.found.splitlines()
+        self._process = int(process)
+        return page
+
+    def end(self) -> None:
+        if self._process:
+            os.kill(self._process, signal.SIGKILL)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    started = Program(tmp_path)
+    yield started
+    started.end()
+
+
+def test_a_browser_that_stays_is_not_waited_for_and_has_no_terminal(program: Program) -> None:
+    open_page("https://x.test/?a=b&c=d", program.environ)
+    assert program.page() == "https://x.test/?a=b&c=d"
+    assert "typed" not in program.found and "has a terminal" not in program.found
+
+
+def test_the_page_is_there_while_a_browser_stays_in_front(
+    server: FakeLogin, file: TokenFile, shown: list[str], program: Program
+) -> None:
+    browser = Browser()
+
+    def opens(url: str) -> None:
+        open_page(url, program.environ)
+        threading.Thread(target=lambda: browser.open(program.page())).start()
+
+    assert run(server, file, shown, open_page=opens) == file.read()
+
+
+def test_a_program_that_cannot_be_started_does_not_end_the_login(
+    server: FakeLogin, file: TokenFile, shown: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/no/such/python")
+    browser = Browser()
+
+    def opens(url: str) -> None:
+        open_page(url, {"BROWSER": "x"})
+        browser.open(url)
+
+    assert run(server, file, shown, open_page=opens) == file.read()
+
+
+@pytest.mark.parametrize("change", [("code=", "error=access_denied&error_description=missing_codex_entitlement&was=")])
+def test_a_workspace_without_codex_is_told_whom_to_ask(
+    server: FakeLogin, file: TokenFile, shown: list[str], change: tuple[str, str]
+) -> None:
+    browser = Browser(change=lambda address: address.replace(*change))
+    words = "Codex is not enabled for this workspace: ask its administrator, or choose another workspace."
+    with pytest.raises(NotLoggedIn) as caught:
+        run(server, file, shown, open_page=browser.open)
+    assert str(caught.value) == words and words in browser.page().text
+
+
+def test_words_of_the_login_page_cannot_steer_the_terminal(
+    server: FakeLogin, file: TokenFile, shown: list[str]
+) -> None:
+    browser = Browser(change=lambda address: address.replace("code=", "error=%1b]52;c;aGk=%07%0a%e2%80%ae&was="))
+    with pytest.raises(NotLoggedIn) as caught:
+        run(server, file, shown, open_page=browser.open)
+    assert str(caught.value).isprintable() and "]52;c;aGk=" in str(caught.value)
 
 
 # The commands.

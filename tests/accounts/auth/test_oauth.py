@@ -18,7 +18,7 @@ AUTH = "https://api.openai.com/auth"
 
 def grant(status: int, body: Any) -> oauth.Grant:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return oauth.grant(status, raw, sent="The saved login")
+    return oauth.read_grant(status, raw, sent="The saved login")
 
 
 def test_the_challenge_is_the_hash_of_the_verifier() -> None:

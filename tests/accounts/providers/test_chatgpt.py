@@ -180,9 +180,8 @@ def test_the_accounts_list_names_the_tiers_and_windows_of_the_next_start(
     backend.page("GET", "/backend-api/codex/models", 200, MODELS, {"etag": '"1"'})
 
     async def run() -> None:
-        async with HttpxAiohttpClient() as client:
-            await refresh(client, chatgpt(settings), settings.dirs.cache)
-            await refresh(client, chatgpt(settings), settings.dirs.cache)
+        await refresh(chatgpt(settings), settings.dirs.cache)
+        await refresh(chatgpt(settings), settings.dirs.cache)
 
     asyncio.run(run())
     provider = chatgpt(settings)

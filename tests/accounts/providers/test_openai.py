@@ -10,6 +10,7 @@ from claudegpt_pkg.accounts.providers.openai import NEWEST, openai
 from claudegpt_pkg.errors import BadSetting
 from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.settings.settings import Settings, load
+from tests.support.transports import answering
 
 
 def settings(home: Path, **environ: str) -> Settings:
@@ -61,8 +62,7 @@ def test_the_newest_known_models_serve_until_the_accounts_list_is_seen(tmp_path:
 def test_the_accounts_list_beats_the_table(tmp_path: Path) -> None:
     own = settings(tmp_path, OPENAI_API_KEY="k")
     said = {"data": [{"id": name} for name in ("gpt-7-sol", "gpt-6-luna")]}
-    with httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200, json=said))) as client:
-        refresh_now(client, openai(own), own.dirs.cache)
+    refresh_now(openai(own), own.dirs.cache, answering(said))
     assert openai(own).tiers == Tiers("gpt-7-sol", "gpt-7-sol", "gpt-6-luna")
     assert openai(settings(tmp_path, OPENAI_API_KEY="another")).tiers == NEWEST
 

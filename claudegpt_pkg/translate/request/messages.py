@@ -192,8 +192,11 @@ class InputBuilder:
 
     def _result(self, block: Block) -> list[openai.Part]:
         """Append the result's item; returns the parts that must follow in a user message instead."""
-        call_id = shorten_name(block["tool_use_id"])
-        blocks = blocks_of(block.get("content"))
+        call_id, given = shorten_name(block["tool_use_id"]), block.get("content")
+        if isinstance(given, str) and not block.get("is_error") and not self._is_search(call_id):
+            self._items.append(openai.function_call_output(call_id, given or NO_OUTPUT))
+            return []
+        blocks = blocks_of(given)
         names = list(dict.fromkeys(part["tool_name"] for part in blocks if part["type"] == "tool_reference"))
         parts = [part for inner in blocks if inner["type"] != "tool_reference" for part in self._parts(inner)]
         if self._is_search(call_id):

@@ -70,8 +70,9 @@ ROOMS: dict[str, set[str]] = {
     },
     "assembly": {"proxy", "claude", "accounts", "records", "terminal", "settings", "server", "demo"},
     "claude": {"accounts", "records", "terminal", "settings", "server"},
-    "proxy": {"claude", "upstream", "accounts", "records", "settings", "translate"},
+    "proxy": {"claude", "upstream", "web", "accounts", "records", "settings", "translate"},
     "upstream": {"accounts", "settings", "translate"},
+    "web": set(),
     "accounts": {"settings", "demo"},
     "records": {"translate"},
     "terminal": {"settings"},
@@ -171,9 +172,9 @@ def test_only_the_proxy_and_the_servers_know_the_web_server() -> None:
             assert room(module) in SERVER_SIDE, f"{module} imports {foreign}"
 
 
-def test_only_the_upstream_knows_its_transport() -> None:
-    users = [module for module in MODULES if imports(module)[1] & {"aiohttp", "httpx_aiohttp"}]
-    assert users in ([], ["upstream.stream"])
+def test_only_the_upstream_and_the_fetching_of_pages_know_their_transport() -> None:
+    users = {module for module in MODULES if imports(module)[1] & {"aiohttp", "httpx_aiohttp"}}
+    assert users == {"upstream.stream", "web.fetch"}
 
 
 def test_only_the_console_prints() -> None:

@@ -36,7 +36,7 @@ from ..translate.wire import anthropic
 from ..translate.wire.sse import encode
 from ..upstream.capability_store import recall, remember
 from ..upstream.stream import new_client
-from .context import Patience, Proxy, Rules
+from .context import Patience, Proxy, Rules, WebFetch
 from .mcp_tools import McpTools
 from .routes import CountTokens, Messages, Models, Usage, error_response, health, no_route
 
@@ -63,7 +63,16 @@ def create_app(
     learnt = recall(cache, provider)
     usage_log = UsageLog(settings.dirs.state)
     proxy = Proxy(
-        provider, Rules.of(settings), client, traces, patience, dict(learnt), ledger or Ledger(), usage_log, mcp
+        provider,
+        Rules.of(settings),
+        client,
+        traces,
+        patience,
+        dict(learnt),
+        ledger or Ledger(),
+        usage_log,
+        mcp,
+        WebFetch.of(settings),
     )
     models, usage = Models(proxy), Usage(proxy)
     limit = settings[JSON_LIMIT]

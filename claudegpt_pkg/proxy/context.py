@@ -12,6 +12,7 @@ import httpx
 from ..accounts.providers.base import Provider
 from ..capabilities import Capabilities
 from ..effort import EffortPolicy, SessionEfforts
+from ..models import TIERS
 from ..records.session_usage import Ledger
 from ..records.trace import Traces
 from ..records.usage_log import UsageLog
@@ -22,14 +23,24 @@ from ..settings.options import (
     FIRST_EVENT_TIMEOUT,
     IDENTITY,
     IDLE_TIMEOUT,
+    MAP_WEB_FETCH,
     MAP_WEB_SEARCH,
     NO_WEB_SEARCH,
     PARALLEL_TOOLS,
     PASSTHROUGH,
+    WEB_FETCH_HOSTS,
+    WEB_FETCH_MAX_CHAIN,
+    WEB_FETCH_MAX_CHARS,
+    WEB_FETCH_PROXY,
+    WEB_FETCH_SUMMARIZER,
+    WEB_FETCH_SUMMARY_MAX_CHARS,
+    WEB_FETCH_TIMEOUT,
 )
 from ..settings.settings import Settings
 from ..translate.tools import ToolRules
 from ..upstream.stream import Limits
+from ..web.fetch import Fetcher, FetchLimits
+from ..web.pages import PageReader
 from .mcp_tools import McpTools
 
 
@@ -72,6 +83,36 @@ class Patience:
     again: float = 60.0  # no further attempt begins after this: the user has waited long enough for an answer
 
 
+@dataclass(frozen=True)
+class WebFetch:
+    """The user's settings about fetching web pages, and what reads the pages."""
+
+    reader: PageReader
+    most: int  # fetches in one turn
+    summarizer: str | None  # the model that reads long pages; None: the model gets the page itself
+    summary_chars: int
+    private_hosts: frozenset[str] = frozenset()
+    client_tool: bool = False  # the proxy also runs Claude Code's own WebFetch
+
+    @classmethod
+    def of(cls, settings: Settings) -> WebFetch | None:
+        """None if the user turned fetching off."""
+        if settings[MAP_WEB_FETCH] == "0":
+            return None
+        limits = FetchLimits(seconds=settings[WEB_FETCH_TIMEOUT])
+        fetcher = Fetcher(limits, proxy=settings[WEB_FETCH_PROXY])
+        summarizer = settings[WEB_FETCH_SUMMARIZER]
+        hosts: tuple[str, ...] = settings[WEB_FETCH_HOSTS]
+        return cls(
+            reader=PageReader(fetcher, max_chars=settings[WEB_FETCH_MAX_CHARS]),
+            most=settings[WEB_FETCH_MAX_CHAIN],
+            summarizer=None if summarizer == "none" else f"claude-{summarizer}" if summarizer in TIERS else summarizer,
+            summary_chars=settings[WEB_FETCH_SUMMARY_MAX_CHARS],
+            private_hosts=frozenset(hosts),
+            client_tool=settings[MAP_WEB_FETCH] == "always",
+        )
+
+
 @dataclass
 class Proxy:
     """What all turns share: the account, the rules, one HTTP client, and what the backend was seen not to take."""
@@ -85,6 +126,7 @@ class Proxy:
     ledger: Ledger = field(default_factory=Ledger)
     usage_log: UsageLog | None = None
     mcp: McpTools | None = None
+    web: WebFetch | None = None
     session_efforts: SessionEfforts = field(init=False)
 
     def __post_init__(self) -> None:

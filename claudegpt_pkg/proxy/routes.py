@@ -23,11 +23,13 @@ from ..errors import ClaudegptError, InvalidRequest, NotFound, RequestTooLarge
 from ..models import LISTED, TIERS, choose_model
 from ..settings.options import JSON_LIMIT
 from ..translate.request.validate import check_request
+from ..translate.request.web_fetch import FetchTool, find_fetch_tool, has_fetched, with_fetch_as_function
 from ..translate.tokens import count_tokens
 from ..translate.wire import anthropic
 from ..translate.wire.json_text import loads
 from ..translate.wire.sse import Event, encode
 from .context import Patience, Proxy
+from .fetch_turn import FetchTurn
 from .mcp_tools import named_in
 from .plan import CLAUDE_CODE, Ask, make_plan, translate_as_planned
 from .status_line import shown_model, status_line
@@ -36,6 +38,7 @@ from .turn import Turn
 SESSION_ID = re.compile(r"[!-~]+")
 DISCOVERY = "claude-code/"  # how Claude Code's user agent begins where it asks for models
 STATUS_LIMIT = 1 << 20  # bytes
+FETCHED = b"web_fetch_tool_result"
 STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -56,18 +59,36 @@ class Messages:
         else:
             await while_connected(receive, whole_answer(turn, scope, receive, send))
 
-    async def _turn(self, request: Request) -> Turn:
+    async def _turn(self, request: Request) -> Turn | FetchTurn:
         """Apart, so that only the turn holds what is asked: it lets go of it when the answer begins."""
-        return Turn(await with_tools(await read_ask(request, self._limit), self._proxy), self._proxy)
+        ask = await with_tools(await read_ask(request, self._limit), self._proxy)
+        web, tool = self._proxy.web, fetch_tool(ask, self._proxy)
+        if web and tool:
+            return FetchTurn(ask, self._proxy, web, tool)
+        return Turn(with_earlier_fetches(ask), self._proxy)
 
 
-async def stream_answer(turn: Turn, send: Send, patience: Patience) -> None:
+def fetch_tool(ask: Ask, proxy: Proxy) -> FetchTool | None:
+    """The tool by which a request lets the proxy fetch web pages, if it has one and the settings allow it."""
+    if not proxy.web:
+        return None
+    return find_fetch_tool(ask.request.get("tools") or (), client_tool=proxy.web.client_tool)
+
+
+def with_earlier_fetches(ask: Ask) -> Ask:
+    """The request with the fetches of earlier turns as calls of a function."""
+    if FETCHED not in ask.body or not has_fetched(ask.request["messages"]):
+        return ask
+    return replace(ask, request=with_fetch_as_function(ask.request, None))
+
+
+async def stream_answer(turn: Turn | FetchTurn, send: Send, patience: Patience) -> None:
     with StreamSink(send, turn.id, patience) as sink:
         await turn.run(sink)
     await sink.end()
 
 
-async def whole_answer(turn: Turn, scope: Scope, receive: Receive, send: Send) -> None:
+async def whole_answer(turn: Turn | FetchTurn, scope: Scope, receive: Receive, send: Send) -> None:
     await turn.run(Nowhere())
     response = Response(orjson.dumps(turn.message), media_type="application/json")
     response.headers["request-id"] = turn.id
@@ -181,6 +202,8 @@ class CountTokens:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ask = await with_tools(await read_ask(Request(scope, receive), self._limit, counting=True), self._proxy)
+        tool = fetch_tool(ask, self._proxy)
+        ask = replace(ask, request=with_fetch_as_function(ask.request, tool)) if tool else with_earlier_fetches(ask)
         translation = translate_as_planned(ask, make_plan(ask, self._proxy))
         tokens = await asyncio.to_thread(count_tokens, translation.body)
         await JSONResponse({"input_tokens": tokens})(scope, receive, send)

@@ -158,6 +158,33 @@ NO_WEB_SEARCH = Option(
     "models that get no hosted search, by parts of their names (`none`: all get it); another tier's searches instead",
     "nano",
 )
+MAP_WEB_FETCH = Option(
+    "CLAUDEGPT_MAP_WEB_FETCH",
+    one_of("1", "0", "always"),
+    "1",
+    "1: the proxy runs Anthropic's server tool `web_fetch`; always: Claude Code's own WebFetch too; 0: neither",
+)
+WEB_FETCH_SUMMARIZER = Option(
+    "CLAUDEGPT_WEB_FETCH_SUMMARIZER",
+    text,
+    "haiku",
+    "the tier or model that reads long pages and answers the question about them (`none`: the model reads them itself)",
+)
+WEB_FETCH_TIMEOUT = Option("CLAUDEGPT_WEB_FETCH_TIMEOUT", seconds, 15.0, "seconds that fetching one page may take")
+WEB_FETCH_MAX_CHARS = Option("CLAUDEGPT_WEB_FETCH_MAX_CHARS", count, 50_000, "characters of a page that are read")
+WEB_FETCH_SUMMARY_MAX_CHARS = Option(
+    "CLAUDEGPT_WEB_FETCH_SUMMARY_MAX_CHARS", count, 4_000, "characters of the small model's answer about a page"
+)
+WEB_FETCH_MAX_CHAIN = Option("CLAUDEGPT_WEB_FETCH_MAX_CHAIN", count, 4, "pages that one turn may fetch")
+WEB_FETCH_HOSTS = Option(
+    "CLAUDEGPT_WEB_FETCH_HOSTS",
+    names,
+    NO_NAMES,
+    "hosts in a private network that may be fetched, as `wiki.internal` or `127.0.0.1:8080`",
+)
+WEB_FETCH_PROXY = Option(
+    "CLAUDEGPT_WEB_FETCH_PROXY", web_url, None, "the HTTP proxy for fetching pages; HTTPS_PROXY is not used for them"
+)
 TRACE = Option("CLAUDEGPT_TRACE", flag, True, "keep one file a turn: what was asked, sent and answered; never a secret")
 TRACE_DIR = Option("CLAUDEGPT_TRACE_DIR", path, NO_PATH, "where traces go", "the state directory")
 TRACE_MAX_MB = Option("CLAUDEGPT_TRACE_MAX_MB", count, 200, "oldest traces are deleted past this many MB")

@@ -100,6 +100,29 @@ def web_search_tool_result_block(call_id: str, results: Sequence[Mapping[str, An
     return {"type": "web_search_tool_result", "tool_use_id": call_id, "content": list(results)}
 
 
+def tool_use(call_id: str, name: str, arguments: Mapping[str, Any]) -> Block:
+    """A whole call, as it stands in a message of the history."""
+    return {"type": "tool_use", "id": call_id, "name": name, "input": dict(arguments)}
+
+
+def tool_result(call_id: str, text: str, *, is_error: bool) -> Block:
+    return {"type": "tool_result", "tool_use_id": call_id, "content": text, "is_error": is_error}
+
+
+def web_fetch_result_block(
+    call_id: str, *, url: str, title: str, text: str, retrieved_at: str, citations: bool
+) -> Block:
+    source = {"type": "text", "media_type": "text/plain", "data": text}
+    document = {"type": "document", "source": source, "title": title, "citations": {"enabled": citations}}
+    content = {"type": "web_fetch_result", "url": url, "content": document, "retrieved_at": retrieved_at}
+    return {"type": "web_fetch_tool_result", "tool_use_id": call_id, "content": content}
+
+
+def web_fetch_error_block(call_id: str, code: str) -> Block:
+    content = {"type": "web_fetch_tool_result_error", "error_code": code}
+    return {"type": "web_fetch_tool_result", "tool_use_id": call_id, "content": content}
+
+
 def web_search_result(*, url: str, title: str) -> Block:
     # The API's encrypted_content is opaque to clients; ours has none to carry.
     return {"type": "web_search_result", "url": url, "title": title, "encrypted_content": "", "page_age": None}
@@ -139,6 +162,10 @@ def adaptive_thinking() -> dict[str, str]:
 
 def disabled_thinking() -> dict[str, str]:
     return {"type": "disabled"}
+
+
+def no_tool_choice() -> dict[str, str]:
+    return {"type": "none"}
 
 
 def any_tool_choice() -> dict[str, str]:

@@ -127,6 +127,7 @@ class Proxy:
     usage_log: UsageLog | None = None
     mcp: McpTools | None = None
     web: WebFetch | None = None
+    reported_media: set[str] = field(default_factory=set)  # digests of images and files that a client was to drop
     session_efforts: SessionEfforts = field(init=False)
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..capabilities import Capabilities
 from ..upstream.error_report import Report
-from ..upstream.refusals import Trial
+from ..upstream.refusals import Trial, media_of
 from .context import Proxy
 from .plan import Plan
 
@@ -30,20 +30,33 @@ MOST_CHANGES = 10  # of one turn: a backend that refuses everything must not be 
 class Learning:
     """The learning of one turn. `messages`: the refusals that changed the request, for the trace."""
 
-    def __init__(self, proxy: Proxy):
+    def __init__(self, proxy: Proxy, *, client_drops_media: bool = False):
         self.messages: list[str] = []
         self.silent: set[str] = set()  # models that gave no answer while the hosted search was declared
         self._proxy = proxy
+        self._client_drops_media = client_drops_media
         self._trials: dict[str, Trial] = {}  # by model: what this turn goes without
         self._silent_before = {model for model, known in proxy.learned.items() if known.silent_search}
 
     def from_refusal(self, report: Report, plan: Plan, body: Mapping[str, Any]) -> bool:
         trial = self._trials.get(plan.choice.model) or Trial()
-        if len(self.messages) >= MOST_CHANGES or not trial.learn(report, plan.known, body):
+        if len(self.messages) >= MOST_CHANGES:
+            return False
+        if not trial.learn(report, plan.known, body, replace_media=self._may_replace_media(body)):
             return False
         self._trials[plan.choice.model] = trial
         self.messages.append(report.message)
         return True
+
+    def _may_replace_media(self, body: Mapping[str, Any]) -> bool:
+        """Whether a refused image or file may be replaced by a line of text.
+
+        Claude Code takes it out of the conversation itself when it is told; if it sends the same one again, it did not.
+        """
+        digests = {medium.digest for medium in media_of(body)}
+        told_before = digests <= self._proxy.reported_media
+        self._proxy.reported_media |= digests
+        return told_before or not self._client_drops_media
 
     def suspect_search(self, model: str) -> None:
         self.silent.add(model)

@@ -25,13 +25,14 @@ from ..translate.request.effort import named_level
 from ..translate.tools import only_searches
 from ..translate.wire.json_text import encode
 from ..translate.wire.sse import Event
-from ..upstream.error_mapping import ours
+from ..upstream.error_mapping import map_error
 from ..upstream.error_report import Report
+from ..upstream.refusals import media_of
 from ..upstream.stream import Refused, open_stream
 from .attempts import Attempts, Failure, Step
 from .context import Proxy
 from .learning import Learning
-from .plan import Ask, Plan, make_plan, translate_as_planned
+from .plan import CLAUDE_CODE, Ask, Plan, make_plan, translate_as_planned
 from .turn_record import TurnRecord
 
 MOST_ATTEMPTS = 4
@@ -71,7 +72,7 @@ class Turn:
         self._may_break_off = parse_user_agent(ask.user_agent) not in TAKES_PART_FOR_WHOLE
         self._folder = Folder()
         self._record = TurnRecord(ask, proxy)
-        self._learning = Learning(proxy)
+        self._learning = Learning(proxy, client_drops_media=ask.user_agent.startswith(CLAUDE_CODE))
         most = MOST_IF_CLIENT_RETRIES if ask.client_retries else MOST_ATTEMPTS
         self._attempts = Attempts(most=most, delay=proxy.patience.retry)
 
@@ -185,7 +186,8 @@ class Turn:
         else:
             report = problem.report if isinstance(problem, Refused) else Report.of_event(problem.error)  # type: ignore[attr-defined]
             changed = not attempt.begun and self._learning.from_refusal(report, attempt.plan, attempt.body)
-            error = ours(report, tokens=attempt.tokens, window=attempt.plan.window)
+            media = {medium.kind for medium in media_of(attempt.body)}
+            error = map_error(report, tokens=attempt.tokens, window=attempt.plan.window, media=media)
         late = self._record.seconds > self._proxy.patience.again
         return Failure(error, attempt.begun, changed, late, attempt.searching)
 

@@ -1,10 +1,15 @@
-"""What an upstream said went wrong (report.py) → one of our errors: the status the client acts on, a sentence the user
-can act on.
+"""What a server says went wrong (error_report.py) → one of our errors: the status and type that the client acts on, and
+a sentence that the user can act on.
 
-    raise ours(report, tokens=…, window=…)
+    raise map_error(report, tokens=…, window=…, media=…)
 
-`may_retry` says which of our errors are worth another attempt before anything was sent; what a refusal teaches about
-the backend is read in lessons.py. Facts: backends.md §2–5.
+`RULES` is the whole decision, read from the top: a structured code says more than a type, a type more than a status,
+and words count where none of them says anything. `may_retry` says which of our errors are worth another attempt before
+the client has anything. What a refusal teaches about the backend is read in refusals.py.
+
+How Claude Code reacts is in docs/wires/claude-code.md: it compacts on "prompt is too long", drops a picture or document
+on "Could not process image" or "Could not process PDF", and shows a sentence of its own for any 404, which is therefore
+kept for what another model would cure.
 """
 
 from __future__ import annotations
@@ -12,8 +17,9 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 from ..errors import (
     ClaudegptError,
@@ -30,39 +36,39 @@ from ..errors import (
     UsageLimitReached,
 )
 from ..formats import format_moment, is_moment
-from .error_report import NO_REASON, Report, own_words
+from .error_report import NO_REASON, Report, phrase
+from .wordings import (
+    LIMIT,
+    NUMBERS,
+    OVER_A_MINUTE,
+    medium_refused,
+    says_at_capacity,
+    says_too_long,
+    unquoted,
+    whole_number,
+)
 
-LONGEST_WAIT = 10.0  # seconds of retry-after we sit out ourselves; a longer one is the client's to honour
+LONGEST_WAIT = 10.0  # seconds of retry-after that the proxy waits itself; a longer one is the client's to honour
+NEARLY_FULL = 0.9  # of the model's window: a request above that which is refused without a reason is too long
+OTHER_MODEL = "Choose another model with /model, or correct the setting."
 
 
-def ours(report: Report, *, tokens: int = 0, window: int = 0, now: float | None = None) -> ClaudegptError:
-    """The error to raise. `tokens` and `window`: what the request was estimated at and may at most be."""
-    return maker(report)(report, Request(tokens, window, time.time() if now is None else now))
+def map_error(
+    report: Report,
+    *,
+    tokens: int = 0,
+    window: int = 0,
+    media: Collection[str] = (),
+    now: float | None = None,
+) -> ClaudegptError:
+    """The error to raise.
 
-
-def maker(report: Report) -> Maker:
-    """What makes our error of a report: known by its code, its words, its kind of code, its status."""
-    for code in report.codes:
-        if make := BY_CODE.get(code):
-            return make
-    if says_too_long(report.message):
-        return too_long
-    if report.status in (None, 400, 422):
-        for pattern, make in BY_KIND_OF_CODE:
-            if any(map(pattern.search, report.codes)):
-                return make
-    status = report.status or 0
-    if status == 404 and A_MODEL.search(report.message):
-        return not_found
-    if status == 200 and report.message == NO_REASON:
-        return not_streamed
-    if status in BY_STATUS and not (report.html and status in (403, 404)):
-        return BY_STATUS[status]
-    if report.html and status < 500:
-        return blocked
-    if 300 <= status < 400:
-        return redirected
-    return invalid if 400 <= status < 500 else broken
+    `tokens`: the estimate of the refused request; `window`: the most that the model takes; `media`: which of "image"
+    and "file" the request held; `now`: seconds of the epoch.
+    """
+    request = _Request(tokens, window, frozenset(media), time.time() if now is None else now)
+    make = next(make for rule in RULES if (make := rule(report, request)))
+    return make(report, request)
 
 
 def may_retry(error: ClaudegptError) -> bool:
@@ -75,181 +81,121 @@ def may_retry(error: ClaudegptError) -> bool:
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the failed request was, and when it failed."""
+class _Request:
+    """The refused request, and when it was refused."""
 
     tokens: int
     window: int
+    media: frozenset[str]
     now: float
 
 
-Maker = Callable[[Report, Request], ClaudegptError]
-# The words of OpenAI, Azure, vLLM, SGLang, llama.cpp, xAI, Gemini and LiteLLM, in this order.
-TOO_LONG = re.compile(
-    r"(?i)context window|context_length_exceeded|maximum context length|tokens? exceeds? the configured limit"
-    r"|^invalid ?: string too long. expected a string with maximum length \d{7}"  # QUOTED is not in it any more
-    r"|longer than the (?:maximum )?model(?:'s context)? length|available context size|maximum prompt length"
-    r"|exceeds the maximum number of tokens|(?:prompt|input) is too long"
-)
-# Somebody's words, whole or cut off by TEXT_LIMIT; not "the model's".
-QUOTED = re.compile(r"(?<!\w)(['\"`]).*?(?:\1(?!\w)|$)")
-NUMBERS = re.compile(r"\d[\d,]{3,}")
-LIMIT = re.compile(
-    r"(?i)(?:configured limit of|(?:context|prompt) length (?:is|of)|context length \(|model length of"
-    r"|tokens allowed \(|tokens >)\s*(\d[\d,]{3,})"
-)
-# OpenAI: one request over what the account may send in a minute will never pass, however long one waits.
-OVER_A_MINUTE = re.compile(r"(?i)request too large.* limit:? (\d+), requested:? (\d+)")
-# What OpenAI's API, Azure, vLLM, Ollama and LM Studio name where it is not the address that is wrong.
-A_MODEL = re.compile(r"(?i)\b(model|deployment)\b")
-WAIT = re.compile(r"(?i)(?:try again in|retry after)((?:\s*[\d.]+\s*[a-z]+)+)")
-DURATION = re.compile(r"([\d.]+)\s*(ms|milli|[smh])")
-UNITS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
+_Maker = Callable[[Report, _Request], ClaudegptError]
+_Rule = Callable[[Report, _Request], "_Maker | None"]
+
+# Too long.
 
 
-def says_too_long(message: str) -> bool:
-    """In its own words, not in those it quotes; or LiteLLM, which knows many a vendor's, has recognized it."""
-    words = own_words(message)
-    return "ContextWindowExceeded" in message.removesuffix(words) or bool(TOO_LONG.search(QUOTED.sub("", words)))
-
-
-def too_long(report: Report, request: Request) -> ClaudegptError:
-    """With the upstream's own numbers where it gives them, else with ours where they explain the refusal."""
-    said = LIMIT.search(report.message)
-    limit = whole(said[1]) if said else request.window
-    over = [tokens for tokens in map(whole, NUMBERS.findall(report.message)) if said and tokens > limit]
+def _too_long(report: Report, request: _Request) -> ClaudegptError:
+    """With the server's own numbers if it gives them, else with ours if they explain the refusal."""
+    stated = LIMIT.search(report.message)
+    limit = whole_number(stated[1]) if stated else request.window
+    over = [tokens for tokens in map(whole_number, NUMBERS.findall(report.message)) if stated and tokens > limit]
     tokens = max(over, default=request.tokens)
     return PromptTooLong(tokens, limit) if tokens > limit else PromptTooLong()
 
 
-def whole(number: str) -> int:
-    return int(number.replace(",", ""))
+# Limits of the account.
 
 
-def no_credit(report: Report, request: Request) -> ClaudegptError:
+def _no_credit(report: Report, request: _Request) -> ClaudegptError:
     return UsageLimitReached(
-        f"The account has no credit left, or its spending limit is reached{in_brackets(report)}.",
+        f"The account has no credit left, or its spending limit is reached{_in_brackets(report)}.",
         "Add credit or raise the limit in the provider's billing settings, then go on.",
     )
 
 
-def usage_limit(report: Report, request: Request) -> ClaudegptError:
+def _usage_limit(report: Report, request: _Request) -> ClaudegptError:
     """The plan's window is used up; the sentence says until when, in local time."""
     plan = f" ({report.details['plan_type']})" if report.details.get("plan_type") else ""
-    moment = resets_at(report, request.now)
+    moment = _resets_at(report, request.now)
     hint = f"It resets {format_moment(moment, request.now)}." if moment else "Try again later."
     return UsageLimitReached(f"Your ChatGPT plan's usage limit is reached{plan}.", hint)
 
 
-def resets_at(report: Report, now: float) -> float | None:
-    """When the window that is used up begins anew, in seconds of the epoch: the error says so, or the headers do."""
-    seconds = number(report.details.get("resets_in_seconds"))
-    said = number(report.details.get("resets_at")) or (seconds and now + seconds)
+def _resets_at(report: Report, now: float) -> float | None:
+    """When the used-up window begins anew, in seconds of the epoch: as the error says, else as the headers say."""
+    seconds = _number(report.details.get("resets_in_seconds"))
+    stated = _number(report.details.get("resets_at")) or (seconds and now + seconds)
     used_up = [
-        header_number(report, f"x-codex-{window}-reset-at") or 0
+        _header_number(report, f"x-codex-{window}-reset-at") or 0
         for window in ("primary", "secondary")
-        if (header_number(report, f"x-codex-{window}-used-percent") or 0) >= 100
+        if (_header_number(report, f"x-codex-{window}-used-percent") or 0) >= 100
     ]
-    moment = said or max(used_up, default=0)
+    moment = stated or max(used_up, default=0)
     return moment if is_moment(moment) else None
 
 
-def not_included(report: Report, request: Request) -> ClaudegptError:
+def _not_included(report: Report, request: _Request) -> ClaudegptError:
     return UsageLimitReached("This ChatGPT plan does not include Codex usage.", "Use another plan, or an API key.")
 
 
-def rate_limited(report: Report, request: Request) -> ClaudegptError:
+def _rate_limited(report: Report, request: _Request) -> ClaudegptError:
     if (over := OVER_A_MINUTE.search(report.message)) and int(over[2]) > int(over[1]):
         return PromptTooLong(int(over[2]), int(over[1]))
-    return RateLimited(f"The upstream asks to slow down: {sentence(report)}", retry_after=retry_after(report))
+    wait = _retry_after(report, request.now)
+    return RateLimited(f"The upstream asks to slow down: {_sentence(report)}", retry_after=wait)
 
 
-def retry_after(report: Report) -> float | None:
-    """Seconds, from the headers or from words such as "try again in 1.2s", "in 6m0s", "after 20 seconds"."""
-    milliseconds = header_number(report, "retry-after-ms")
-    if milliseconds is not None:
-        return milliseconds / 1000
-    if (seconds := header_number(report, "retry-after")) is not None:
-        return seconds
-    if match := WAIT.search(report.message):
-        parts = DURATION.findall(match[1].lower())
-        return sum((number(count) or 0) * UNITS[unit] for count, unit in parts) if parts else None
-    return None
+def _overloaded(report: Report, request: _Request) -> ClaudegptError:
+    return Overloaded("The model is overloaded right now.", retry_after=_retry_after(report, request.now))
 
 
-def header_number(report: Report, name: str) -> float | None:
-    return number(report.headers.get(name))
+# Who may do what.
 
 
-def number(value: object) -> float | None:
-    """A number above or at 0, whether or not it was sent as text; None for anything else."""
-    try:
-        found = float(value)  # type: ignore[arg-type]  # the except says what is done about that
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return found if 0 <= found < math.inf else None
-
-
-def sentence(report: Report) -> str:
-    """The upstream's words, with an end."""
-    return report.message if report.message.endswith((".", "!", "?", "…")) else report.message + "."
-
-
-def in_brackets(report: Report) -> str:
-    return f" ({report.message.rstrip('.')})"
-
-
-def overloaded(report: Report, request: Request) -> ClaudegptError:
-    return Overloaded("The model is overloaded right now.", retry_after=retry_after(report))
-
-
-def not_accepted(report: Report, request: Request) -> ClaudegptError:
+def _not_accepted(report: Report, request: _Request) -> ClaudegptError:
     return NotLoggedIn(
-        f"The upstream does not accept the credential{in_brackets(report)}.",
+        f"The upstream does not accept the credential{_in_brackets(report)}.",
         "Run `claudegpt setup` to enter another key or log in again; `claudegpt config` shows where a key comes from.",
     )
 
 
-def no_role(report: Report, request: Request) -> ClaudegptError:
+def _no_role(report: Report, request: _Request) -> ClaudegptError:
     """Azure's 401 to an identity that it knows: another login would change nothing."""
     hint = "Give it the role Cognitive Services OpenAI User on the resource." if "data action" in report.message else ""
-    return Forbidden(f"The upstream refuses this identity: {sentence(report)}", hint)
+    return Forbidden(f"The upstream refuses this identity: {_sentence(report)}", hint)
 
 
-def forbidden(report: Report, request: Request) -> ClaudegptError:
-    return Forbidden(f"The upstream refuses this account: {sentence(report)}")
+def _forbidden(report: Report, request: _Request) -> ClaudegptError:
+    return Forbidden(f"The upstream refuses this account: {_sentence(report)}")
 
 
-def blocked(report: Report, request: Request) -> ClaudegptError:
-    return UpstreamFailed(
-        f"A web page came instead of an answer (HTTP {report.status}): something between here and the upstream blocks.",
-        "Check the network, VPN and proxy settings.",
-    )
+def _not_verified(report: Report, request: _Request) -> ClaudegptError:
+    hint = "Verify the organization in the provider's settings, or choose another model with /model."
+    return Forbidden(f"The upstream refuses this account: {_sentence(report)}", hint)
 
 
-def redirected(report: Report, request: Request) -> ClaudegptError:
-    where = report.headers.get("location") or "another address"
-    return UpstreamFailed(
-        f"The upstream sends us on to {where}.", "Set that as its address, if it is right.", retry=False
-    )
+def _no_access(report: Report, request: _Request) -> ClaudegptError:
+    hint = "Allow the model in the provider's project settings, or choose another model with /model."
+    return Forbidden(f"The upstream refuses this account: {_sentence(report)}", hint)
 
 
-def not_found(report: Report, request: Request) -> ClaudegptError:
-    return NotFound(
-        f"The upstream does not know this model, deployment or address: {sentence(report)}",
-        "Choose another model with /model, or correct the setting.",
-    )
+# Wrong requests.
 
 
-def no_such_address(report: Report, request: Request) -> ClaudegptError:
-    """Not as a 404: the client would say that the model is missing, and nothing of this."""
+def _not_found(report: Report, request: _Request) -> ClaudegptError:
+    return NotFound(f"The upstream does not know this model, deployment or address: {_sentence(report)}", OTHER_MODEL)
+
+
+def _no_such_address(report: Report, request: _Request) -> ClaudegptError:
     return InvalidRequest(
-        f"The upstream answers {report.status} to a Responses request: {sentence(report)}",
-        "Correct its address; a server that has chat completions alone cannot be used.",
+        f"The upstream answers {report.status}: {_sentence(report)}",
+        "If it has no Responses API, correct its address; a server that has chat completions alone cannot be used.",
     )
 
 
-def not_streamed(report: Report, request: Request) -> ClaudegptError:
+def _not_streamed(report: Report, request: _Request) -> ClaudegptError:
     return UpstreamFailed(
         "The upstream answers with JSON, not with a stream of Responses events.",
         "Correct its address; a server that has chat completions alone cannot be used.",
@@ -257,64 +203,263 @@ def not_streamed(report: Report, request: Request) -> ClaudegptError:
     )
 
 
-def too_large(report: Report, request: Request) -> ClaudegptError:
-    return RequestTooLarge(f"The request is too large for the upstream: {sentence(report)}")
+def _too_large(report: Report, request: _Request) -> ClaudegptError:
+    return RequestTooLarge(f"The request is too large for the upstream: {_sentence(report)}")
 
 
-def filtered(report: Report, request: Request) -> ClaudegptError:
+def _filtered(report: Report, request: _Request) -> ClaudegptError:
     return InvalidRequest(
         "The upstream's content filter stopped this request (its jailbreak rule often trips on agents' prompts).",
         "Rephrase, or relax the filter of the deployment.",
     )
 
 
-def invalid(report: Report, request: Request) -> ClaudegptError:
-    return InvalidRequest(f"The upstream refuses the request: {sentence(report)}")
+def _invalid(report: Report, request: _Request) -> ClaudegptError:
+    return InvalidRequest(f"The upstream refuses the request: {_sentence(report)}")
 
 
-def broken(report: Report, request: Request) -> ClaudegptError:
+def _image_refused(report: Report, request: _Request) -> ClaudegptError:
+    return InvalidRequest(f"Could not process image: {_sentence(report)}")
+
+
+def _file_refused(report: Report, request: _Request) -> ClaudegptError:
+    return InvalidRequest(f"Could not process PDF: {_sentence(report)}")
+
+
+# Servers that fail.
+
+
+def _broken(report: Report, request: _Request) -> ClaudegptError:
     status = f"HTTP {report.status}: " if report.status else ""
     kind = ServerFault if report.status == 500 or "server_error" in report.codes else UpstreamFailed
-    return kind(f"The upstream failed: {status}{sentence(report)}", retry_after=retry_after(report))
+    return kind(f"The upstream failed: {status}{_sentence(report)}", retry_after=_retry_after(report, request.now))
 
 
-BY_CODE: dict[str, Maker] = {
-    "context_length_exceeded": too_long,
-    "insufficient_quota": no_credit,
-    "credit_balance_exhausted": no_credit,
-    "billing_hard_limit_reached": no_credit,
-    "usage_limit_reached": usage_limit,
-    "usage_not_included": not_included,
-    "rate_limit_exceeded": rate_limited,
-    "server_is_overloaded": overloaded,
-    "slow_down": overloaded,
-    "overloaded_error": overloaded,
-    "invalid_api_key": not_accepted,
-    "token_expired": not_accepted,
-    "PermissionDenied": no_role,
-    "model_not_found": not_found,
-    "DeploymentNotFound": not_found,
-    "content_filter": filtered,
-    "server_error": broken,
+def _blocked(report: Report, request: _Request) -> ClaudegptError:
+    return UpstreamFailed(
+        f"A web page came instead of an answer (HTTP {report.status}): something between here and the upstream blocks.",
+        "Check the network, VPN and proxy settings.",
+    )
+
+
+def _redirected(report: Report, request: _Request) -> ClaudegptError:
+    where = report.headers.get("location") or "another address"
+    return UpstreamFailed(
+        f"The upstream redirects to {where}.", "If that is right, set it as the address.", retry=False
+    )
+
+
+# Which of them: tables and rules.
+
+BY_CODE: dict[str, _Maker] = {
+    "context_length_exceeded": _too_long,
+    "model_context_window_exceeded": _too_long,
+    "insufficient_quota": _no_credit,
+    "credit_balance_exhausted": _no_credit,
+    "billing_hard_limit_reached": _no_credit,
+    "usage_limit_reached": _usage_limit,
+    "usage_not_included": _not_included,
+    "rate_limit_exceeded": _rate_limited,
+    "server_is_overloaded": _overloaded,
+    "slow_down": _overloaded,
+    "invalid_api_key": _not_accepted,
+    "token_expired": _not_accepted,
+    "PermissionDenied": _no_role,
+    "model_not_found": _not_found,
+    "DeploymentNotFound": _not_found,
+    "content_filter": _filtered,
+    # Types, of those that say something; `server_error`, `api_error` and `invalid_request_error` do not.
+    "authentication_error": _not_accepted,
+    "permission_error": _forbidden,
+    "billing_error": _no_credit,
+    "not_found_error": _not_found,
+    "rate_limit_error": _rate_limited,
+    "overloaded_error": _overloaded,
+    "request_too_large": _too_large,
 }
-# Codes that come in families, for what is the request's own fault.
-BY_KIND_OF_CODE: tuple[tuple[re.Pattern[str], Maker], ...] = (
-    (re.compile("_spend_limit_exceeded$"), no_credit),
-    (re.compile("context_size|context_length"), too_long),
-    (re.compile("image|_policy(_violation)?$|^invalid_"), invalid),
+# Codes that come in families.
+BY_KIND_OF_CODE: tuple[tuple[re.Pattern[str], _Maker], ...] = (
+    (re.compile("_spend_limit_exceeded$"), _no_credit),
+    (re.compile("context_size|context_length"), _too_long),
+    (re.compile("_policy(_violation)?$"), _invalid),
 )
-BY_STATUS: dict[int, Maker] = {
-    401: not_accepted,
-    402: no_credit,
-    403: forbidden,
-    404: no_such_address,
-    405: no_such_address,
-    408: broken,
-    409: broken,
-    413: too_large,
-    425: broken,
-    429: rate_limited,
-    501: invalid,
-    503: overloaded,
-    529: overloaded,
+# Codes that name a fault of the request, so that no word of the message may say that it is too long.
+NAMES_A_FAULT = re.compile(
+    r"^(?:unsupported|unknown|unrecognized|missing|extra)_|^invalid_(?:type|value|function|json|schema|encrypted|prompt)"
+)
+BY_STATUS: dict[int, _Maker] = {
+    401: _not_accepted,
+    402: _no_credit,
+    403: _forbidden,
+    404: _no_such_address,
+    405: _no_such_address,
+    408: _broken,
+    409: _broken,
+    413: _too_large,
+    425: _broken,
+    429: _rate_limited,
+    501: _invalid,
+    503: _overloaded,
+    529: _overloaded,
 }
+NOT_VERIFIED = re.compile(r"(?i)\bmust be verified\b")
+NO_ACCESS = re.compile(
+    r"(?i)^(?!.*does not exist).*\b(?:project|organi[sz]ation|account|team|workspace|key|user|you)\b.*"
+    r"\b(?:not have|no|without|lacks?|not (?:allowed|permitted|authorized))\b.*\baccess\b.*\b(?:model|deployment)"
+)
+# What OpenAI's API, Azure, vLLM, Ollama and LM Studio name if it is not the address that is wrong.
+A_MODEL = re.compile(r"(?i)\b(model|deployment)\b")
+BAD_CREDENTIAL = re.compile(
+    r"(?i)\b(?:invalid|incorrect|wrong|expired|missing)\b.*\b(?:api[ _-]?key|(?:access|auth|bearer) token|credential)"
+    r"|\bapi[ _-]?key\b.*\b(?:not valid|invalid|incorrect|expired|missing)\b"
+)
+OUT_OF_CREDIT = re.compile(
+    r"(?i)\bexceeded your current quota\b|\binsufficient (?:credits?|balance|funds|quota)\b"
+    r"|\b(?:credit )?balance (?:is )?too low\b|\bout of credits?\b"
+)
+
+
+def _by_permission(report: Report, request: _Request) -> _Maker | None:
+    """An account that may not use the model, under whatever status and code: another model is not the only cure."""
+    words = unquoted(report.message)
+    if NOT_VERIFIED.search(words):
+        return _not_verified
+    return _no_access if NO_ACCESS.search(words) and report.status in (None, 400, 401, 403, 404) else None
+
+
+def _by_code(report: Report, request: _Request) -> _Maker | None:
+    for code in report.codes:
+        if code == "not_found_error" and report.status:
+            continue  # some gateways call a wrong address so
+        if make := BY_CODE.get(code):
+            return make
+        for pattern, make in BY_KIND_OF_CODE:
+            if pattern.search(code):
+                return make
+    return None
+
+
+def _by_capacity(report: Report, request: _Request) -> _Maker | None:
+    return _overloaded if says_at_capacity(report.message) else None
+
+
+def _by_length(report: Report, request: _Request) -> _Maker | None:
+    if any(map(NAMES_A_FAULT.search, report.codes)):
+        return None
+    return _too_long if says_too_long(report.message) else None
+
+
+def _by_medium(report: Report, request: _Request) -> _Maker | None:
+    if report.status not in (None, 400, 404, 415, 422, 500, 501):
+        return None
+    if report.status == 500 and "not support" not in report.message:  # llama.cpp says so under 500
+        return None
+    medium = medium_refused(report, request.media)
+    return {"image": _image_refused, "file": _file_refused}.get(medium or "")
+
+
+def _by_status(report: Report, request: _Request) -> _Maker | None:
+    status = report.status or 0
+    blames_request = any(code.startswith("invalid_") or "image" in code for code in report.codes)
+    if not status and blames_request and report.code != "server_error":  # an error in a stream that names no status
+        return _invalid
+    if status == 404 and A_MODEL.search(report.message):
+        return _not_found
+    if status == 200 and not report.html and report.message in (NO_REASON, phrase(200)):
+        return _not_streamed
+    if report.html and status < 500 and status not in (401, 413, 429):
+        return _redirected if 300 <= status < 400 else _blocked
+    return BY_STATUS.get(status)
+
+
+def _by_words(report: Report, request: _Request) -> _Maker | None:
+    """A cause that the status does not suggest."""
+    words = unquoted(report.message)
+    if report.status in (400, 403, 422, 429, 500) and OUT_OF_CREDIT.search(words):
+        return _no_credit
+    if report.status in (400, 403, 422, 500) and BAD_CREDENTIAL.search(words):
+        return _not_accepted
+    return None
+
+
+def _by_size(report: Report, request: _Request) -> _Maker | None:
+    """Words are a list that never ends: a 400 that names no field, to a request that nearly fills the window."""
+    names_a_field = report.param or any(map(NAMES_A_FAULT.search, report.codes))
+    full = 0 < NEARLY_FULL * request.window < request.tokens
+    return _too_long if report.status in (400, 422) and full and not names_a_field else None
+
+
+def _otherwise(report: Report, request: _Request) -> _Maker:
+    status = report.status or 0
+    if 300 <= status < 400:
+        return _redirected
+    return _invalid if 400 <= status < 500 else _broken
+
+
+RULES: tuple[_Rule, ...] = (
+    _by_permission,
+    _by_code,
+    _by_capacity,
+    _by_length,
+    _by_medium,
+    _by_words,
+    _by_status,
+    _by_size,
+    _otherwise,
+)
+
+# Numbers and sentences.
+
+# "try again in 1.2s", "retry in 34.07s", "in 6m0s", "after 20 seconds"
+WAIT = re.compile(r"(?i)(?:(?:try again|retry) (?:in|after)|wait(?: for)?)((?:\s*[\d.]+\s*[a-z]+)+)")
+DURATION = re.compile(r"([\d.]+)\s*(ms|milli|[smh])")
+UNITS = {"ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+def _retry_after(report: Report, now: float) -> float | None:
+    """Seconds: from the headers, the error's own fields, or its words."""
+    milliseconds = _header_number(report, "retry-after-ms")
+    if milliseconds is not None:
+        return milliseconds / 1000
+    header = report.headers.get("retry-after")
+    if (seconds := _number(header)) is not None:
+        return seconds
+    if (moment := _http_date(header)) is not None:
+        return max(0.0, moment - now)
+    for name in ("retry_after_seconds", "retry_after", "resets_in_seconds"):
+        if (seconds := _number(report.details.get(name))) is not None:
+            return seconds
+    if match := WAIT.search(report.message):
+        parts = DURATION.findall(match[1].lower())
+        return sum((_number(count) or 0) * UNITS[unit] for count, unit in parts) if parts else None
+    return None
+
+
+def _http_date(header: str | None) -> float | None:
+    """Seconds of the epoch."""
+    try:
+        return parsedate_to_datetime(header or "").timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _header_number(report: Report, name: str) -> float | None:
+    return _number(report.headers.get(name))
+
+
+def _number(value: object) -> float | None:
+    """A number that is not negative, whether or not it was sent as text; None for anything else."""
+    try:
+        found = float(value)  # type: ignore[arg-type]  # the except says what is done about that
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if 0 <= found < math.inf and not isinstance(value, bool) else None
+
+
+def _sentence(report: Report) -> str:
+    """The server's words, with an end."""
+    return report.message if report.message.endswith((".", "!", "?", "…")) else report.message + "."
+
+
+def _in_brackets(report: Report) -> str:
+    return f" ({report.message.rstrip('.')})"

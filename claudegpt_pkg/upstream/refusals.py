@@ -1,18 +1,18 @@
-"""What a refusal teaches: some backends and models lack what others have.
+"""What a refusal teaches about a backend or model that lacks what others have.
 
-    learned = lesson(report, known, body)      None: nothing, so that sending the request again would not help
+    learned = learn_from(report, known, body)  what is known now; None: nothing new, so sending again would not help
 
-The request is then sent at once without what was refused. What is given up for it is never the conversation itself: a
-parameter, a summary, a level of effort, reasoning the backend cannot read.
+The request is then sent again at once, without what was refused. What is given up is never the conversation itself: a
+field, a summary, an effort level, reasoning that the backend cannot read, an image, a tool's schema.
 
-Where the fault is, a refusal says by its code, by its `param`, or by how its sentence begins (`places`); what can be
-left out there says one table (LEFT_OUT). Nothing is read out of the middle of a sentence: servers quote what they were
-sent, and a conversation may be about anything, these very sentences too.
+A refusal says by its code, by its `param` or by the beginning of its sentence where the fault is (`_places`). The table
+LEFT_OUT says what can be left out at such a place. Words inside quotation marks and in later sentences count only for
+images and files: servers quote what they were sent, and a conversation may be about anything, these very sentences too.
 
     trial = Trial()
-    trial.learn(report, known, body)           the same, for all that one turn meets
+    trial.learn(report, known, body)           the same, for all refusals of one turn
     trial.applied(known)                       what to go without in this turn
-    trial.helped(known)                        and from now on, once the request without it was answered
+    trial.helped(known)                        what to go without from now on, once the request without it was answered
 """
 
 from __future__ import annotations
@@ -23,12 +23,21 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from ..capabilities import Capabilities, merge
+from ..capabilities import Capabilities, media_digest, merge
 from ..models import EFFORTS
 from ..translate.request.messages import reasoning_key
 from ..translate.request.output import INCLUDE_REASONING
-from .error_mapping import LIMIT, OVER_A_MINUTE, whole
 from .error_report import Report, own_words
+from .wordings import (
+    LIMIT,
+    OVER_A_MINUTE,
+    is_about_outputs,
+    medium_refused,
+    says_model_lacks_medium,
+    says_too_long,
+    unquoted,
+    whole_number,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,19 @@ class Fault:
         return bool(UNKNOWN.intersection(self.report.codes) or NO_SUCH.match(self.words))
 
     @property
+    def tool_names(self) -> list[str]:
+        """The tools that a path names: of the request, or of a search's output."""
+        path = self.report.param or self.place
+        match = re.match(r"(?:input\[(\d{1,9})\]\.)?tools(?:\[(\d{1,9})\]|\.(\d{1,9}))", path)
+        if not match:
+            return []
+        holder: Mapping[str, Any] = self.body
+        if match[1]:
+            holder = next(iter(self.body["input"][int(match[1]) :]), {})
+        found = (holder.get("tools") or [])[int(match[2] or match[3]) :][:1]
+        return [tool["name"] for tool in found if kind_of(tool) == "function"]
+
+    @property
     def items(self) -> Sequence[Mapping[str, Any]]:
         """The items of the input that it may be about."""
         items: list[Mapping[str, Any]] = self.body["input"]
@@ -58,11 +80,12 @@ class Fault:
 
 
 # Places that no path leads to.
-BLOBS, SEARCH, TOOL_SEARCH = "(encrypted content)", "(web search)", "(tool search)"
+BLOBS, FOREIGN, SEARCH, TOOL_SEARCH = "(encrypted content)", "(foreign item)", "(web search)", "(tool search)"
+SCHEMA = "(a tool's schema)"
 TOO_MUCH, TOGETHER = "(longest answer)", "(input and longest answer)"
 # Where a `param` of these names no more than the list: which of it, the sentence may say.
 LISTS = frozenset({"tools", "input"})
-HINTS = frozenset({"stream_options", "service_tier", "prompt_cache_key", "prompt_cache_retention"})
+HINTS = frozenset({"stream_options", "service_tier", "prompt_cache_key", "prompt_cache_retention", "max_tool_calls"})
 SHAPING = frozenset({"max_output_tokens", "temperature", "top_p", "parallel_tool_calls", "tool_choice", "text"})
 OPTIONAL = HINTS | SHAPING | {"reasoning"}
 REFUSING = frozenset({None, 400, 404, 422, 501})  # None: in a stream; 501: vLLM, of a choice it has not
@@ -98,14 +121,29 @@ SHARES = re.compile(
     r"(?i)(\d+)(?: tokens)? (?:in|from) the (?:input )?messages\D+\d+(?: tokens)? (?:in|for) the completion"
 )
 
-BY_CODE = {"invalid_encrypted_content": BLOBS}
+BLOB_WORDS = re.compile(r"(?i)encrypted[_ ](?:content|reasoning)|\bdecrypt")
+NAMED_TOOL = re.compile(r"(?i)\b(?:function|tool) ['\"`]?([\w-]{1,64})")
+# Codes that say what is wrong, so that no guess is worth a request.
+SPECIFIC_CODE = re.compile(
+    r"unsupported|unknown|unrecog|missing|policy|filter|prompt|safety|moderation|quota|key|model"
+)
+# llama.cpp says under 500 that it lacks something.
+LACKING = re.compile(r"(?i)not supported|schema conversion failed|failed to (?:parse|convert|compile)")
+
+BY_CODE = {"invalid_encrypted_content": BLOBS, "invalid_function_parameters": SCHEMA}
 # How a sentence begins → the place it is about: the one it names, or else the one beside it.
 BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(rf"(?is){words}"), place)
     for words, place in (
         (r"the encrypted content\b.* could not be", BLOBS),
         (r"item '\w+' of type 'reasoning' was provided without its required following item", BLOBS),
+        (r"item (?:with id )?['\"`]?[\w.-]+['\"`]? (?:was )?not found", FOREIGN),
         (r"encrypted content is not supported", "include"),
+        (r"invalid schema for (?:function|tool)\b", SCHEMA),
+        (
+            r"(?:json )?schema conversion failed|failed to (?:parse|convert|compile) (?:the )?(?:grammar|json schema)",
+            SCHEMA,
+        ),
         (r"your organization must be verified to generate reasoning summaries", "reasoning.summary"),
         (r"the following tools cannot be used with reasoning\.effort", "reasoning.effort"),
         (r"invalid reasoning value|think value|level \"\w+\" not supported", "reasoning.effort"),  # Ollama; CLIProxyAPI
@@ -128,20 +166,36 @@ BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
-def lesson(report: Report, known: Capabilities, body: Mapping[str, Any]) -> Capabilities | None:
-    """What a refused request teaches beyond what is known; None: nothing, so sending again would not help."""
-    if report.status not in REFUSING and not OVER_A_MINUTE.match(own_words(report.message)):
+def learn_from(
+    report: Report, known: Capabilities, body: Mapping[str, Any], *, replace_media: bool = True
+) -> Capabilities | None:
+    """What is known after a refusal, if that is more than before; None: sending the request again would not help.
+
+    `replace_media`: an image or file that is refused may be replaced by a line of text.
+    """
+    if not _is_refusal(report):
         return None
-    for place in places(report, body):
+    for place in _places(report, body):
         for pattern, learners in LEFT_OUT:
             for learn in learners if pattern.fullmatch(place) else ():
                 learned = learn(Fault(place, report, body), known)
                 if learned is not None and learned != known:
                     return learned
+    for guess in (_media, _media_behind):
+        learned = guess(report, known, body)
+        if learned is not None and learned != known and (replace_media or not known.differing(learned) & MEDIA):
+            return learned
     return None
 
 
-def places(report: Report, body: Mapping[str, Any]) -> Iterator[str]:
+def _is_refusal(report: Report) -> bool:
+    """Whether the server refuses the request, rather than the caller, or fails by itself."""
+    if report.status in REFUSING or OVER_A_MINUTE.match(own_words(report.message)):
+        return True
+    return report.status == 500 and bool(LACKING.search(unquoted(report.message)))
+
+
+def _places(report: Report, body: Mapping[str, Any]) -> Iterator[str]:
     """Where the fault may be, the surest first."""
     yield from (BY_CODE[code] for code in report.codes if code in BY_CODE)
     yield report.param
@@ -153,6 +207,8 @@ def places(report: Report, body: Mapping[str, Any]) -> Iterator[str]:
             yield place or next((name for name in match.groupdict().values() if name), "")
     if match := VALUE.match(words):
         yield where(match["value"], body)
+    if BLOB_WORDS.search(unquoted(report.message).split(". ")[0]):
+        yield BLOBS
 
 
 def top(place: str) -> str:
@@ -178,6 +234,14 @@ def blobs(fault: Fault, known: Capabilities) -> Capabilities:
     ids = {reasoning_key(item) for item in fault.body["input"] if item.get("type") == "reasoning"}
     named = {each for each in ids if each in fault.words}
     return replace(known, refused_reasoning=known.refused_reasoning | (named or ids))
+
+
+def foreign(fault: Fault, known: Capabilities) -> Capabilities | None:
+    """All reasoning, if one item of it is refused: after a change of server every item of the other one will be."""
+    if fault.place != FOREIGN and not any(kind_of(item) == "reasoning" for item in fault.items):
+        return None
+    ids = {reasoning_key(item) for item in fault.body["input"] if item.get("type") == "reasoning"}
+    return replace(known, refused_reasoning=known.refused_reasoning | ids)
 
 
 def includes(fault: Fault, known: Capabilities) -> Capabilities | None:
@@ -225,7 +289,7 @@ def too_much(fault: Fault, known: Capabilities) -> Capabilities | None:
 def together(fault: Fault, known: Capabilities) -> Capabilities | None:
     """The input alone would have had room."""
     shares, limit = SHARES.search(fault.words), LIMIT.search(fault.words)
-    return too_much(fault, known) if shares and limit and int(shares[1]) < whole(limit[1]) else None
+    return too_much(fault, known) if shares and limit and int(shares[1]) < whole_number(limit[1]) else None
 
 
 def length(fault: Fault, known: Capabilities) -> Capabilities | None:
@@ -243,6 +307,27 @@ def web_search(fault: Fault, known: Capabilities) -> Capabilities | None:
 def tool_search(fault: Fault, known: Capabilities) -> Capabilities | None:
     declared = any(tool.get("type") == "tool_search" for tool in fault.body.get("tools") or ())
     return replace(known, tool_search=False) if declared else None
+
+
+def blocked_domains(fault: Fault, known: Capabilities) -> Capabilities | None:
+    sent = any("blocked_domains" in (tool.get("filters") or {}) for tool in fault.body.get("tools") or ())
+    return replace(known, blocked_domains=False) if sent else None
+
+
+def schemas(fault: Fault, known: Capabilities) -> Capabilities | None:
+    """The tool that is named, by its place or in words; if none is, those of the user's MCP servers."""
+    named = NAMED_TOOL.search(fault.words)
+    names = {tool["name"] for tool in functions(fault.body)}
+    refused = set(fault.tool_names) or ({named[1]} & names if named else set())
+    refused = refused or {name for name in names if name.startswith("mcp__")}
+    return replace(known, open_schemas=known.open_schemas | refused)
+
+
+def functions(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The function tools of a request: those that are declared, and those that a search has found."""
+    yield from (tool for tool in body.get("tools") or () if kind_of(tool) == "function")
+    for item in body["input"]:
+        yield from (tool for tool in item.get("tools") or () if kind_of(tool) == "function")
 
 
 def tools(fault: Fault, known: Capabilities) -> Capabilities | None:
@@ -296,6 +381,11 @@ LEFT_OUT: tuple[tuple[re.Pattern[str], tuple[Learner, ...]], ...] = tuple(
     (re.compile(place), learners)
     for place, learners in (
         (re.escape(BLOBS), (blobs,)),
+        (re.escape(FOREIGN), (foreign,)),
+        (r"input\[\d+\](\..*)?", (foreign,)),
+        (re.escape(SCHEMA), (schemas,)),
+        (r"(input\[\d+\]\.)?tools(\[\d+\]|\.\d+)\.(parameters|function|input_schema)\b.*", (schemas,)),
+        (r"(.*\.)?blocked_domains|tools\[\d+\]\.filters", (blocked_domains,)),
         (re.escape(SEARCH), (web_search,)),
         (re.escape(TOOL_SEARCH), (tool_search,)),
         (r"include(\[\d+\])?", (includes,)),
@@ -314,16 +404,83 @@ LEFT_OUT: tuple[tuple[re.Pattern[str], tuple[Learner, ...]], ...] = tuple(
 )
 
 
+# Images and files.
+
+MEDIA = frozenset({"images", "files", "refused_media"})
+URLS = {"image_url": "image", "file_data": "file", "file_url": "file"}
+
+
+@dataclass(frozen=True)
+class Medium:
+    """One image or file of a request, and where it stands in the input."""
+
+    kind: str  # image or file
+    digest: str
+    item: int
+    part: int
+    in_output: bool
+
+
+def media_of(body: Mapping[str, Any]) -> list[Medium]:
+    """The images and files of a request, in order."""
+    return [
+        Medium(kind, media_digest(part[key]), at, number, "output" in item)
+        for at, item in enumerate(body.get("input") or ())
+        for number, part in enumerate(_parts(item))
+        for key, kind in URLS.items()
+        if isinstance(part.get(key), str)
+    ]
+
+
+def _parts(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    parts = item.get("output") or item.get("content")
+    return parts if isinstance(parts, list) else []
+
+
+def _media(report: Report, known: Capabilities, body: Mapping[str, Any]) -> Capabilities | None:
+    """What a refusal of images or files teaches: of all, if the model takes none; else of those it names."""
+    media = media_of(body)
+    kind = medium_refused(report, {medium.kind for medium in media})
+    media = [medium for medium in media if medium.kind == kind]
+    if not media or kind is None:
+        return None
+    if known.media_in_outputs and is_about_outputs(report.message) and any(medium.in_output for medium in media):
+        return replace(known, media_in_outputs=False)
+    if says_model_lacks_medium(report.message):
+        return replace(known, images=False) if kind == "image" else replace(known, files=False)
+    match = re.match(r"input\[(\d{1,9})\](?:\.\w+\[(\d{1,9})\])?", report.param)
+    named = [
+        medium
+        for medium in media
+        if match and medium.item == int(match[1]) and (not match[2] or medium.part == int(match[2]))
+    ]
+    return replace(known, refused_media=known.refused_media | {medium.digest for medium in named or media})
+
+
+def _media_behind(report: Report, known: Capabilities, body: Mapping[str, Any]) -> Capabilities | None:
+    """Some servers take only text as a tool's output and say so in words that nobody has listed: if a refusal names no
+    place, one request with the images and files behind the outputs is worth it."""
+    says_more = report.param or SPECIFIC_CODE.search(report.code) or says_too_long(report.message)
+    if report.status not in (None, 400, 422) or says_more or any(_places(report, body)):
+        return None
+    media = media_of(body)
+    if medium_refused(report, {medium.kind for medium in media}) or not any(medium.in_output for medium in media):
+        return None
+    return replace(known, media_in_outputs=False)
+
+
 @dataclass
 class Trial:
-    """What one turn is tried without, on one model."""
+    """What one turn goes without, on one model."""
 
     steps: list[tuple[str, frozenset[str]]] = field(default_factory=list)  # a refusal's words, what it changed
     now: Capabilities | None = None
 
-    def learn(self, report: Report, known: Capabilities, body: Mapping[str, Any]) -> bool:
+    def learn(
+        self, report: Report, known: Capabilities, body: Mapping[str, Any], *, replace_media: bool = True
+    ) -> bool:
         """Whether there is something to be left out, so that the request is worth sending again."""
-        learned = lesson(report, known, body)
+        learned = learn_from(report, known, body, replace_media=replace_media)
         if learned is None:
             return False
         self.steps.append((report.message, known.differing(learned)))
@@ -331,11 +488,11 @@ class Trial:
         return True
 
     def applied(self, known: Capabilities) -> Capabilities:
-        """`known`, and all that was learnt."""
+        """`known`, less all that was learned."""
         return self._beside(known, frozenset().union(*(names for _, names in self.steps)))
 
     def helped(self, known: Capabilities) -> Capabilities:
-        """`known`, and what was learnt but in vain: the same refusal came again, until something else was left out."""
+        """`known`, less what was learned and helped: if the same refusal came again, leaving that out was in vain."""
         vain = {
             name
             for (words, names), (again, others) in pairwise(self.steps)

@@ -425,6 +425,71 @@ def test_a_client_that_retries_by_itself_needs_only_one_more_attempt(
     assert len(backend.requests) == attempts
 
 
+# One refused part does not end the conversation.
+
+CLAUDE_CODE = {"user-agent": "claude-cli/2.1.330 (external, cli)"}
+BASH = {"name": "Bash", "input_schema": {"type": "object", "properties": {"command": {"type": "string"}}}}
+
+
+def seeing(data: str = "iVBORw0KGgo=") -> list[dict[str, Any]]:
+    source = {"type": "base64", "media_type": "image/png", "data": data}
+    return [{"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image", "source": source}]}]
+
+
+BAD_IMAGE = error(400, "invalid_value", "The image data you provided does not represent a valid image.", param="input")
+NO_IMAGES = error(400, None, "This model does not support image inputs.")
+
+
+@pytest.mark.parametrize("refusal", [BAD_IMAGE, NO_IMAGES])
+def test_a_refused_image_is_replaced_by_a_line_of_text(backend: FakeBackend, proxy: Served, refusal: HttpError) -> None:
+    backend.script(refusal, answer("Now."), answer("And now."))
+    for words in ("Now.", "And now."):
+        assert grammar.text_of(proxy.events(ask(messages=seeing()))) == words
+    assert ["input_image" in request.raw.decode() for request in backend.requests] == [True, False, False]
+    assert "cannot be shown here" in backend.requests[-1].raw.decode()
+
+
+def test_claude_code_is_told_of_a_refused_image_so_that_it_drops_it_and_if_it_does_not_we_do(
+    backend: FakeBackend, proxy: Served
+) -> None:
+    backend.script(BAD_IMAGE, BAD_IMAGE, answer("Now."))
+    response = proxy.post(ask(messages=seeing()), headers=CLAUDE_CODE)
+    assert response.status_code == 400 and "Could not process image" in response.json()["error"]["message"]
+    assert grammar.text_of(proxy.events(ask(messages=seeing()), headers=CLAUDE_CODE)) == "Now."
+
+
+def test_only_the_refused_image_is_replaced_from_then_on(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(BAD_IMAGE, answer("Now."), answer("Another."))
+    proxy.events(ask(messages=seeing()))
+    proxy.events(ask(messages=seeing("iVBORw0KGgoAAA==")))
+    assert "input_image" in backend.requests[-1].raw.decode()
+
+
+def test_a_tool_whose_schema_is_refused_goes_open_and_the_trace_names_it(backend: FakeBackend, proxy: Served) -> None:
+    refusal = error(
+        400,
+        "invalid_function_parameters",
+        "Invalid schema for function 'mcp__a__b': 'any' is not valid under any of the given schemas.",
+        param="tools[1].parameters",
+    )
+    tools = [BASH, {"name": "mcp__a__b", "input_schema": {"type": "object", "properties": {"n": {"type": "number"}}}}]
+    backend.script(refusal, answer("Now."), answer("And now."))
+    for words in ("Now.", "And now."):
+        assert grammar.text_of(proxy.events(ask(tools=tools))) == words
+    first, second, third = (request.body["tools"] for request in backend.requests)
+    assert first[1]["parameters"]["properties"] and second == third
+    assert [tool["parameters"]["properties"] for tool in second] == [first[0]["parameters"]["properties"], {}]
+
+
+def test_a_refusal_without_a_reason_of_a_request_that_fills_the_window_makes_the_client_compact(
+    backend: FakeBackend, proxy: Served
+) -> None:
+    window = proxy.proxy.provider.model(proxy.proxy.provider.tiers.opus).window
+    backend.script(error(400, None, "Das geht so nicht."))
+    response = proxy.post(ask("long " * window))
+    assert response.json()["error"]["message"].startswith("prompt is too long")
+
+
 UNKNOWN = error(400, "unknown_parameter", "Unknown parameter: 'stream_options'.")
 
 

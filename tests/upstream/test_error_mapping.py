@@ -23,7 +23,7 @@ from claudegpt_pkg.errors import (
     UpstreamFailed,
     UsageLimitReached,
 )
-from claudegpt_pkg.upstream.error_mapping import LONGEST_WAIT, may_retry, ours
+from claudegpt_pkg.upstream.error_mapping import LONGEST_WAIT, map_error, may_retry
 from claudegpt_pkg.upstream.error_report import Report, read_report
 
 NOON = 1_795_262_400.0  # Saturday 21 November 2026, 12:00 UTC
@@ -44,7 +44,7 @@ def http(status: int, body: Any = None, **headers: str) -> ClaudegptError:
     """Our error for an HTTP answer; underscores in header names stand for hyphens."""
     raw = body.encode() if isinstance(body, str) else b"" if body is None else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return ours(read_report(status, named, raw), tokens=1000, window=WINDOW, now=NOON)
+    return map_error(read_report(status, named, raw), tokens=1000, window=WINDOW, now=NOON)
 
 
 def api(status: int, code: str | None, message: str = "Words of theirs.", **more: Any) -> ClaudegptError:
@@ -57,7 +57,7 @@ def api(status: int, code: str | None, message: str = "Words of theirs.", **more
 
 def streamed(code: str | None, message: str = "Words of theirs.", **more: Any) -> ClaudegptError:
     """The same for an error inside a stream."""
-    return ours(Report.of_event({"code": code, "message": message, **more}), tokens=1000, window=WINDOW, now=NOON)
+    return map_error(Report.of_event({"code": code, "message": message, **more}), tokens=1000, window=WINDOW, now=NOON)
 
 
 # Which error.
@@ -303,6 +303,24 @@ WORDINGS = {
 }
 
 
+WORDINGS |= {
+    "llama.cpp-numbers": (
+        "request (300011 tokens) exceeds the available context size (65536 tokens), try increasing it",
+        (300_011, 65_536),
+    ),
+    "ollama": ("prompt too long; exceeded max context length by 1200 tokens", None),
+    "groq": ("Please reduce the length of the messages or completion.", None),
+    "kimi": ("Invalid request: Your request exceeded model token limit: 262144", None),
+    "lm studio": ("Trying to keep the first 9000 tokens when the context overflows. However, …", None),
+    "glm": ("Prompt exceeds max length", None),
+    "finish reason": ("model_context_window_exceeded", None),
+    "dashscope": ("Range of input length should be [1, 98304]", None),
+    "mistral": ("Prompt contains 40000 tokens, too large for model with 32768 maximum context length", None),
+    "fireworks": ("The prompt is too long: 140000, model maximum context length: 131071", None),
+    "bedrock": ("Input is too long for requested model.", None),
+    "someone": ("The conversation is too long for this model.", None),
+    "someone else": ("Context length exceeded.", None),
+}
 NO_NUMBERS = "prompt is too long for this model"  # smaller than our window, and refused all the same
 
 
@@ -321,7 +339,7 @@ def test_inside_a_stream_too() -> None:
 
 
 def test_the_estimate_is_told_where_the_upstream_gives_no_numbers() -> None:
-    error = ours(Report.of_event({"code": "context_length_exceeded"}), tokens=300_000, window=WINDOW)
+    error = map_error(Report.of_event({"code": "context_length_exceeded"}), tokens=300_000, window=WINDOW)
     assert str(error) == f"prompt is too long: 300000 tokens > {WINDOW} maximum"
 
 
@@ -338,6 +356,207 @@ def test_the_estimate_is_told_where_the_upstream_gives_no_numbers() -> None:
 @pytest.mark.parametrize("status", [400, 500])
 def test_what_is_only_quoted_compacts_no_conversation(wording: tuple[str, Any], quoting: str, status: int) -> None:
     assert type(api(status, None, quoting.format(wording[0]))) in (InvalidRequest, ServerFault)
+
+
+@pytest.mark.parametrize(
+    "code", ["unsupported_parameter", "unknown_parameter", "invalid_value", "missing_required_parameter"]
+)
+def test_a_code_that_names_another_fault_is_not_overruled_by_words(code: str) -> None:
+    error = api(400, code, "Unsupported parameter 'foo' for this model; requests exceed the context window without it.")
+    assert type(error) is InvalidRequest and "'foo'" in str(error)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Unsupported parameter foo; see the context window docs.",
+        "max_output_tokens exceeds the output token limit.",
+        "The file name is too long.",
+        "Provide more context.",
+    ],
+)
+def test_words_that_only_mention_a_length_compact_no_conversation(message: str) -> None:
+    assert type(http(400, {"error": {"message": message}})) is InvalidRequest
+
+
+@pytest.mark.parametrize(
+    ("tokens", "fields", "expected"),
+    [
+        (250_000, {}, PromptTooLong),
+        (200_000, {}, InvalidRequest),
+        (250_000, {"param": "tools[0].name"}, InvalidRequest),
+        (250_000, {"code": "invalid_value"}, InvalidRequest),
+    ],
+)
+def test_a_refusal_without_a_reason_of_a_request_that_nearly_fills_the_window_is_too_long(
+    tokens: int, fields: dict[str, str], expected: type[ClaudegptError]
+) -> None:
+    report = Report.of_event({"message": "Das geht so nicht.", "status": 400, **fields})
+    assert type(map_error(report, tokens=tokens, window=WINDOW)) is expected
+    assert type(map_error(Report(500, message="Oh."), tokens=tokens, window=WINDOW)) is ServerFault
+
+
+# What a code, a type, a status and words say, in this order.
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Selected model is at capacity. Please try a different model.",
+        "The engine is currently overloaded, please try again later",
+        "We are experiencing high demand.",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
+def test_no_capacity_is_overload_under_whatever_status(message: str, status: int) -> None:
+    assert type(http(status, {"error": {"message": message}})) is Overloaded
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("authentication_error", NotLoggedIn),
+        ("permission_error", Forbidden),
+        ("not_found_error", NotFound),
+        ("rate_limit_error", RateLimited),
+        ("overloaded_error", Overloaded),
+        ("billing_error", UsageLimitReached),
+        ("request_too_large", RequestTooLarge),
+        ("api_error", UpstreamFailed),
+    ],
+)
+def test_a_type_inside_a_stream_says_which(kind: str, expected: type[ClaudegptError]) -> None:
+    assert type(streamed(None, "failed", type=kind)) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"error": {"code": 429, "message": "Slow."}}, RateLimited),
+        ({"error": {"code": "402", "message": "Pay."}}, UsageLimitReached),
+        ({"error": {"status": 503, "message": "Busy."}}, Overloaded),
+        ({"error": {"message": "Error code: 429 - slow down"}}, RateLimited),
+        ({"error": {"message": "litellm.RateLimitError: HTTP 429: slow down"}}, RateLimited),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 500, 502])
+def test_a_status_within_the_error_beats_one_that_says_little(
+    status: int, body: Any, expected: type[ClaudegptError]
+) -> None:
+    assert type(http(status, body)) is expected
+    assert type(http(401, body)) is NotLoggedIn
+
+
+def test_an_error_event_may_have_a_status_at_its_top() -> None:
+    assert type(map_error(Report.of_event({"type": "error", "status": 503}))) is Overloaded
+
+
+def test_a_type_that_says_nothing_does_not_overrule_the_status() -> None:
+    assert type(api(503, None, type="server_error")) is Overloaded
+    assert type(api(529, "server_error")) is Overloaded
+
+
+@pytest.mark.parametrize("name", ["retry_after_seconds", "retry_after", "resets_in_seconds"])
+def test_the_wait_may_stand_in_the_body(name: str) -> None:
+    fields: dict[str, Any] = {name: 25}
+    assert api(429, None, **fields).retry_after == 25
+
+
+def test_an_error_framed_as_events_is_read_like_any_other() -> None:
+    body = 'data: {"error":{"message":"The model is gone.","code":"500"}}\n\ndata: [DONE]\n\n'
+    assert str(http(500, body)) == "The upstream failed: HTTP 500: The model is gone."
+
+
+# A cause that the status does not suggest.
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_an_organization_that_is_not_verified_is_told_to_verify(status: int) -> None:
+    words = "Your organization must be verified to use the model `gpt-6-astra`. Please go to: https://x.example"
+    error = api(status, "model_not_found", words)
+    assert type(error) is Forbidden and error.message.endswith("https://x.example.") and "Verify" in error.hint
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Project `proj_1` does not have access to model `gpt-6-sol`.",
+        "Your account has no access to this model.",
+        "You do not have access to the deployment.",
+    ],
+)
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_project_without_access_to_a_model_is_told_what_to_allow(words: str, status: int) -> None:
+    error = api(status, "model_not_found", words)
+    assert type(error) is Forbidden and words.rstrip(".") in error.message and "project settings" in error.hint
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_bad_key_is_a_bad_key_under_whatever_status(status: int) -> None:
+    for words in (
+        "API key not valid. Please pass a valid API key.",
+        "Invalid API key.",
+        "Your access token is missing. Missing access token.",
+    ):
+        assert type(http(status, {"error": {"message": words}})) is NotLoggedIn
+    assert type(http(400, {"error": {"message": "Invalid JSON: unexpected token."}})) is InvalidRequest
+
+
+@pytest.mark.parametrize("status", [400, 403, 429, 500])
+def test_a_balance_that_is_gone_is_told_under_whatever_status(status: int) -> None:
+    assert type(http(status, {"error": {"message": "Insufficient balance."}})) is UsageLimitReached
+
+
+def test_what_a_server_says_with_a_404_comes_first() -> None:
+    error = http(404, {"error": {"message": "No such tenant.", "type": "not_found_error"}})
+    assert type(error) is InvalidRequest and str(error).startswith("The upstream answers 404: No such tenant.")
+
+
+# Images and files.
+
+
+def refused(message: str, *media: str, status: int = 400, param: str = "") -> ClaudegptError:
+    report = read_report(status, {}, json.dumps({"error": {"message": message, "param": param}}).encode())
+    return map_error(report, tokens=1000, window=WINDOW, media=media)
+
+
+IMAGES = [
+    (400, "The image data you provided does not represent a valid image.", "input"),
+    (400, "This model does not support image inputs.", ""),
+    (404, "No endpoints found that support image input", ""),
+    (400, "gpt-oss is not a multimodal model", ""),
+    (500, "image input is not supported - hint: you may need to provide the mmproj", ""),
+    (400, "Failed to deserialize: unknown variant image_url, expected text", ""),
+    (422, "Vision is not enabled for this deployment.", "input[3].output[0]"),
+]
+
+
+@pytest.mark.parametrize(("status", "message", "param"), IMAGES)
+def test_an_image_that_is_refused_is_told_so_that_claude_code_drops_it(status: int, message: str, param: str) -> None:
+    error = refused(message, "image", status=status, param=param)
+    assert type(error) is InvalidRequest and error.status == 400
+    assert str(error).startswith("Could not process image: ") and message[:20] in str(error)
+    assert "Could not process" not in str(refused(message, status=status, param=param))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model does not support PDF files.",
+        "Invalid file data.",
+        "The document could not be parsed.",
+        "input_file: no.",
+    ],
+)
+def test_a_pdf_that_is_refused_is_told_so_that_claude_code_drops_it(message: str) -> None:
+    assert str(refused(message, "file", "image")).startswith("Could not process PDF: ")
+    assert "Could not process" not in str(refused(message, "image"))
+
+
+def test_what_is_only_quoted_or_elsewhere_drops_no_image() -> None:
+    assert "Could not" not in str(refused("Your prompt was flagged: 'draw an image'.", "image"))
+    assert "Could not" not in str(refused("Invalid image tool.", "image", param="tools[0].parameters"))
+    assert "Could not" not in str(refused("The image server broke.", "image", status=500))
 
 
 def test_what_a_server_has_not_is_not_asked_for_again() -> None:
@@ -397,7 +616,10 @@ def test_a_reset_that_is_no_moment_is_passed_over(moment: Any) -> None:
         ({}, "Please try again in 1h2m3s.", 3723),
         ({}, "Please retry after 26 seconds.", 26),
         ({}, "Please retry after 1 minute.", 60),
-        ({"retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"}, "Slow down.", None),
+        ({"retry_after": "Sat, 21 Nov 2026 12:00:07 GMT"}, "Slow down.", 7),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"}, "Slow down.", 0),
+        ({"retry_after": "Wed, 21 Smarch 2026"}, "Slow down.", None),
+        ({}, "Please retry in 34.07s.", 34.07),
         ({"retry_after": "nan"}, "Slow down.", None),
         ({"retry_after": "inf"}, "Slow down.", None),
         ({"retry_after": "-3"}, "Slow down.", None),

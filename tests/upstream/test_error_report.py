@@ -26,6 +26,7 @@ def read(body: Any, status: int = 400) -> Report:
         ([{"error": {"message": "in a list"}}], "in a list"),
         ({"error": "model 'x' not found"}, "model 'x' not found"),
         ("plain\n  text", "plain text"),
+        ({"error": {"message": "red \x1b[31m and \u202e back"}}, "red \ufffd[31m and \ufffd back"),
         ("{broken", "{broken"),
         (None, "Bad Request"),
         ({"error": {"message": "long " * TEXT_LIMIT}}, ("long " * TEXT_LIMIT)[: TEXT_LIMIT - 1] + "…"),

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from claudegpt_pkg.capabilities import Capabilities
+from claudegpt_pkg.capabilities import Capabilities, media_digest
 from claudegpt_pkg.models import EFFORTS
 from claudegpt_pkg.translate.request.output import INCLUDE_REASONING as ENCRYPTED
 from claudegpt_pkg.translate.request.output import INCLUDE_SOURCES as SOURCES
-from claudegpt_pkg.upstream.error_mapping import ours
+from claudegpt_pkg.upstream.error_mapping import map_error
 from claudegpt_pkg.upstream.error_report import Report, read_report
-from claudegpt_pkg.upstream.refusals import OPTIONAL, Trial, lesson
+from claudegpt_pkg.upstream.refusals import OPTIONAL, Trial, learn_from
 
 BODY: dict[str, Any] = {
     "model": "gpt-6.1-sol",
@@ -42,7 +42,7 @@ NOTHING = Capabilities()
 def learnt(
     message: str, known: Capabilities = NOTHING, *, status: int | None = 400, **report: Any
 ) -> Capabilities | None:
-    return lesson(Report(status, message=message, **report), known, BODY)
+    return learn_from(Report(status, message=message, **report), known, BODY)
 
 
 # A request that has all there is to leave out.
@@ -385,7 +385,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
 @pytest.mark.parametrize(("status", "answer", "learned"), [row[1:] for row in SEEN], ids=[row[0] for row in SEEN])
 def test_what_real_servers_answer_teaches(status: int, answer: Any, learned: Capabilities) -> None:
     report = Report.of_event(answer["error"]) if status == 200 else read_report(status, {}, json.dumps(answer).encode())
-    assert lesson(report, Capabilities(), WHOLE) == learned
+    assert learn_from(report, Capabilities(), WHOLE) == learned
 
 
 SENTENCES = sorted({read_report(400, {}, json.dumps(row[2]).encode()).message for row in SEEN})
@@ -398,7 +398,7 @@ SENTENCES = sorted({read_report(400, {}, json.dumps(row[2]).encode()).message fo
         lambda words: said(f"Your prompt was flagged: '{words}'", None, "invalid_prompt"),
         lambda words: said(f"Invalid 'input[0].content': '{words}' is too much.", "input[0].content", "invalid_value"),
         lambda words: said(f"Invalid value: '{words}'.", "input[0].content[0].text"),
-        lambda words: said(f"Invalid schema for function 'Bash': {words}", "tools[0].parameters"),
+        lambda words: said(f"Invalid name of function 'Bash': {words}", "tools[0].name"),
         lambda words: said(f"The image data is no image. {words}", "input"),
         lambda words: said(f"'{words}'"),
         lambda words: said(words, "model"),
@@ -409,7 +409,7 @@ SENTENCES = sorted({read_report(400, {}, json.dumps(row[2]).encode()).message fo
 )
 def test_what_a_refusal_quotes_teaches_nothing(quoted: str, quoting: Any) -> None:
     """A conversation may be about anything, refusals too."""
-    assert lesson(read_report(400, {}, json.dumps(quoting(quoted)).encode()), Capabilities(), WHOLE) is None
+    assert learn_from(read_report(400, {}, json.dumps(quoting(quoted)).encode()), Capabilities(), WHOLE) is None
 
 
 def test_what_says_no_more_than_that_the_input_is_wrong_teaches_one_thing_after_the_other() -> None:
@@ -423,11 +423,9 @@ def test_what_says_no_more_than_that_the_input_is_wrong_teaches_one_thing_after_
     assert not trial.learn(report, trial.now or Capabilities(), body)
 
 
-@pytest.mark.parametrize(
-    "param", ["input[4].output[0].image_url", "input[9]", "input[0]", "input[0].content[1]", "input[1].summary"]
-)
+@pytest.mark.parametrize("param", ["input[4].output[0].image_url", "input[9]", "input[0]", "input[0].content[1]"])
 def test_a_fault_that_is_elsewhere_teaches_nothing_about_outputs(param: str) -> None:
-    assert lesson(Report(400, message=f"Invalid '{param}'.", param=param), Capabilities(), WHOLE) is None
+    assert learn_from(Report(400, message=f"Invalid '{param}'.", param=param), Capabilities(), WHOLE) is None
 
 
 WORDS = st.sampled_from(
@@ -452,8 +450,8 @@ ANYTHING = st.recursive(
 def test_a_refusal_of_any_shape_teaches_something_or_nothing(error: dict[str, Any]) -> None:
     """But never ends as a bug of ours."""
     for report in (Report.of_event(error), read_report(400, {}, json.dumps({"error": error}).encode())):
-        lesson(report, Capabilities(), WHOLE)
-        ours(report)
+        learn_from(report, Capabilities(), WHOLE)
+        map_error(report)
 
 
 # What of it is kept.
@@ -505,7 +503,7 @@ def test_without_a_list_it_gives_way_to_all_the_others() -> None:
 def test_a_level_that_cannot_search_gives_way_where_the_search_is_wanted() -> None:
     body = {**BODY, "reasoning": {"effort": "minimal"}, "tools": [{"type": "web_search"}]}
     words = "The following tools cannot be used with reasoning.effort 'minimal': web_search."
-    learned = lesson(Report(400, message=words, param="tools"), Capabilities(efforts=("minimal", "low")), body)
+    learned = learn_from(Report(400, message=words, param="tools"), Capabilities(efforts=("minimal", "low")), body)
     assert learned == Capabilities(efforts=("low",))
 
 
@@ -542,7 +540,7 @@ def test_reasoning_that_cannot_be_read_is_left_out() -> None:
 def test_reasoning_that_has_lost_what_it_led_to_is_left_out(name: str, left_out: set[str]) -> None:
     words = f"Item '{name}' of type 'reasoning' was provided without its required following item."
     body = {**BODY, "input": [*BODY["input"], {"type": "reasoning", "id": "rs_2", "encrypted_content": "y"}]}
-    assert lesson(Report(400, message=words), Capabilities(), body) == Capabilities(
+    assert learn_from(Report(400, message=words), Capabilities(), body) == Capabilities(
         refused_reasoning=frozenset(left_out)
     )
 
@@ -562,7 +560,7 @@ def test_what_cannot_be_included_is_left_out_by_its_name(
     words: str, param: str, refused: set[str], encrypted: bool
 ) -> None:
     body = {**BODY, "include": [ENCRYPTED, SOURCES]}
-    known = lesson(Report(400, message=words, param=param), Capabilities(), body)
+    known = learn_from(Report(400, message=words, param=param), Capabilities(), body)
     assert known == Capabilities(refused_includes=frozenset(refused), encrypted_reasoning=encrypted)
 
 
@@ -577,14 +575,14 @@ def test_what_cannot_be_included_is_left_out_by_its_name(
 )
 def test_a_search_that_is_not_there_is_not_declared(words: str) -> None:
     body = {**BODY, "tools": [{"type": "web_search"}]}
-    assert lesson(Report(400, message=words), Capabilities(), body) == Capabilities(web_search=False)
+    assert learn_from(Report(400, message=words), Capabilities(), body) == Capabilities(web_search=False)
     assert learnt(words) is None, "it was not declared"
 
 
 def test_a_search_that_is_there_but_was_asked_for_wrongly_stays() -> None:
     body = {**BODY, "tools": [{"type": "web_search"}]}
     words = "web_search: filters.allowed_domains has more than 20 domains."
-    assert lesson(Report(400, message=words), Capabilities(), body) is None
+    assert learn_from(Report(400, message=words), Capabilities(), body) is None
 
 
 @pytest.mark.parametrize(
@@ -598,22 +596,214 @@ def test_a_search_that_is_there_but_was_asked_for_wrongly_stays() -> None:
 def test_a_choice_that_cannot_be_made_is_left_to_the_model(words: str, param: str) -> None:
     without = Capabilities(refused_fields=frozenset({"tool_choice"}))
     report = Report(400, message=words, param=param)
-    assert lesson(report, Capabilities(), {**BODY, "tool_choice": "required"}) == without
-    assert lesson(report, Capabilities(), BODY) is None
+    assert learn_from(report, Capabilities(), {**BODY, "tool_choice": "required"}) == without
+    assert learn_from(report, Capabilities(), BODY) is None
 
 
 def test_lists_as_outputs_are_left_out() -> None:
     assert learnt("Invalid type for 'input[2].output': expected a string.") == Capabilities(media_in_outputs=False)
     fault = {"type": "string_type", "loc": ["body", "input", "str"], "msg": "Input should be a valid string"}
     report = read_report(422, {}, json.dumps({"detail": [fault]}).encode())
-    assert lesson(report, Capabilities(), BODY) == Capabilities(media_in_outputs=False)
+    assert learn_from(report, Capabilities(), BODY) == Capabilities(media_in_outputs=False)
+
+
+PICTURE = {"type": "input_image", "image_url": "data:image/png;base64,AA"}
+OTHER = {"type": "input_image", "image_url": "data:image/png;base64,BB"}
+PDF = {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,CC"}
+ILLUSTRATED: dict[str, Any] = {
+    "input": [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "see"}, PICTURE, PDF]},
+        {"type": "function_call", "call_id": "c", "name": "Read", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": [OTHER]},
+    ]
+}
+DIGESTS = {name: media_digest(url) for name, url in (("A", PICTURE["image_url"]), ("B", OTHER["image_url"]))}
+
+
+def refused(message: str, body: dict[str, Any] = ILLUSTRATED, status: int = 400, **more: Any) -> Capabilities | None:
+    replace_media = more.pop("replace_media", True)
+    return learn_from(
+        Report(status, message=message, **more), more.pop("known", NOTHING), body, replace_media=replace_media
+    )
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Output of tool call should be 'Input text'",  # llama.cpp
+        "1 validation error for ResponseRequest",
+        "Das geht so nicht.",
+    ],
+)
+def test_a_refusal_that_names_no_place_is_worth_one_request_with_the_media_behind_the_outputs(message: str) -> None:
+    assert refused(message) == Capabilities(media_in_outputs=False)
+    assert refused(message, BODY | {"input": ILLUSTRATED["input"][:2]}) is None, "no medium is in an output"
+    known = Capabilities(media_in_outputs=False)
+    assert learn_from(Report(400, message=message), known, ILLUSTRATED) is None, "it did not help"
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        Report(400, message="No.", param="tools[0].name"),
+        Report(400, message="No.", code="content_filter"),
+        Report(400, message="No.", code="invalid_prompt"),
+        Report(400, message="The prompt is too long."),
+        Report(401, message="No."),
+        Report(500, message="No."),
+    ],
+)
+def test_a_refusal_that_says_what_is_wrong_is_no_reason_to_guess(report: Report) -> None:
+    assert learn_from(report, NOTHING, ILLUSTRATED) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "This model does not support image inputs."),
+        (404, "No endpoints found that support image input"),
+        (400, "gpt-oss is not a multimodal model"),
+        (500, "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"),
+        (400, "Invalid content type. image_url is only supported by certain models."),
+    ],
+)
+def test_a_model_that_takes_no_images_is_sent_a_line_of_text_for_each(status: int, message: str) -> None:
+    assert refused(message, status=status) == Capabilities(images=False)
+    assert refused(message, status=status, replace_media=False) is None
+
+
+def test_a_model_that_takes_no_files_may_take_images() -> None:
+    assert refused("This model does not support PDF files.") == Capabilities(files=False)
+
+
+@pytest.mark.parametrize(
+    ("param", "digests"),
+    [
+        ("input[0].content[1].image_url", {"A"}),
+        ("input[2].output[0].image_url", {"B"}),
+        ("input", {"A", "B"}),
+        ("", {"A", "B"}),
+    ],
+)
+def test_an_image_that_is_broken_is_left_out_by_its_place(param: str, digests: set[str]) -> None:
+    learned = refused("The image data you provided does not represent a valid image.", param=param)
+    assert learned == Capabilities(refused_media=frozenset(DIGESTS[name] for name in digests))
+    words = "The image data you provided does not represent a valid image."
+    assert refused(words, param=param, replace_media=False) is None
+
+
+def test_an_image_that_is_refused_in_an_output_goes_behind_it_first() -> None:
+    words = "Images are only supported in user messages."
+    assert refused(words) == Capabilities(media_in_outputs=False)
+    known = Capabilities(media_in_outputs=False)
+    assert learn_from(Report(400, message=words), known, ILLUSTRATED) == Capabilities(
+        media_in_outputs=False, images=False
+    )
+
+
+# Reasoning of another server.
+
+FOREIGN = {
+    **BODY,
+    "input": [
+        {"type": "message", "role": "user", "content": "hi"},
+        {"type": "reasoning", "id": "reasoning_1", "encrypted_content": "x"},
+        {"type": "message", "role": "assistant", "content": "hm"},
+        {"type": "reasoning", "id": "reasoning_2", "encrypted_content": "y"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "param"),
+    [
+        (400, "Invalid 'input[1].id': 'reasoning_1'. Expected an ID that begins with 'rs'.", "input[1].id"),
+        (400, "Invalid 'input[1].id': 'reasoning_1'. Expected an ID that begins with 'rs'.", ""),
+        (
+            400,
+            "Invalid 'input[1].content': array too long. Expected an array with maximum length 0.",
+            "input[1].content",
+        ),
+        (404, "Item with id 'reasoning_1' not found. Items are not persisted when `store` is set to false.", "input"),
+        (400, "Could not decrypt the provided encrypted_content: invalid payload", ""),  # xAI
+        (400, "The field encrypted_content cannot be read.", ""),
+        (422, "Failed to decrypt reasoning.", ""),
+    ],
+)
+def test_reasoning_of_another_server_is_left_out_as_a_whole(status: int, message: str, param: str) -> None:
+    learned = learn_from(Report(status, message=message, param=param), NOTHING, FOREIGN)
+    assert learned == Capabilities(refused_reasoning=frozenset({"reasoning_1", "reasoning_2"}))
+
+
+# Schemas.
+
+ODD, FOUND = "mcp__odd__tool", "mcp__found__tool"
+TOOLS = {
+    **BODY,
+    "tools": [
+        {"type": "function", "name": "Bash"},
+        {"type": "function", "name": ODD},
+    ],
+    "input": [
+        {"type": "tool_search_output", "call_id": "s", "tools": [{"type": "function", "name": FOUND}]},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("report", "names"),
+    [
+        (Report(400, message="Invalid schema for function 'mcp__odd__tool': 'any' is not valid."), {ODD}),
+        (
+            Report(400, message="No.", param="tools[1].parameters", code="invalid_function_parameters"),
+            {ODD},
+        ),
+        (Report(400, message="No.", param="tools.1.parameters.properties.n"), {ODD}),
+        (Report(400, message="No.", param="input[0].tools[0].parameters"), {FOUND}),
+        (Report(400, message="Invalid schema for function 'mcp__found__tool': no."), {FOUND}),
+        (Report(400, message="No.", code="invalid_function_parameters"), {ODD, FOUND}),
+        (
+            Report(500, message="JSON schema conversion failed: Unrecognized type."),
+            {ODD, FOUND},
+        ),
+    ],
+)
+def test_a_tool_whose_schema_is_refused_gets_an_open_one(report: Report, names: set[str]) -> None:
+    assert learn_from(report, NOTHING, TOOLS) == Capabilities(open_schemas=frozenset(names))
+
+
+def test_an_open_schema_that_is_refused_too_teaches_nothing() -> None:
+    known = Capabilities(open_schemas=frozenset({"Bash"}))
+    assert learn_from(Report(400, message="No.", param="tools[0].parameters"), known, TOOLS) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ("Unknown parameter: 'tools[0].filters.blocked_domains'.", "tools[0].filters.blocked_domains"),
+        ("Unknown parameter: 'tools[0].filters.blocked_domains'.", ""),
+        ("'blocked_domains' is not supported with this model", ""),
+    ],
+)
+def test_blocked_domains_that_are_refused_are_left_out(message: str, param: str) -> None:
+    body = {**BODY, "tools": [{"type": "web_search", "filters": {"blocked_domains": ["a.example"]}}]}
+    report = Report(400, message=message, param=param)
+    assert learn_from(report, NOTHING, body) == Capabilities(blocked_domains=False)
+    assert learn_from(report, NOTHING, {**body, "tools": [{"type": "web_search"}]}) is None
+
+
+def test_a_limit_of_hosted_calls_that_is_refused_is_left_out() -> None:
+    learned = learn_from(
+        Report(400, message="Unknown parameter: 'max_tool_calls'."), NOTHING, {**BODY, "max_tool_calls": 8}
+    )
+    assert learned and not learned.max_tool_calls
 
 
 def test_phases_that_are_refused_are_left_out() -> None:
     words = "Unknown parameter: 'input[3].phase'."
     body = {**BODY, "input": [*BODY["input"], {"role": "assistant", "content": "x", "phase": "commentary"}]}
-    assert lesson(Report(400, message=words), Capabilities(), body) == Capabilities(phases=False)
-    assert lesson(Report(400, message=words), Capabilities(), BODY) is None
+    assert learn_from(Report(400, message=words), Capabilities(), body) == Capabilities(phases=False)
+    assert learn_from(Report(400, message=words), Capabilities(), BODY) is None
 
 
 @pytest.mark.parametrize(

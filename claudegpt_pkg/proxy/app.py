@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -32,15 +33,15 @@ from ..secret import Secret
 from ..settings.options import HOST, JSON_LIMIT, TRACE, TRACE_MAX_MB
 from ..settings.settings import Settings
 from ..settings.values import is_loopback
-from ..translate.wire import anthropic
 from ..translate.wire.sse import encode
 from ..upstream.capability_store import recall, remember
 from ..upstream.stream import new_client
 from .context import Patience, Proxy, Rules, WebFetch
 from .mcp_tools import McpTools
-from .routes import CountTokens, Messages, Models, Usage, error_response, health, no_route
+from .routes import CountTokens, Messages, Models, Usage, error_body, error_response, health, no_route
 
 OPEN_PATHS = ("/health",)
+REQUEST_ID = b"request-id"
 DEFAULT_PATIENCE = Patience()
 
 
@@ -173,7 +174,8 @@ def host_name(host: str) -> str:
 
 @dataclass
 class ErrorBoundary:
-    """Every error ends here: as a status and an error body, or as an `error` event if the stream has begun."""
+    """Gives every request an id, and turns every error into a status and an error body, or, if the stream has begun,
+    into an `error` event. The id stands in the header `request-id` of each answer and in each error."""
 
     app: ASGIApp
 
@@ -181,25 +183,28 @@ class ErrorBoundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        request_id = uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
         begun = False
 
-        async def watched(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
+            if message["type"] == "http.response.start":
+                begun = True
+                if not any(name == REQUEST_ID for name, _ in message["headers"]):
+                    message["headers"].append((REQUEST_ID, request_id.encode()))
             await send(message)
 
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, send_with_id)
         except ClaudegptError as error:
-            await tell(error, begun, scope, receive, send)
+            problem = error
         except Exception as bug:  # noqa: BLE001  the boundary: a bug must end as an error, never as a cut stream
-            failure = ClaudegptError(f"claudegpt itself failed: {type(bug).__name__}: {bug}.")
-            await tell(failure, begun, scope, receive, send)
-
-
-async def tell(error: ClaudegptError, begun: bool, scope: Scope, receive: Receive, send: Send) -> None:
-    if not begun:
-        await error_response(error)(scope, receive, send)
-        return
-    event = encode(anthropic.error(error.kind, str(error)))
-    await send({"type": "http.response.body", "body": event, "more_body": False})
+            problem = ClaudegptError(f"claudegpt itself failed: {type(bug).__name__}: {bug}.")
+        else:
+            return
+        if begun:
+            event = encode(error_body(problem, request_id))
+            await send({"type": "http.response.body", "body": event, "more_body": False})
+        else:
+            await error_response(problem, request_id)(scope, receive, send)

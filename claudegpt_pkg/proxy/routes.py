@@ -295,6 +295,7 @@ async def read_ask(request: Request, limit: int, *, counting: bool = False) -> A
         agent_id=headers.get("x-claude-code-agent-id"),
         user_agent=headers.get("user-agent", ""),
         client_retries="x-stainless-retry-count" in headers,
+        request_id=request_id_of(request.scope),
     )
 
 
@@ -329,19 +330,28 @@ def session_id(given: Any) -> str | None:
 
 async def no_route(request: Request, error: Exception) -> Response:
     """What Starlette answers by itself: 404, or 405 with the methods there are."""
-    response = error_response(NotFound(f"There is no {request.method} {request.url.path} here."))
+    problem = NotFound(f"There is no {request.method} {request.url.path} here.")
+    response = error_response(problem, request_id_of(request.scope))
     if isinstance(error, HTTPException):
         response.status_code = error.status_code
         response.headers.update(error.headers or {})
     return response
 
 
-def error_response(error: ClaudegptError) -> Response:
+def request_id_of(scope: Scope) -> str:
+    """The id that the error boundary gave the request; it is the turn's id, by which its trace is found."""
+    return str(scope["state"]["request_id"])
+
+
+def error_response(error: ClaudegptError, request_id: str) -> Response:
     """An error as the client reads it; `x-should-retry` and `retry-after` steer its own retries."""
-    headers = {}
+    headers = {"request-id": request_id}
     if error.retry is not None:
         headers["x-should-retry"] = "true" if error.retry else "false"
     if error.retry_after is not None:
         headers["retry-after"] = str(max(1, round(error.retry_after)))
-    body = anthropic.error(error.kind, str(error), error.details)
-    return JSONResponse(body, status_code=error.status, headers=headers)
+    return JSONResponse(error_body(error, request_id), status_code=error.status, headers=headers)
+
+
+def error_body(error: ClaudegptError, request_id: str) -> Event:
+    return {**anthropic.error(error.kind, str(error), error.details), "request_id": request_id}

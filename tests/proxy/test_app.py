@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,7 +17,7 @@ from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.server import bind, serving
 from claudegpt_pkg.settings.values import is_loopback
 from tests.support import grammar
-from tests.support.fakes.answers import answer
+from tests.support.fakes.answers import answer, error
 from tests.support.fakes.backend import FakeBackend
 from tests.support.served import TOKEN, Served, ask, chatgpt_plan, served, settings_for
 
@@ -72,8 +74,9 @@ def test_nothing_else_does(stranger: httpx.Client, headers: dict[str, str]) -> N
 
 def test_no_route_is_left_open_and_none_can_be_told_from_another(stranger: httpx.Client) -> None:
     answers = [stranger.request(method, path) for path in PATHS for method in ("GET", "POST", "DELETE")]
-    assert {(response.status_code, response.text) for response in answers} == {(401, answers[0].text)}
-    assert TOKEN not in answers[0].text
+    errors = [response.json()["error"] for response in answers]
+    assert {response.status_code for response in answers} == {401}
+    assert all(error == errors[0] for error in errors) and TOKEN not in answers[0].text
 
 
 @pytest.mark.parametrize("path", ["/health/", "/health/x", "//health", "/HEALTH", "/v1/../health/..", "/health%2f"])
@@ -223,6 +226,44 @@ def test_a_wrong_method_is_a_405_that_names_the_right_ones(
 def test_the_clients_first_look_is_answered(proxy: Served) -> None:
     assert proxy.client.head("/").status_code == 200
     assert proxy.client.head("/health").status_code == 200
+
+
+# The id of a request.
+
+ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "success": ("GET", "/v1/models", {}),
+    "the door": ("GET", "/v1/models", {"headers": {"authorization": "none"}}),
+    "a web page": ("GET", "/health", {"headers": {"origin": "https://a.example"}}),
+    "no such address": ("GET", "/nowhere", {}),
+    "no such method": ("DELETE", "/v1/messages", {}),
+    "no JSON": ("POST", "/v1/messages", {"content": b"{"}),
+    "a missing field": ("POST", "/v1/messages/count_tokens", {"json": {}}),
+    "no model": ("POST", "/status-line", {"content": b"[]"}),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_every_answer_has_an_id_of_its_own(proxy: Served, kind: str) -> None:
+    method, path, options = ANSWERS[kind]
+    first, second = (proxy.client.request(method, path, **options) for _ in range(2))
+    assert first.headers["request-id"] and first.headers["request-id"] != second.headers["request-id"]
+    if first.status_code >= 400:
+        assert first.json()["request_id"] == first.headers["request-id"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_failed_turn_is_found_by_the_id_of_its_error(backend: FakeBackend, proxy: Served, stream: bool) -> None:
+    backend.script(error(400, "invalid_prompt", "This prompt was flagged."))
+    response, _ = proxy.error(ask(stream=stream))
+    assert response.headers["request-id"] == response.json()["request_id"] == proxy.trace()["id"]
+
+
+def test_an_error_in_a_stream_has_the_id_of_its_header(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(answer("one two", cut_after=5))
+    response = proxy.post(ask())
+    *_, last = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: ")]
+    assert last["type"] == "error"
+    assert last["request_id"] == response.headers["request-id"] == proxy.trace()["id"]
 
 
 # The boundary.

@@ -25,6 +25,7 @@ from ..settings.effort import effort_policy
 from ..settings.options import MCP_SERVERS, STATUS_LINE, TOOL_SEARCH
 from ..settings.settings import Settings
 from ..terminal import console
+from .welcome import welcome_notices
 
 
 def run_claude(
@@ -52,12 +53,16 @@ def run_claude(
         options=session_options(settings),
         version=install.version_on_disk(program),
     )
-    exposed = [Notice(f"others can read {file}: run `{chmod_command(file)}`") for file in settings.exposed()]
-    found = notices(args, session, chain.provider, program=program, terminal=terminal)
-    told = [*exposed, *unsaid(found, memory)]
-    announcing = announced(session, told, user) if interface else None
+    exposed = [Notice(f"Others can read {file}. Run `{chmod_command(file)}`.") for file in settings.exposed()]
+    found = [
+        *(welcome_notices(chain.provider, session) if interface else ()),
+        *exposed,
+        *notices(args, session, chain.provider, program=program, terminal=terminal),
+    ]
+    shown = unsaid(found, memory)
+    announcing = announced(session, shown, user) if interface else None
     if not announcing:
-        _say_each(notice.sentence for notice in told)
+        _say_each(notice.sentence for notice in shown)
     default = Default(config / SETTINGS, picks, session.settings["model"])
     status = launcher.run(
         program,
@@ -69,7 +74,7 @@ def run_claude(
         interpreter=interpreter,
     )
     if chain.ledger.seen or not announcing:  # else the user quit at the trust question, before they were shown
-        remember(told, memory)
+        remember(shown, memory)
     _say_each(later)
     if sys.stderr.isatty() and (line := last_line(chain.ledger, metered=chain.provider.metered)):
         console.say(line)

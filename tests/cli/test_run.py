@@ -49,7 +49,7 @@ def test_a_key_in_a_file_that_others_may_read_is_said(
     file.chmod(0o644)
     assert start(home, "-p", "hi") == 0 and launched
     shown = "~/claudegpt/config/config.env"
-    assert f"claudegpt: others can read {shown}: run `chmod 600 {shown}`" in capfd.readouterr().err
+    assert f"claudegpt: Others can read {shown}. Run `chmod 600 {shown}`." in capfd.readouterr().err
     file.chmod(0o600)
     assert start(home, "-p", "hi") == 0
     assert capfd.readouterr() == ("", "")

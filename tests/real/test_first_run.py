@@ -156,6 +156,8 @@ def test_a_chatgpt_plan_with_a_login_through_the_browser(
         screen.send(ENTER)
         come_back(screen)
         take_the_models(screen)
+        screen.wait_for("This session runs on ChatGPT Plus: included in your plan.")
+        screen.wait_for("You approve every edit and every command first.")
         converse(screen, plan)
     assert saved(session) == ["CLAUDEGPT_PROVIDER=chatgpt"]
 
@@ -249,6 +251,7 @@ def test_the_demo(session: Session, backend: FakeBackend) -> None:
     with session.terminal() as screen:
         begin(screen, "Demo")
         screen.wait_for("Claude Code v")
+        screen.wait_for("A built-in script answers, not a model. Nothing leaves this machine.")
         screen.wait_for(READY)
         screen.type("/exit")
         assert screen.shell_status() == 0

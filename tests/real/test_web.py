@@ -3,6 +3,7 @@ reads a page by itself and has a small model tell what it says."""
 
 from __future__ import annotations
 
+import json
 import socket
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.real.plan import codex_login
 from tests.real.session import Session
 from tests.support.fakes.answers import answer, call, text, web_search
 from tests.support.fakes.backend import FakeBackend, Request
+from tests.support.web_host import WebHost
 from tests.support.wire import AUTHORITY, listening, read_request
 
 PAGE = "https://example.com/plum"
@@ -83,3 +85,23 @@ def test_a_page_is_fetched_without_asking_claude_ai(session: Session, backend: F
     assert ran.stdout == "1753.\n"
     assert "Of 1753." in search_output(backend)
     assert [request.body["model"] for request in backend.side] == ["gpt-6-luna"]
+
+
+def test_the_proxy_fetches_for_claude_codes_own_tool_if_the_settings_say_so(
+    session: Session, backend: FakeBackend
+) -> None:
+    """2.1.332 declares WebFetch only once it is found by a search; tool search off has it declared from the start."""
+    with WebHost({"/plum": "<title>Plums</title><p>Plums are stone fruit of 1753."}) as host:
+        asking = call("WebFetch", url=host.url("/plum"), prompt="Which year?")
+        backend.script(answer(asking), answer("1753."), answer("Yes."))
+        env = {
+            "CLAUDEGPT_MAP_WEB_FETCH": "always",
+            "CLAUDEGPT_WEB_FETCH_HOSTS": host.name,
+            "CLAUDEGPT_TOOL_SEARCH": "0",
+        }
+        ran = session.run("Since when?", "--output-format", "json", env=env)
+        assert ran.result["result"] == "1753."
+        again = session.run("Sure?", "--continue", env=env)
+        assert again.stdout == "Yes.\n" and host.paths == ["/plum"]
+    for request in backend.requests[1:]:
+        assert "stone fruit of 1753" in json.dumps(request.of_type("function_call_output"))

@@ -28,6 +28,7 @@ from tests.support.served import Served, served
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("quick", max_examples=120, deadline=None, derandomize=True, suppress_health_check=SLOW)
 settings.register_profile("deep", max_examples=5_000, deadline=None, database=None, suppress_health_check=SLOW)
+settings.register_profile("brief", max_examples=15, deadline=None, derandomize=True, suppress_health_check=SLOW)
 settings.load_profile("quick")
 
 # Whoever runs the suite in the background has it ignore these, and what it starts would never end by them.
@@ -37,6 +38,7 @@ for number in (signal.SIGQUIT, signal.SIGHUP):
 
 Run = Callable[..., tuple[int, str, str]]
 KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "SYSTEMROOT", clients.CACHE_VARIABLE)
+MEASURED = ("COVERAGE", "COV_")  # by these the Python programs that tests start are measured too
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,7 +48,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     home = tmp_path_factory.mktemp("home")
     os.environ[clients.CACHE_VARIABLE] = str(clients.cache(before))
     for name in set(os.environ) - set(KEPT):
-        if not name.startswith("PYTEST"):
+        if not name.startswith(("PYTEST", *MEASURED)):
             del os.environ[name]
     os.environ |= {"HOME": str(home), "CLAUDEGPT_HOME": str(home / "claudegpt"), "NO_PROXY": "127.0.0.1,localhost"}
     yield

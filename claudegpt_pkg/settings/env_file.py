@@ -22,20 +22,30 @@ from ..errors import BadSetting
 
 
 def read(file: Path, *, strict: bool = False) -> dict[str, str]:
-    """The NAME=value lines of `file`; an absent file has none. Raises BadSetting if it cannot be read, and if
-    `strict`, for a line that is none, such as one cut off: in other files they may be somebody else's."""
+    """The NAME=value lines of `file`; an absent file has none. Raises BadSetting if it cannot be read.
+
+    With `strict`, also for a line that is not NAME=value, such as one cut off. Other files than config.env may hold
+    lines that another program understands.
+    """
     try:
         bindings = _bindings(file)
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "not UTF-8 text"
         raise BadSetting(f"Cannot read {file}: {reason}.", "Correct its permissions or move it away.") from None
     for binding in bindings:
-        if strict and binding.error:
+        if strict and (binding.error or (binding.key and binding.value is None)):
+            named = f"{binding.key} has no value" if binding.key else "it is not NAME=value"
             raise BadSetting(
-                f"{file}, line {binding.original.line}, is not NAME=value.",
-                "Correct it, or move the file away and run `claudegpt setup`.",
+                f"Cannot use line {_line_number(binding)} of {file}: {named}.",
+                "Correct it with `claudegpt config edit`.",
             )
     return {each.key: each.value for each in bindings if each.key and each.value is not None}
+
+
+def _line_number(binding: Binding) -> int:
+    """Of the line itself: a binding begins with the blank lines above it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def make_sure(file: Path) -> None:

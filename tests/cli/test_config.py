@@ -150,6 +150,14 @@ def test_an_editor_that_cannot_start_is_reported(run: Run, monkeypatch: pytest.M
     assert status == 2 and err.startswith("claudegpt: Cannot start the editor") and "Set EDITOR" in err
 
 
+def test_a_line_that_is_cut_off_is_named_and_can_be_repaired(run: Run, config_env: Path) -> None:
+    config_env.write_text("CLAUDEGPT_EFFORT=high\nCLAUDEGPT_PROVIDER")
+    cut = "line 2 of ~/claudegpt/config/config.env: CLAUDEGPT_PROVIDER has no value."
+    assert cut in run("config")[2] and cut in run("status")[2]
+    assert run("config", "set", "provider", "demo")[0] == 0
+    assert run("config", "get", "provider")[1] == "demo\n"
+
+
 # Show.
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudegpt_pkg.errors import BadSetting
-from claudegpt_pkg.settings.env_file import change, make_sure
+from claudegpt_pkg.settings.env_file import change, make_sure, read
 
 
 @pytest.fixture
@@ -50,6 +50,30 @@ def test_a_name_set_twice_is_set_once(file: Path) -> None:
     put(file, "A=1\nB=1\nA=2\n")
     change(file, {"A": "3"})
     assert file.read_text() == "A=3\nB=1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A=1\nCLAUDEGPT_PROVIDER", "Cannot use line 2 of {file}: CLAUDEGPT_PROVIDER has no value."),
+        ("A=1\n\n\nCLAUDEGPT_PROV\nB=2\n", "Cannot use line 4 of {file}: CLAUDEGPT_PROV has no value."),
+        ("export CLAUDEGPT_PROVIDER\n", "Cannot use line 1 of {file}: CLAUDEGPT_PROVIDER has no value."),
+        ("A=1\nKEY='cut o", "Cannot use line 2 of {file}: it is not NAME=value."),
+    ],
+)
+def test_a_line_that_is_cut_off_is_named(file: Path, text: str, words: str) -> None:
+    put(file, text)
+    with pytest.raises(BadSetting) as raised:
+        read(file, strict=True)
+    assert raised.value.message == words.format(file=file)
+    assert raised.value.hint == "Correct it with `claudegpt config edit`."
+    assert read(file) == ({"A": "1", "B": "2"} if "B=2" in text else {"A": "1"} if "A=1" in text else {})
+
+
+def test_a_line_that_is_cut_off_is_repaired_by_a_change(file: Path) -> None:
+    put(file, "A=1\nCLAUDEGPT_PROVIDER")
+    change(file, {"CLAUDEGPT_PROVIDER": "demo"})
+    assert file.read_text() == "A=1\nCLAUDEGPT_PROVIDER=demo\n"
 
 
 def test_the_file_is_private_from_the_first_and_after_a_change(file: Path) -> None:

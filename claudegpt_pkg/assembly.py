@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from . import files
 from .accounts.providers.base import Provider
 from .errors import BadSetting
-from .records.session_usage import Ledger
+from .records.session_usage import SessionUsage
 from .secret import Secret
 from .server import Site, bind, url_of
 from .settings.options import (
@@ -44,13 +44,13 @@ LEAST_TOKEN = 16  # characters that the token must have if other machines can tr
 
 @dataclass(frozen=True)
 class Chain:
-    """`sites[0]` is the proxy, at `url`; the others are what it needs. What it uses is counted in `ledger`."""
+    """`sites[0]` is the proxy, at `url`; the others are what it needs. What it uses is counted in `session_usage`."""
 
     provider: Provider
     url: str
     token: Secret
     sites: list[Site]
-    ledger: Ledger
+    session_usage: SessionUsage
 
 
 def connect(
@@ -70,14 +70,16 @@ def connect(
     close_folders(settings.dirs, say)
     provider, sites = backend(settings)
     token = token or Secret(secrets.token_urlsafe(32))
-    listener, ledger = bind(host, settings[PORT]), Ledger()
+    listener, session_usage = bind(host, settings[PORT]), SessionUsage()
 
     def proxy() -> Starlette:
         from .proxy.app import create_app
 
-        return create_app(settings, provider, token=token, ledger=ledger, mcp=mcp_tools(settings, say, args, environ))
+        return create_app(
+            settings, provider, token=token, session_usage=session_usage, mcp=mcp_tools(settings, say, args, environ)
+        )
 
-    return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], ledger)
+    return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], session_usage)
 
 
 def close_folders(dirs: Dirs, say: Callable[[str], None]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import BadSetting, ClaudegptError
 from ..files import UNWRITABLE_HINT
-from ..records.session_usage import Ledger
+from ..records.session_usage import SessionUsage
 from ..server import Server, Site, serving
 from .foreground import WAKE, end, hold_signals, spawn, wait
 from .guardian import SECRETS, run_folder
@@ -30,7 +30,7 @@ def run(
     *,
     runs: Path,
     default: Default,
-    ledger: Ledger,
+    session_usage: SessionUsage,
     interpreter: Sequence[str] = (),
 ) -> int:
     """Claude Code's exit status. `runs` is where this run's private folder is made; `default` is as before afterwards.
@@ -42,7 +42,7 @@ def run(
     with run_folder(runs) as (folder, guardian), ExitStack() as stack:
         settings_file = private_file(folder / SECRETS, json.dumps(session.settings))
         private_file(folder / NOTE, note(default, runs))
-        ledger.went_over = lambda: went_over(folder)
+        session_usage.on_switch = lambda: went_over(folder)
         stack.callback(lambda: settle(folder))
         held = hold_signals()
         program, *script = [*interpreter, str(claude)]

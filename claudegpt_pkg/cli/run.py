@@ -70,13 +70,14 @@ def run_claude(
         chain.sites,
         runs=memory / "run",
         default=default,
-        ledger=chain.ledger,
+        session_usage=chain.session_usage,
         interpreter=interpreter,
     )
-    if chain.ledger.seen or not announcing:  # else the user quit at the trust question, before they were shown
+    # A session without a model ended at the trust question, before the notices were shown.
+    if chain.session_usage.models_seen or not announcing:
         remember(shown, memory)
     _say_each(later)
-    if sys.stderr.isatty() and (line := last_line(chain.ledger, metered=chain.provider.metered)):
+    if sys.stderr.isatty() and (line := last_line(chain.session_usage, metered=chain.provider.metered)):
         console.say(line)
     return status
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ClaudegptError
 from ..formats import format_dollars, format_number
 from ..records.spending import Spent
-from ..records.usage_log import read
+from ..records.usage_log import read_entries
 from ..settings.options import PROVIDER
 from ..settings.settings import Settings, load
 from ..terminal.console import result, result_json, result_rows, result_table, say
@@ -75,7 +75,7 @@ def show_usage(flags: Mapping[str, str], *, as_json: bool) -> None:
 def usage_by_day(settings: Settings) -> dict[date, Sums]:
     """The usage of each day in the log."""
     days: dict[date, Sums] = {}
-    for use in read(settings.dirs.state):
+    for use in read_entries(settings.dirs.state):
         add(days.setdefault(date.fromtimestamp(use.at), {}), Source(use.provider, use.metered, use.model), use.spent)
     return days
 

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..accounts import model_list
 from ..accounts.providers.base import Provider
 from ..errors import ClaudegptError, Forbidden, NotLoggedIn
-from ..records.session_usage import Ledger
+from ..records.session_usage import SessionUsage
 from ..records.trace import Traces
 from ..records.usage_log import UsageLog
 from ..secret import Secret
@@ -51,10 +51,10 @@ def create_app(
     *,
     token: Secret,
     patience: Patience = DEFAULT_PATIENCE,
-    ledger: Ledger | None = None,
+    session_usage: SessionUsage | None = None,
     mcp: McpTools | None = None,
 ) -> Starlette:
-    """The proxy for one account, which counts in `ledger` what it uses.
+    """The proxy for one account, which counts in `session_usage` what it uses.
 
     Raises BadSetting for a setting that cannot be used.
     """
@@ -70,7 +70,7 @@ def create_app(
         traces,
         patience,
         dict(learnt),
-        ledger or Ledger(),
+        session_usage or SessionUsage(),
         usage_log,
         mcp,
         WebFetch.of(settings),

@@ -13,7 +13,7 @@ from ..accounts.providers.base import Provider
 from ..capabilities import Capabilities
 from ..effort import EffortPolicy, SessionEfforts
 from ..models import TIERS
-from ..records.session_usage import Ledger
+from ..records.session_usage import SessionUsage
 from ..records.trace import Traces
 from ..records.usage_log import UsageLog
 from ..settings.effort import effort_policy
@@ -123,7 +123,7 @@ class Proxy:
     traces: Traces | None = None
     patience: Patience = field(default_factory=Patience)
     learned: dict[str, Capabilities] = field(default_factory=dict)  # by model: less than what the provider states
-    ledger: Ledger = field(default_factory=Ledger)
+    session_usage: SessionUsage = field(default_factory=SessionUsage)
     usage_log: UsageLog | None = None
     mcp: McpTools | None = None
     web: WebFetch | None = None

@@ -246,7 +246,7 @@ class Usage:
         self._proxy = proxy
 
     async def whole(self, request: Request) -> Response:
-        return JSONResponse(self._proxy.ledger.as_json())
+        return JSONResponse(self._proxy.session_usage.as_json())
 
     async def line(self, request: Request) -> Response:
         """The body is what Claude Code hands to a `statusLine` command; `window`, what it compacts before; `columns`,
@@ -257,7 +257,7 @@ class Usage:
             raise InvalidRequest(f"The request body is not JSON: {problem}.") from None
         if not isinstance(told, dict):
             raise InvalidRequest("The request body is not a JSON object.")
-        self._proxy.ledger.show(shown_model(told))
+        self._proxy.session_usage.note_model(shown_model(told))
         window, columns = (number(request.query_params.get(name, "")) for name in ("window", "columns"))
         return PlainTextResponse(status_line(told, self._proxy, window, columns=columns) + "\n")
 

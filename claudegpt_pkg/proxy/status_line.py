@@ -17,7 +17,7 @@ from typing import Any
 from ..effort import RequestedEffort
 from ..formats import format_moment, format_number, format_short_moment
 from ..models import EFFORTS, choose_model
-from ..records.session_usage import Ledger, Window
+from ..records.session_usage import QuotaWindow, SessionUsage
 from .context import Proxy
 from .plan import effort_levels
 
@@ -45,10 +45,10 @@ def status_line(
     )
     head = [model.name, effort if level else ""]
     tokens, most = used(part(told, "context_window")), min(model.window, window or model.window)
-    plan, clock = proxy.ledger.scarcest(), time.time() if now is None else now
+    plan, clock = proxy.session_usage.scarcest_window(), time.time() if now is None else now
     forms = (
-        [*head, context(tokens, most), cached(proxy.ledger), limit(plan, clock)],
-        [*head, share(tokens, most), cached(proxy.ledger), left(plan, clock)],
+        [*head, context(tokens, most), cached(proxy.session_usage), limit(plan, clock)],
+        [*head, share(tokens, most), cached(proxy.session_usage), left(plan, clock)],
         [*head, share(tokens, most), left(plan)],
     )
     lines = [" · ".join(filter(None, parts)) for parts in forms]
@@ -78,12 +78,12 @@ def share(tokens: int, window: int) -> str:
     return f"{tokens / window:.0%} of {format_number(window)}" if tokens else ""
 
 
-def cached(ledger: Ledger) -> str:
-    total = ledger.total
+def cached(session_usage: SessionUsage) -> str:
+    total = session_usage.total
     return f"{total.hit_rate:.0%} cached" if total.tokens_in else ""
 
 
-def limit(window: Window | None, now: float) -> str:
+def limit(window: QuotaWindow | None, now: float) -> str:
     if window is None:
         return ""
     whole = f" of {window.name}" if window.name else ""
@@ -91,7 +91,7 @@ def limit(window: Window | None, now: float) -> str:
     return f"{window.left}%{whole} left{resets}"
 
 
-def left(window: Window | None, now: float | None = None) -> str:
+def left(window: QuotaWindow | None, now: float | None = None) -> str:
     """The same in few words; with the time, until when."""
     if window is None:
         return ""

@@ -99,7 +99,7 @@ class Turn:
         ask = self._ask
         if not ask or ask.agent_id or not ask.request.get("tools") or only_searches(ask.request["tools"]):
             return
-        self._proxy.ledger.show(ask.request["model"])
+        self._proxy.session_usage.note_model(ask.request["model"])
         self._proxy.session_efforts.note(ask.session_id, named_level(ask.request, ask.facts))
 
     async def _try_once(self, sink: Sink) -> bool:
@@ -152,7 +152,7 @@ class Turn:
             proxy.client, proxy.provider, attempt.data, cache_key=target.cache_key, limits=proxy.rules.limits
         ) as upstream:
             self._record.mark("accepted")
-            proxy.ledger.note(upstream.headers)
+            proxy.session_usage.read_quota(upstream.headers)
             sink.accepted(lambda: self._seen(answer.start()))
             async for events in upstream:
                 ours, failure = receive_all(answer, events)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ClaudegptError
-from ..records.usage_log import Use
+from ..records.usage_log import UsageEntry
 from ..translate.answer.fold import Folder
 from ..translate.request.translate import Translation
 from .context import Proxy
@@ -62,14 +62,14 @@ class TurnRecord:
     def count(self, model_id: str, usage: dict[str, Any]) -> None:
         proxy, self._fields["usage"] = self._proxy, usage
         model, provider = proxy.provider.model(model_id), proxy.provider
-        spent = proxy.ledger.add(model, usage, turn=self._is_turn)
+        spent = proxy.session_usage.add(model, usage, turn=self._is_turn)
         if proxy.usage_log:
-            proxy.usage_log.add(Use(time.time(), provider.name, provider.metered, model.id, spent))
+            proxy.usage_log.add(UsageEntry(time.time(), provider.name, provider.metered, model.id, spent))
 
     def close(self, problem: BaseException | None, learned: Sequence[str], folder: Folder) -> None:
         """Count a turn that was interrupted, and have the trace written."""
         if isinstance(problem, asyncio.CancelledError):
-            self._proxy.ledger.broken_off += self._is_turn and "usage" not in self._fields
+            self._proxy.session_usage.interrupted += self._is_turn and "usage" not in self._fields
         if not self._proxy.traces:
             return
         if problem and "done" not in self._marks:

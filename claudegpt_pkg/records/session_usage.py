@@ -1,22 +1,22 @@
-"""What a session has used and what is left: counted as answers end; read by the status line, `GET /usage` and the last
-line of the session.
+"""What one session has used, and what is left of the plan: for the status line, `GET /usage` and the last line.
 
-    ledger.note(headers)          # of an answer that begins: a ChatGPT plan says there how much of it is left
-    ledger.add(model, usage)      # the usage of an answer that has ended, in the Messages API's words
-    ledger.total                  # all models together
+    usage.add(model, counts)       # the token counts of an answer that has ended, as the Messages API has them
+    usage.read_quota(headers)      # of an answer that begins: the ChatGPT backend states there how much is left
+    usage.total                    # all models together
 
-A turn is an answered request that declares tools: the conversation's and its agents'. The client's own side requests
-(a title, auto mode's judge) cost tokens like any other, but are no turns. What an answer took that the client broke
-off, no upstream tells: such turns are counted apart.
+A turn is an answered request that declares tools: those of the conversation and of its subagents. Claude Code's side
+requests (a session's title, auto mode's judge) cost tokens like any other, but are not turns. No backend states what an
+interrupted answer took, so interrupted turns are counted apart.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..formats import format_count, format_dollars
+from ..formats import format_count, format_dollars, is_moment
 from ..models import Model, bare_name
 from .spending import Spent, format_tokens, spent_on
 
@@ -24,8 +24,8 @@ MINUTES_A_DAY = 24 * 60
 
 
 @dataclass(frozen=True)
-class Window:
-    """One of a plan's limits: how much of it is used, and when it begins anew (seconds of the epoch)."""
+class QuotaWindow:
+    """One window of a plan's quota: how much of it is used, and when it begins anew (seconds since 1970)."""
 
     used_percent: float
     minutes: float | None = None
@@ -33,11 +33,12 @@ class Window:
 
     @property
     def left(self) -> int:
+        """In percent."""
         return max(0, round(100 - self.used_percent))
 
     @property
     def name(self) -> str:
-        """ "5 h", "7 d"; empty where the length is not known."""
+        """ "5 h", "7 d"; empty if the length is not known."""
         if not self.minutes:
             return ""
         days = self.minutes / MINUTES_A_DAY
@@ -45,39 +46,40 @@ class Window:
 
 
 @dataclass
-class Ledger:
-    """One session's."""
+class SessionUsage:
+    """The usage of one session."""
 
     models: dict[str, Spent] = field(default_factory=dict)
-    windows: tuple[Window, ...] = ()  # as the last answer told them
-    broken_off: int = 0  # turns
-    went_over: Callable[[], None] = lambda: None  # called as it is first seen on another model than it began with
-    seen: set[str] = field(default_factory=set)  # the models that the session was seen on
+    windows: tuple[QuotaWindow, ...] = ()  # as the last answer stated them
+    interrupted: int = 0  # turns
+    models_seen: set[str] = field(default_factory=set)  # the models that the session was switched to
+    on_switch: Callable[[], None] = lambda: None  # called when the session is seen on a second model
 
     @property
     def total(self) -> Spent:
         return sum(self.models.values(), Spent())
 
-    def show(self, model: str) -> None:
-        """What the session is on: by its interface or by a request of its main loop."""
-        if model and bare_name(model) not in self.seen:
-            self.seen.add(bare_name(model))
-            if len(self.seen) == 2:
-                self.went_over()
+    def note_model(self, model: str) -> None:
+        """The session is on this model, as its status line or a request of its main loop shows."""
+        if model and bare_name(model) not in self.models_seen:
+            self.models_seen.add(bare_name(model))
+            if len(self.models_seen) == 2:
+                self.on_switch()
 
-    def add(self, model: Model, usage: Mapping[str, Any], *, turn: bool = True) -> Spent:
-        """What this answer alone has used."""
-        spent = spent_on(model, usage, turn=turn)
+    def add(self, model: Model, counts: Mapping[str, Any], *, turn: bool = True) -> Spent:
+        """Count an answer. Returns what this answer alone has taken."""
+        spent = spent_on(model, counts, turn=turn)
         self.models[model.id] = self.models.get(model.id, Spent()) + spent
         return spent
 
-    def note(self, headers: Mapping[str, str]) -> None:
-        found = (read_window(headers, f"x-codex-{name}") for name in ("primary", "secondary"))
+    def read_quota(self, headers: Mapping[str, str]) -> None:
+        """Take the windows from an answer's headers (docs/wires/responses.md); without any, the last ones stay."""
+        found = (_read_window(headers, f"x-codex-{name}") for name in ("primary", "secondary"))
         if windows := tuple(window for window in found if window):
             self.windows = windows
 
-    def scarcest(self) -> Window | None:
-        """The limit of which least is left."""
+    def scarcest_window(self) -> QuotaWindow | None:
+        """The window of which least is left."""
         return min(self.windows, key=lambda window: window.left, default=None)
 
     def as_json(self) -> dict[str, Any]:
@@ -88,27 +90,29 @@ class Ledger:
         }
 
 
-def read_window(headers: Mapping[str, str], prefix: str) -> Window | None:
-    used = number(headers.get(f"{prefix}-used-percent"))
+def _read_window(headers: Mapping[str, str], prefix: str) -> QuotaWindow | None:
+    used = _parse_number(headers.get(f"{prefix}-used-percent"))
     if used is None:
         return None
-    minutes = number(headers.get(f"{prefix}-window-minutes"))
-    return Window(used, minutes, number(headers.get(f"{prefix}-reset-at")) or None)
+    minutes = _parse_number(headers.get(f"{prefix}-window-minutes"))
+    resets_at = _parse_number(headers.get(f"{prefix}-reset-at"))
+    return QuotaWindow(used, minutes, resets_at if resets_at and is_moment(resets_at) else None)
 
 
-def number(text: str | None) -> float | None:
+def _parse_number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else math.nan
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
-def last_line(ledger: Ledger, *, metered: bool) -> str:
+def last_line(usage: SessionUsage, *, metered: bool) -> str:
     """One line about the session: "3 turns · 41.2k tokens in (87% cached), 1.2k out · about $0.04 at list price".
 
     Empty if the session had no turn.
     """
-    spent, interrupted = ledger.total, ledger.broken_off
+    spent, interrupted = usage.total, usage.interrupted
     unknown = f"{format_count(interrupted, 'interrupted turn')} (usage unknown)" if interrupted else ""
     if not spent.turns:
         return unknown

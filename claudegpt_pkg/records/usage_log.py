@@ -1,15 +1,16 @@
-"""One line for each answer of an account, in the state directory: what `claudegpt usage` adds up (usage.py).
+"""The usage log: one line in the state folder for each answer, from which `claudegpt usage` adds up what was spent.
 
-    log.add(use)         # by the event loop, when an answer has ended; a thread writes it in a moment
-    log.flush()          # now, at the end of a session
-    read(folder)         # every use that is still known, the oldest first
+    log.add(entry)             # in the event loop, when an answer has ended; a thread writes it a moment later
+    log.flush()                # now, at the end of a session
+    read_entries(folder)       # every entry that is still stored, the oldest first
 
-A line is a JSON array of some 60 bytes: when (seconds since 1970), the provider, 1 where each token has its price or 0
-where a plan covers it, the model, 1 for a turn or 0 for a side request, tokens in, how many of these were cached,
-tokens out, dollars at the list price of that day or null. There is no word of a conversation in it.
+A line is a JSON array of some 60 bytes: when the answer ended (seconds since 1970), the provider, 1 if each token has a
+price or 0 if a plan covers it, the model, 1 for a turn or 0 for a side request, tokens in, how many of these were
+cached, tokens out, dollars at the list price of that day or null. No word of a conversation is in it.
 
-Sessions share the file without waiting for each other: lines are appended in one write. A full file becomes the old
-one, and the older one is gone, so there are never more than two. What cannot be written is not counted, no more.
+Sessions share the file without waiting for each other: lines are appended in one write. A file that is full becomes the
+older one and replaces the older one before it, so that there are never more than two. An entry that cannot be written
+is not counted, and nothing else happens.
 """
 
 from __future__ import annotations
@@ -21,21 +22,22 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import orjson
+import msgspec
 
 from ..errors import BadSetting
-from ..files import PRIVATE_FILE, make_private_folder
+from ..files import PRIVATE_FILE, is_own, make_private_folder
 from ..formats import FAR
 from .spending import Spent
 
-DELAY = 1.0  # seconds in which answers that end are written together
+DELAY = 1.0  # seconds in which the entries of answers that end are collected and written together
 FULL = 8 << 20  # bytes: some 130,000 answers
 
 
 @dataclass(frozen=True)
-class Use:
-    """One answer: when it ended (seconds since 1970), who gave it, what it took."""
+class UsageEntry:
+    """One answer: when it ended (seconds since 1970), which account and model gave it, what it took."""
 
     at: float
     provider: str
@@ -44,46 +46,65 @@ class Use:
     spent: Spent
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class _Line(msgspec.Struct, array_like=True):
+    """An entry as it stands in the file. A later version of claudegpt may add fields at the end."""
+
+    at: Annotated[float, msgspec.Meta(ge=0, lt=FAR)]
+    provider: str
+    metered: int
+    model: str
+    turns: Count
+    tokens_in: Count
+    cached: Count
+    tokens_out: Count
+    cost: float | None
+
+
 class UsageLog:
-    """The log, to be added to. Belongs to one event loop."""
+    """Appends to the log. Belongs to one event loop."""
 
     def __init__(self, folder: Path):
-        self._file = newest(folder)
+        self._file = log_file(folder)
         self._waiting: list[bytes] = []
 
-    def add(self, use: Use) -> None:
+    def add(self, entry: UsageEntry) -> None:
         if not self._waiting:
             loop = asyncio.get_running_loop()
-            loop.call_later(DELAY, lambda: loop.run_in_executor(None, append, self._file, self._take()))
-        self._waiting.append(line(use))
+            loop.call_later(DELAY, lambda: loop.run_in_executor(None, append_lines, self._file, self._take()))
+        self._waiting.append(encode_entry(entry))
 
     def flush(self) -> None:
-        append(self._file, self._take())
+        append_lines(self._file, self._take())
 
     def _take(self) -> bytes:
         lines, self._waiting = self._waiting, []
         return b"".join(lines)
 
 
-def newest(folder: Path) -> Path:
+def log_file(folder: Path) -> Path:
     return folder / "usage.jsonl"
 
 
-def older(folder: Path) -> Path:
+def older_log_file(folder: Path) -> Path:
     return folder / "usage-old.jsonl"
 
 
-# Writing.
+# Write.
 
 
-def line(use: Use) -> bytes:
-    spent = use.spent
+def encode_entry(entry: UsageEntry) -> bytes:
+    spent = entry.spent
     cost = None if spent.cost is None else round(spent.cost, 8)
     counts = (spent.turns, spent.tokens_in, spent.cached, spent.tokens_out)
-    return orjson.dumps((int(use.at), use.provider, int(use.metered), use.model, *counts, cost)) + b"\n"
+    fields = (int(entry.at), entry.provider, int(entry.metered), entry.model, *counts, cost)
+    return msgspec.json.encode(fields) + b"\n"
 
 
-def append(file: Path, lines: bytes) -> None:
+def append_lines(file: Path, lines: bytes) -> None:
+    """Append whole lines. What the disk does not take is lost."""
     if not lines:
         return
     with suppress(OSError):
@@ -92,38 +113,45 @@ def append(file: Path, lines: bytes) -> None:
         try:
             os.write(handle, lines)
             if os.fstat(handle).st_size >= FULL:
-                put_away(file, handle)
+                _put_away(file, handle)
         finally:
             os.close(handle)
 
 
-def put_away(file: Path, handle: int) -> None:
-    """Rename the full file that `handle` is. Whoever else saw it full waits, and finds another under its name."""
+def _put_away(file: Path, handle: int) -> None:
+    """Rename the full file that `handle` is. A session that saw it full too waits, and then finds a new file there."""
     fcntl.flock(handle, fcntl.LOCK_EX)
     if os.path.samestat(os.fstat(handle), file.stat()):
-        file.replace(older(file.parent))
+        file.replace(older_log_file(file.parent))
 
 
-# Reading.
+# Read.
 
 
-def read(folder: Path) -> Iterator[Use]:
-    """Raises BadSetting where there is a log that cannot be read; a line that is none is passed over."""
-    for file in (older(folder), newest(folder)):
+def read_entries(folder: Path) -> Iterator[UsageEntry]:
+    """Every entry, the oldest first. A line that is not one is passed over, as is the file of another user.
+
+    Raises BadSetting for a log that cannot be read.
+    """
+    for file in (older_log_file(folder), log_file(folder)):
         try:
             with file.open("rb") as lines:
-                yield from filter(None, map(parsed, lines))
+                if is_own(os.fstat(lines.fileno())):
+                    yield from filter(None, map(_decode_line, lines))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as problem:
             raise BadSetting(f"Cannot read {file}: {problem.strerror}.", "Correct its permissions.") from None
 
 
-def parsed(line: bytes) -> Use | None:
-    """None for what a full disk has left of a line. A later version of ours may add fields at the end."""
+_decoder = msgspec.json.Decoder(_Line)
+
+
+def _decode_line(line: bytes) -> UsageEntry | None:
+    """None for what is not an entry: a full disk may have left a part of one."""
     try:
-        at, provider, metered, model, turns, tokens_in, cached, tokens_out, cost, *_ = orjson.loads(line)
-        spent = Spent(int(turns), int(tokens_in), int(cached), int(tokens_out), None if cost is None else float(cost))
-        return Use(float(at), str(provider), bool(metered), str(model), spent) if 0 <= at < FAR else None
-    except (ValueError, TypeError):
+        found = _decoder.decode(line)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
+    spent = Spent(found.turns, found.tokens_in, found.cached, found.tokens_out, found.cost)
+    return UsageEntry(found.at, found.provider, bool(found.metered), found.model, spent)

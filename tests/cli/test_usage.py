@@ -17,7 +17,7 @@ import pytest
 from claudegpt_pkg.accounts.auth.tokens import own_file
 from claudegpt_pkg.cli import main
 from claudegpt_pkg.records.spending import Spent
-from claudegpt_pkg.records.usage_log import Use, append, line, newest
+from claudegpt_pkg.records.usage_log import UsageEntry, append_lines, encode_entry, log_file
 from claudegpt_pkg.settings.settings import load
 from tests.conftest import Run
 from tests.real.screen import Screen
@@ -36,7 +36,9 @@ def use(
 ) -> None:
     """A line of the log, at noon so many days ago."""
     noon = datetime.now().replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days)
-    append(newest(load().dirs.state), line(Use(noon.timestamp(), provider, metered, model, spent)))
+    append_lines(
+        log_file(load().dirs.state), encode_entry(UsageEntry(noon.timestamp(), provider, metered, model, spent))
+    )
 
 
 def table(out: str) -> dict[tuple[str, str], list[str]]:
@@ -88,7 +90,7 @@ def test_a_period_is_so_many_days_and_today_is_one(run: Run, days: int, counts: 
 def test_a_day_begins_at_local_midnight(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     for moment in (midnight - 1, midnight):
-        append(newest(load().dirs.state), line(Use(moment, "openai", True, "gpt-6.1-sol", SOL)))
+        append_lines(log_file(load().dirs.state), encode_entry(UsageEntry(moment, "openai", True, "gpt-6.1-sol", SOL)))
     found = json.loads(run("usage", "--json")[1])
     assert (found["today"]["turns"], found["last_7_days"]["turns"]) == (1, 2)
 
@@ -143,7 +145,7 @@ def test_nothing_counted_is_said(run: Run) -> None:
 
 
 def test_a_log_that_cannot_be_read_is_said(run: Run) -> None:
-    newest(load().dirs.state).mkdir(parents=True)
+    log_file(load().dirs.state).mkdir(parents=True)
     status, out, err = run("usage")
     assert (status, out) == (2, "") and "Cannot read" in err
 

@@ -17,7 +17,7 @@ import pytest
 from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.claude import status_line_command as program
 from claudegpt_pkg.proxy.status_line import left, limit, status_line
-from claudegpt_pkg.records.session_usage import Window
+from claudegpt_pkg.records.session_usage import QuotaWindow
 from tests.support.fakes.answers import answer
 from tests.support.fakes.backend import FakeBackend
 from tests.support.served import TOKEN, Served, ask, served
@@ -97,17 +97,17 @@ def test_where_there_is_less_room_the_line_is_shorter(tmp_path: Path, columns: i
 
 def test_in_few_words_a_limit_ends_at_a_time_on_a_day_or_at_a_date() -> None:
     now = time.mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))
-    assert left(Window(30, 300, now + 3600), now) == "70% left till 11:00"
-    assert left(Window(30, 10080, now + 86_400), now) == "70% left till Mon 10:00"
-    assert left(Window(30, 43200, now + 9 * 86_400), now) == "70% left till 01 Dec"
-    assert left(Window(30, 300, now + 3600)) == left(Window(30), now) == "70% left"
+    assert left(QuotaWindow(30, 300, now + 3600), now) == "70% left till 11:00"
+    assert left(QuotaWindow(30, 10080, now + 86_400), now) == "70% left till Mon 10:00"
+    assert left(QuotaWindow(30, 43200, now + 9 * 86_400), now) == "70% left till 01 Dec"
+    assert left(QuotaWindow(30, 300, now + 3600)) == left(QuotaWindow(30), now) == "70% left"
     assert left(None, now) == ""
 
 
 def test_a_limit_that_ends_today_is_told_by_the_clock() -> None:
     now = time.mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))
-    assert limit(Window(30, 300, now + 3600), now) == "70% of 5 h left, resets at 11:00"
-    assert limit(Window(130), now) == "0% left"
+    assert limit(QuotaWindow(30, 300, now + 3600), now) == "70% of 5 h left, resets at 11:00"
+    assert limit(QuotaWindow(130), now) == "0% left"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b""])

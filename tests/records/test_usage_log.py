@@ -14,42 +14,50 @@ import pytest
 from claudegpt_pkg.errors import BadSetting
 from claudegpt_pkg.records import usage_log
 from claudegpt_pkg.records.spending import Spent
-from claudegpt_pkg.records.usage_log import UsageLog, Use, append, line, newest, older, read
+from claudegpt_pkg.records.usage_log import (
+    UsageEntry,
+    UsageLog,
+    append_lines,
+    encode_entry,
+    log_file,
+    older_log_file,
+    read_entries,
+)
 from tests.support.fakes.answers import answer, error
 from tests.support.fakes.backend import FakeBackend, wait_until
 from tests.support.served import ask, chatgpt_plan, served, settings_for
 
-ONE = Use(1_795_312_614.0, "openai", True, "gpt-6.1-sol", Spent(1, 41_200, 35_844, 1_200, 0.0264))
+ONE = UsageEntry(1_795_312_614.0, "openai", True, "gpt-6.1-sol", Spent(1, 41_200, 35_844, 1_200, 0.0264))
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     uses = [
         ONE,
-        Use(1_795_312_615.0, "chatgpt", False, "gpt-6-luna", Spent(0, 10, 0, 1, 0.0000015)),
-        Use(1_795_312_616.0, "azure", True, 'our "große" one\n', Spent(1, 10, 0, 1, None)),
+        UsageEntry(1_795_312_615.0, "chatgpt", False, "gpt-6-luna", Spent(0, 10, 0, 1, 0.0000015)),
+        UsageEntry(1_795_312_616.0, "azure", True, 'our "große" one\n', Spent(1, 10, 0, 1, None)),
     ]
-    append(newest(tmp_path), b"".join(map(line, uses)))
-    assert list(read(tmp_path)) == uses
+    append_lines(log_file(tmp_path), b"".join(map(encode_entry, uses)))
+    assert list(read_entries(tmp_path)) == uses
 
 
 def test_a_line_is_small_and_says_nothing_else() -> None:
-    assert line(ONE) == b'[1795312614,"openai",1,"gpt-6.1-sol",1,41200,35844,1200,0.0264]\n'
+    assert encode_entry(ONE) == b'[1795312614,"openai",1,"gpt-6.1-sol",1,41200,35844,1200,0.0264]\n'
 
 
 def test_the_log_is_the_owners_only(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        append(newest(tmp_path / "state"), line(ONE))
+        append_lines(log_file(tmp_path / "state"), encode_entry(ONE))
     finally:
         os.umask(before)
-    assert newest(tmp_path / "state").stat().st_mode & 0o777 == 0o600
+    assert log_file(tmp_path / "state").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_moment_after_answers_they_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage_log, "DELAY", 0.01)
     writes: list[bytes] = []
-    monkeypatch.setattr(usage_log, "append", lambda file, lines: writes.append(lines))
+    monkeypatch.setattr(usage_log, "append_lines", lambda file, lines: writes.append(lines))
 
     async def session() -> None:
         log = UsageLog(tmp_path)
@@ -61,7 +69,7 @@ def test_a_moment_after_answers_they_are_written_together(tmp_path: Path, monkey
         log.flush()
 
     asyncio.run(session())
-    assert writes == [line(ONE) * 3, line(ONE)]
+    assert writes == [encode_entry(ONE) * 3, encode_entry(ONE)]
 
 
 def test_each_answer_is_in_the_log_and_no_failure(backend: FakeBackend, tmp_path: Path) -> None:
@@ -70,7 +78,7 @@ def test_each_answer_is_in_the_log_and_no_failure(backend: FakeBackend, tmp_path
         first = proxy.message(ask("x", stream=False, tools=[{"name": "Bash", "input_schema": {"type": "object"}}]))
         proxy.error(ask("x"))
         proxy.events(ask("x", model="haiku"))
-    turn, side = read(tmp_path / "claudegpt" / "state")
+    turn, side = read_entries(tmp_path / "claudegpt" / "state")
     assert (turn.provider, turn.metered, turn.model, turn.spent.turns) == ("openai", True, "gpt-6.1-sol", 1)
     counts = first["usage"]
     assert turn.spent.tokens_in == sum(counts[name] for name in counts if name.endswith("input_tokens"))
@@ -84,7 +92,7 @@ def test_what_a_plan_covers_is_marked(tmp_path: Path) -> None:
         plan = replace(chatgpt_plan(backend.url, settings_for(backend.url, tmp_path)), metered=False)
         with served(backend, tmp_path, provider=plan) as proxy:
             proxy.events(ask("x"))
-    (use,) = read(tmp_path / "claudegpt" / "state")
+    (use,) = read_entries(tmp_path / "claudegpt" / "state")
     assert (use.provider, use.metered) == ("chatgpt", False)
 
 
@@ -98,8 +106,8 @@ from claudegpt_pkg.records import usage_log
 from claudegpt_pkg.records.spending import Spent
 usage_log.FULL = int(sys.argv[3])
 for number in range(200):
-    use = usage_log.Use(float(number), sys.argv[2], True, "gpt-6.1-sol", Spent(1, number, 0, 1, 0.5))
-    usage_log.append(usage_log.newest(Path(sys.argv[1])), usage_log.line(use))
+    use = usage_log.UsageEntry(float(number), sys.argv[2], True, "gpt-6.1-sol", Spent(1, number, 0, 1, 0.5))
+    usage_log.append_lines(usage_log.log_file(Path(sys.argv[1])), usage_log.encode_entry(use))
 """
 
 
@@ -113,7 +121,7 @@ def write_together(folder: Path, full: int) -> None:
 
 def test_sessions_that_write_at_once_lose_no_line(tmp_path: Path) -> None:
     write_together(tmp_path, usage_log.FULL)
-    uses = list(read(tmp_path))
+    uses = list(read_entries(tmp_path))
     assert len(uses) == 800
     for name in ("p0", "p1", "p2", "p3"):
         assert [use.at for use in uses if use.provider == name] == list(range(200))
@@ -121,11 +129,11 @@ def test_sessions_that_write_at_once_lose_no_line(tmp_path: Path) -> None:
 
 def test_sessions_that_find_it_full_at_once_keep_the_newest(tmp_path: Path) -> None:
     """Were a fresh file put away too, the full one before it would be gone, and most of what was kept."""
-    full = 300 * len(line(Use(100.0, "p0", True, "gpt-6.1-sol", Spent(1, 100, 0, 1, 0.5))))
+    full = 300 * len(encode_entry(UsageEntry(100.0, "p0", True, "gpt-6.1-sol", Spent(1, 100, 0, 1, 0.5))))
     write_together(tmp_path, full)
     assert {path.name for path in tmp_path.iterdir()} <= {"usage.jsonl", "usage-old.jsonl"}
-    assert full <= older(tmp_path).stat().st_size < full + 500
-    uses = list(read(tmp_path))
+    assert full <= older_log_file(tmp_path).stat().st_size < full + 500
+    uses = list(read_entries(tmp_path))
     assert len(uses) >= 300 and all(use.spent.tokens_in == use.at for use in uses)
     assert max(use.at for use in uses) == 199
 
@@ -145,23 +153,47 @@ def test_a_line_that_is_none_costs_itself(tmp_path: Path) -> None:
         b"[1,2,3,4,5,6,7,8,{}]",
         b'[1e300,"",1,"",1,2,3,4,5]',
     ]
-    append(newest(tmp_path), b"\n".join([*broken, line(ONE)]))
-    assert list(read(tmp_path)) == [ONE]
+    append_lines(log_file(tmp_path), b"\n".join([*broken, encode_entry(ONE)]))
+    assert list(read_entries(tmp_path)) == [ONE]
 
 
 def test_what_a_later_version_adds_is_passed_over(tmp_path: Path) -> None:
-    append(newest(tmp_path), line(ONE).replace(b"]", b',"more"]'))
-    assert list(read(tmp_path)) == [ONE]
+    append_lines(log_file(tmp_path), encode_entry(ONE).replace(b"]", b',"more"]'))
+    assert list(read_entries(tmp_path)) == [ONE]
 
 
 def test_without_a_log_nothing_was_used(tmp_path: Path) -> None:
-    assert list(read(tmp_path / "nowhere")) == []
+    assert list(read_entries(tmp_path / "nowhere")) == []
+
+
+HOSTILE_LINES = {
+    "nested": b"[" * 100_000 + b"]" * 100_000,
+    "an endless number": b'[1,"a",1,"b",1,' + b"9" * 5_000 + b",0,0,0]",
+    "a number beyond all": b'[1,"a",1,"b",1,1e400,0,0,0]',
+    "a negative count": b'[1,"a",1,"b",1,-5,0,0,0]',
+    "not UTF-8": b'[1,"a",1,"\xff",1,5,0,0,0]',
+    "half a character": b'[1,"a",1,"\\ud83d",1,5,0,0,0]',
+    "no number": b'[1,"a",1,"b",1,NaN,0,0,0]',
+    "a far moment": b'[1e12,"a",1,"b",1,5,0,0,0]',
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE_LINES)
+def test_a_hostile_line_is_passed_over(tmp_path: Path, kind: str) -> None:
+    append_lines(log_file(tmp_path), HOSTILE_LINES[kind] + b"\n" + encode_entry(ONE))
+    assert list(read_entries(tmp_path)) == [ONE]
+
+
+def test_the_log_of_another_user_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append_lines(log_file(tmp_path), encode_entry(ONE))
+    monkeypatch.setattr(usage_log, "is_own", lambda status: False)
+    assert list(read_entries(tmp_path)) == []
 
 
 def test_a_log_that_cannot_be_read_is_said(tmp_path: Path) -> None:
-    newest(tmp_path).mkdir()
+    log_file(tmp_path).mkdir()
     with pytest.raises(BadSetting, match=r"Cannot read .*usage\.jsonl: Is a directory\."):
-        list(read(tmp_path))
+        list(read_entries(tmp_path))
 
 
 @pytest.mark.parametrize("kind", ["a file in the way", "a folder in the way", "no room"])
@@ -173,10 +205,10 @@ def test_a_disk_that_takes_nothing_costs_no_turn(
         state.parent.mkdir()
         state.write_text("")
     elif kind == "a folder in the way":
-        newest(state).mkdir(parents=True)
+        log_file(state).mkdir(parents=True)
     else:
         state.mkdir(parents=True)
-        newest(state).symlink_to("/dev/full")
+        log_file(state).symlink_to("/dev/full")
     monkeypatch.setattr(usage_log, "DELAY", 0)
     backend.script(answer("a"), answer("b"))
     with served(backend, tmp_path, CLAUDEGPT_TRACE=0) as proxy:

@@ -23,7 +23,7 @@ from claudegpt_pkg.claude import launcher
 from claudegpt_pkg.claude.saved_model import Default, Memory
 from claudegpt_pkg.claude.session import Session
 from claudegpt_pkg.errors import BadSetting, ClaudegptError
-from claudegpt_pkg.records.session_usage import Ledger
+from claudegpt_pkg.records.session_usage import SessionUsage
 from claudegpt_pkg.server import Site, bind, url_of
 
 SCRIPTS = {
@@ -76,7 +76,9 @@ def main(folder: str, *words: str) -> int:
     sites = [Site(APPS[os.environ["APP"]], listener)]
     default = Default(Path(folder) / "user.json", Memory(Path(folder) / "state" / "picked.json", "here"), "opus")
     try:
-        return launcher.run(program, session, sites, runs=Path(folder) / "run", default=default, ledger=Ledger())
+        return launcher.run(
+            program, session, sites, runs=Path(folder) / "run", default=default, session_usage=SessionUsage()
+        )
     except ClaudegptError as problem:
         print(problem, file=sys.stderr)  # noqa: T201
         return problem.exit_status

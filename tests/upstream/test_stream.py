@@ -12,6 +12,7 @@ import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,9 +219,13 @@ def test_one_that_falls_silent_within_its_answer_ends_in_an_error(backend: FakeB
     backend.requests[0].wait_left()
 
 
-def test_to_reason_in_silence_is_not_to_fall_silent(backend: FakeBackend, tmp_path: Path) -> None:
-    """The item is announced, nothing of it is shown: the limit before the answer holds, not the one within it."""
-    backend.script(answer(reasoning(), "Done.", stall_after=3))
+@pytest.mark.parametrize("before", [[], ["One."]], ids=["at the beginning", "after a text"])
+def test_to_reason_in_silence_is_not_to_fall_silent(backend: FakeBackend, tmp_path: Path, before: list[str]) -> None:
+    """The item is announced, nothing of it is shown: the longer limit holds."""
+    whole = answer(*before, reasoning(), "Done.")
+    kinds = [event["type"] for event in whole.events({"model": "m"}, {"input_tokens": 1})]
+    announced = [at for at, kind in enumerate(kinds) if kind == "response.output_item.added"][len(before)]
+    backend.script(replace(whole, stall_after=announced + 1))
     with (
         served(backend, tmp_path, CLAUDEGPT_STREAM_IDLE_TIMEOUT=1.5, patience=Patience(hold=0.1, ping=2)) as proxy,
         proxy.reading(ask(thinking={"type": "adaptive"})) as stream,
@@ -228,7 +233,7 @@ def test_to_reason_in_silence_is_not_to_fall_silent(backend: FakeBackend, tmp_pa
         stream.until("content_block_start")
         stream.until("ping")  # long after the limit within an answer
         backend.release()
-        assert grammar.text_of(stream.to_the_end()) == "Done."
+        assert grammar.text_of(stream.to_the_end()) == "".join([*before, "Done."])
 
 
 def test_a_client_that_reads_slowly_is_not_taken_for_a_silent_upstream() -> None:

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+
+import msgspec
 
 from ..errors import BadSetting
 from ..formats import format_milliseconds, format_number, format_short_moment
-from ..records.trace import TraceFile, find_traces
+from ..records.trace import TraceFile, TraceSummary, find_traces, read_summary, read_trace
 from ..settings.options import TRACE
 from ..settings.settings import Settings
 from ..terminal.console import result_entries, result_json, result_table, say
-from ..translate.wire.json_text import loads
 from .trace_text import entries, spent_tokens
 
 ALL = ""  # stands for all parts, in place of the name of one
@@ -78,7 +78,7 @@ def show_trace(settings: Settings, wanted: str, *, part: str | None) -> None:
     """Show the trace whose id begins with `wanted`. Raises BadSetting unless exactly one does and can be read."""
     file = find_trace(settings, wanted)
     try:
-        trace = _read_trace(file)
+        trace = read_trace(file)
         lines = list(entries(trace)) if part is None else []
     except UNREADABLE as problem:
         hint = "It may be incomplete: its session was killed, or the disk was full."
@@ -131,20 +131,14 @@ def unique_length(ids: Sequence[str]) -> int:
 
 # Read.
 
+# `entries` trusts the fields of a trace: one that another program wrote may have any.
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
-
-
-def _read_trace(file: TraceFile) -> dict[str, Any]:
-    trace = loads(file.path.read_bytes())
-    if not isinstance(trace, dict):
-        raise ValueError("it is not a JSON object")
-    return trace
 
 
 def row_of(file: TraceFile) -> Row:
     try:
-        return row_from(_read_trace(file))
-    except UNREADABLE:
+        return row_from(read_summary(file))
+    except (OSError, ValueError):
         return Row(file.id, modified_at(file))
 
 
@@ -155,27 +149,23 @@ def modified_at(file: TraceFile) -> float:
         return time.time()
 
 
-def row_from(trace: Mapping[str, Any]) -> Row:
-    usage, times, error = trace.get("usage"), trace.get("milliseconds") or {}, trace.get("error")
-    spent = spent_tokens(usage) if usage else None
+def row_from(trace: TraceSummary) -> Row:
+    spent = spent_tokens(msgspec.structs.asdict(trace.usage)) if trace.usage else None
     return Row(
-        id=trace["id"],
-        began=datetime.fromtimestamp(trace["began"]).timestamp(),  # raises for a time outside the calendar
-        session=trace.get("session"),
-        provider=trace.get("provider"),
-        model=trace.get("model"),
-        tier=trace.get("tier"),
-        effort=trace.get("effort"),
-        status=error["kind"] if error else "done",
+        id=trace.id,
+        began=trace.began,
+        session=trace.session,
+        provider=trace.provider,
+        model=trace.model,
+        tier=trace.tier,
+        effort=trace.effort,
+        status=trace.error.kind if trace.error else "done",
         tokens_in=spent.tokens_in if spent else None,
         cached=spent.cached if spent else None,
         tokens_out=spent.tokens_out if spent else None,
-        first_ms=times.get("first"),
-        total_ms=times.get("done", times.get("failed")),
+        first_ms=trace.milliseconds.get("first"),
+        total_ms=trace.milliseconds.get("done", trace.milliseconds.get("failed")),
     )
-
-
-# Format the table's cells.
 
 
 def full_cells(row: Row) -> list[str]:

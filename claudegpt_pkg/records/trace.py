@@ -26,13 +26,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import orjson
 
 from ..files import PRIVATE_FILE, is_own, make_missing_folders
+from ..formats import FAR
 from ..secret import without_secrets, without_whole_secrets
 from ..translate.answer.fold import Folder
+from ..translate.wire.json_text import loads
 
 DELAY = 0.2  # seconds between a turn's end and its trace
 MICROSECONDS = 1_000_000  # a second's
@@ -66,6 +69,70 @@ def _trace_files(entries: Iterator[os.DirEntry[str]]) -> Iterator[TraceFile]:
             status = entry.stat(follow_symlinks=False)
             if stat.S_ISREG(status.st_mode) and is_own(status):
                 yield TraceFile(Path(entry.path), named[1], status.st_size)
+
+
+# Read.
+
+
+class TraceUsage(msgspec.Struct):
+    """The token counts of an answer, as the Messages API has them."""
+
+    input_tokens: int | float | None = 0
+    cache_creation_input_tokens: int | float | None = 0
+    cache_read_input_tokens: int | float | None = 0
+    output_tokens: int | float | None = 0
+
+
+class TraceError(msgspec.Struct):
+    """How a turn ended that has no complete answer; `kind` is Anthropic's error type, "cancelled" or "bug"."""
+
+    kind: str
+
+
+class TraceSummary(msgspec.Struct):
+    """What a list shows of a trace: none of its bodies."""
+
+    id: str
+    began: Annotated[float, msgspec.Meta(ge=0, lt=FAR)]  # seconds since 1970
+    session: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    tier: str | None = None
+    effort: str | None = None
+    usage: TraceUsage | None = None
+    milliseconds: dict[str, float] = {}
+    error: TraceError | None = None
+
+
+_summary_decoder = msgspec.json.Decoder(TraceSummary)
+
+
+def read_summary(file: TraceFile) -> TraceSummary:
+    """Raises OSError if the file cannot be read, ValueError if it does not hold a whole trace."""
+    data = file.path.read_bytes()
+    try:
+        try:
+            return _summary_decoder.decode(data)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:  # half of a surrogate pair in a body, which Claude Code does send, or no JSON
+            return msgspec.convert(loads(data), TraceSummary)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_trace(file: TraceFile) -> dict[str, Any]:
+    """The whole trace. Raises like `read_summary`."""
+    try:
+        trace = loads(file.path.read_bytes())
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(trace, dict):
+        raise ValueError("it is not a JSON object")
+    return trace
+
+
+# Write.
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,12 @@ def test_a_trace_that_cannot_be_read_costs_its_row(run: Run, folder: Path) -> No
             b'{"id": 1, "began": "x"}',
             b'{"id": "a", "began": 1, "usage": 3}',
             b'{"id": "a", "began": 1e300}',
+            b'{"id": "a", "began": -1}',
+            b'{"id": "a", "began": 1, "session": 5}',
+            b'{"id": "a", "began": 1, "usage": {"input_tokens": "x"}}',
+            b'{"id": "a", "began": 1, "milliseconds": {"first": "x"}}',
+            b'{"id": "a", "began": 1, "request": ' + b"[" * 100_000,
+            b'{"id": "a\xff", "began": 1}',
         ]
     ):
         (folder / f"20200101-000000-000000-bad{number}.json").write_bytes(text)
@@ -150,7 +156,13 @@ def test_a_trace_that_cannot_be_read_costs_its_row(run: Run, folder: Path) -> No
     assert status == 0
     assert (rows[0][0], rows[0][-1]) == (ids(folder)[-1], "unreadable")
     assert [row[-1] for row in rows[1:3]] == ["invalid_request_error", "done"]
-    assert {row[-1] for row in rows[3:]} == {"unreadable"} and len(rows) == 9
+    assert {row[-1] for row in rows[3:]} == {"unreadable"} and len(rows) == 15
+
+
+def test_half_a_character_in_a_request_costs_nothing(run: Run, folder: Path) -> None:
+    path = folder / names(folder)[0]
+    path.write_bytes(path.read_bytes().replace(b"what is here?", b"\\ud83d"))
+    assert [line.split("\t")[-1] for line in run("trace")[1].splitlines()].count("done") == 2
 
 
 @pytest.mark.parametrize("target", ["nowhere", "/etc/passwd", "theirs"])

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from ..claude.arguments import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, grouped, has, resumed, separate
+from ..claude.arguments import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, checked, grouped, has, resumed, separate
 from ..claude.wrapped import Wrapped, split_wrapped
 from ..errors import BadSetting, ClaudegptError
 from ..secret import without_secrets
@@ -26,8 +27,15 @@ WRAPPER_LOG = "wrapper.log"  # what an editor that starts us does not show
 
 
 def main() -> None:
+    skip_httpx_command()
     open_standard_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def skip_httpx_command() -> None:
+    """Keep `import httpx` from importing its own command line with Click, Rich and Pygments, a third of its time. httpx
+    works without that module, because it may be installed without those packages."""
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 
 def open_standard_streams() -> None:
@@ -106,11 +114,36 @@ def dispatch(words: Sequence[str]) -> int:
         return show_command_help([] if line.question else line.theirs)
     if line.command == "demo":
         return run_demo(line.theirs, line.ours)
+    if line.command == "status" and (quick := read_status_options(line)):
+        from .status import show_status
+
+        return show_status(quick.flags, as_json=quick.as_json)
     if line.command:
         from . import app
 
         return app.run_command(line)
     return run_claude_code(line.theirs, line.ours)
+
+
+@dataclass(frozen=True)
+class StatusOptions:
+    """The options of `claudegpt status`."""
+
+    flags: Mapping[str, str]
+    as_json: bool
+
+
+def read_status_options(line: CommandLine) -> StatusOptions | None:
+    """The options of `status`, read without Typer, whose import takes as long as all the rest; None for what only Typer
+    can read or refuse."""
+    words = list(line.theirs)
+    as_json = "--json" in words
+    words = [word for word in words if word != "--json"]
+    if not words:
+        return StatusOptions(line.ours, as_json)
+    if len(words) == 2 and words[0] == "--provider":
+        return StatusOptions({**line.ours, PROVIDER.name: checked("--provider", words[1])}, as_json)
+    return None
 
 
 def run_wrapped(wrapped: Wrapped, words: Sequence[str]) -> int:

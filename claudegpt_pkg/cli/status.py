@@ -29,7 +29,7 @@ from ..models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier
 from ..secret import Secret
 from ..settings.options import AZURE_API_KEY, OPENAI_API_KEY, Option
 from ..settings.settings import Settings, load
-from ..setup.trial import describe_capabilities, play_turn, start_trial
+from ..setup.capability_text import describe_capabilities
 from ..terminal.console import from_home, marks, plain, result_json, result_rows, result_table, say
 from ..upstream.capability_store import recall
 
@@ -142,6 +142,8 @@ def check_account(provider: Provider, settings: Settings, flags: Mapping[str, st
     except NoList:
         if quota:
             return
+    from ..setup.trial import play_turn, start_trial
+
     with start_trial(flags) as trial:
         play_turn(trial, "haiku")
 

@@ -38,10 +38,10 @@ from ..settings.options import HOST, PORT, REASONING_HAIKU, TOOLS_REASONING, TRA
 from ..settings.settings import load
 from ..translate import reasoning
 from ..translate.answer.fold import Folder, Message
-from ..translate.request.output import INCLUDE_REASONING
 from ..translate.wire import anthropic
 from ..translate.wire.sse import Decoder
 from ..upstream.capability_store import forget
+from .capability_text import describe_capabilities
 
 LEAST, MOST = EFFORTS[0], EFFORTS[-1]
 BELOW_LOW = ("none", "minimal")  # levels that some models lack
@@ -66,18 +66,6 @@ PROMPT_FOR_WORDS = "This is a connection test. Say: ready"
 EFFORT = "low"
 MOST_TOKENS = 4096
 FEW_TOKENS = 64
-
-LACKING = (
-    ("encrypted_reasoning", "encrypted reasoning"),
-    ("summary", "summaries of its reasoning"),
-    ("web_search", "web search"),
-    ("tool_search", "tool search"),
-    ("media_in_outputs", "pictures in tools' outputs"),
-    ("phases", "phases"),
-    ("images", "images"),
-    ("files", "files"),
-    ("blocked_domains", "blocked domains in web searches"),
-)
 
 KINDS: tuple[type[ClaudegptError], ...] = (InvalidRequest, NotLoggedIn, Forbidden, NotFound, RateLimited)
 
@@ -197,21 +185,6 @@ def add_finding(trial: Trial, tier: Tier, **learned: Any) -> None:
 def describe_shortcomings(trial: Trial, tier: Tier) -> list[str]:
     """What the tier's model lacks, as far as the proxy learned, in a few words each."""
     return describe_capabilities(learned_capabilities(trial, tier))
-
-
-def describe_capabilities(known: Capabilities) -> list[str]:
-    words = ["no reasoning"] * ("reasoning" in known.refused_fields)
-    if known.efforts and not words:
-        words.append(f"efforts {format_levels(known.efforts)}")
-    words += [f"no {what}" for has, what in LACKING if not getattr(known, has)]
-    left_out = sorted(known.refused_fields - {"reasoning"} | known.refused_includes - {INCLUDE_REASONING})
-    return words + [f"without {', '.join(left_out)}"] * bool(left_out)
-
-
-def format_levels(levels: tuple[str, ...]) -> str:
-    """low to max; or, if there is a gap, low, high."""
-    first, last = EFFORTS.index(levels[0]), EFFORTS.index(levels[-1])
-    return f"{levels[0]} to {levels[-1]}" if 2 < len(levels) == last - first + 1 else ", ".join(levels)
 
 
 class NoToolCall(UpstreamFailed):

@@ -277,7 +277,7 @@ def test_the_account_can_be_named_before_and_behind_them(command: str, said: Sai
     shown = []
     for words in ([command, "--provider", "demo"], ["--provider", "demo", command]):
         assert run(words) in (0, 1)  # doctor: the stand-in is no Claude Code
-        shown.append(re.sub(r":\d+/", ":PORT/", said()[0].partition("✓\tmodel")[0]))
+        shown.append(re.sub(r":\d+", ":PORT", said()[0].partition("✓\tmodel")[0]))
     assert "demo" in shown[0] and shown[0] == shown[1]
 
 

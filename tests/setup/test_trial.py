@@ -24,10 +24,10 @@ from claudegpt_pkg.errors import (
 )
 from claudegpt_pkg.models import EFFORTS, NONE_TO_XHIGH, Tiers
 from claudegpt_pkg.settings.settings import load
+from claudegpt_pkg.setup.capability_text import describe_capabilities
 from claudegpt_pkg.setup.trial import (
     NoToolCall,
     Trial,
-    describe_capabilities,
     describe_shortcomings,
     distinct_tiers,
     has_whole_reasoning,

@@ -15,7 +15,7 @@ from claudegpt_pkg.capabilities import Capabilities, media_digest
 from claudegpt_pkg.translate.reasoning import sign
 from claudegpt_pkg.translate.request.conversation_facts import read_facts
 from claudegpt_pkg.translate.request.messages import InputBuilder
-from claudegpt_pkg.translate.request.pairing import NO_OUTPUT, NO_RESULT
+from claudegpt_pkg.translate.request.pairing import NO_OUTPUT
 from claudegpt_pkg.translate.request.system_prompt import Identity
 from claudegpt_pkg.translate.request.tool_table import build_tool_table
 from claudegpt_pkg.translate.tools import ToolRules, shorten_name
@@ -231,60 +231,6 @@ def test_names_and_ids_are_mapped_alike_in_calls_and_results() -> None:
     ]
 
 
-def test_a_call_without_a_result_gets_one_that_says_so() -> None:
-    assert items(user("x"), assistant(call("a"), call("b")), user(result("b"), "stop")) == [
-        ("user", "x"),
-        ("call", "a", "Bash", "{}"),
-        ("output", "a", NO_RESULT),
-        ("call", "b", "Bash", "{}"),
-        ("output", "b", "ok"),
-        ("user", "stop"),
-    ]
-
-
-def test_a_result_without_a_call_is_what_the_user_says() -> None:
-    assert items(user(result("gone", "kept"), "go on")) == [
-        ("user", "[result of an earlier tool call]", "kept"),
-        ("user", "go on"),
-    ]
-    assert items(user(result("gone", [PNG]))) == [("user", "[result of an earlier tool call]", IMAGE_PART)]
-
-
-def test_a_result_that_came_too_early_moves_behind_its_call() -> None:
-    assert items(user(result("a", "early")), assistant(call("a")), user("x")) == [
-        ("call", "a", "Bash", "{}"),
-        ("output", "a", "early"),
-        ("user", "x"),
-    ]
-
-
-def test_a_second_result_is_what_the_user_says() -> None:
-    assert items(assistant(call("a")), user(result("a", "one"), result("a", "two"))) == [
-        ("call", "a", "Bash", "{}"),
-        ("output", "a", "one"),
-        ("user", "[result of an earlier tool call]", "two"),
-    ]
-
-
-def test_a_server_that_numbers_its_calls_anew_each_turn_loses_none() -> None:
-    turns = [assistant(call("call_0", n=1)), user(result("call_0", "one"))]
-    turns += [assistant(call("call_0", n=2)), user(result("call_0", "two"))]
-    made = items(*turns, assistant(call("call_0", n=3)), user("x"))
-    ids = [item[1] for item in made[::2]][:3]
-    assert [made[:2], made[2:4], made[4:6]] == [
-        [("call", ids[0], "Bash", '{"n":1}'), ("output", ids[0], "one")],
-        [("call", ids[1], "Bash", '{"n":2}'), ("output", ids[1], "two")],
-        [("call", ids[2], "Bash", '{"n":3}'), ("output", ids[2], NO_RESULT)],
-    ]
-    assert len(set(ids)) == 3 and ids[0] == "call_0" and all(len(one) <= 64 for one in ids)
-    assert made[:4] == items(*turns)
-
-
-def test_each_repair_is_noted() -> None:
-    read = conversation(user(result("gone")), assistant(call("a"), {"type": "hologram"}), user("x"))
-    assert [field for field, _ in read.notes] == ["messages.hologram", "messages.tool_result", "messages.tool_use"]
-
-
 # Reasoning.
 
 
@@ -461,52 +407,6 @@ def test_what_the_settings_leave_out_cannot_be_called_though_a_search_has_found_
     said = "two more\nThese tools can be called now: unknown\nThese tools are turned off: mcp__a__b"
     assert items(*SEARCH, block_mcp=True)[1] == ("output", "s", said)
     assert items(*SEARCH, block_mcp=True, searching=True)[1] == ("found", "s", [])
-
-
-def test_a_search_without_a_result_found_nothing() -> None:
-    assert items(SEARCH[0], user("x"), searching=True) == [
-        ("search", "s", {"query": "b"}),
-        ("found", "s", []),
-        ("user", "x"),
-    ]
-
-
-def test_a_search_result_without_its_search_is_what_the_user_says() -> None:
-    (message,) = items(SEARCH[1], searching=True)
-    assert message[0] == "user" and "mcp__a__b" in message[-1]
-
-
-def addition(**tool: Any) -> dict[str, Any]:
-    return {"type": "tool_addition", "tool": tool}
-
-
-def removal(name: str) -> dict[str, Any]:
-    return {"type": "tool_removal", "tool": {"type": "tool_reference", "name": name}}
-
-
-def test_tools_are_found_in_results_and_additions_in_order() -> None:
-    definition = {"name": "defined", "input_schema": {}}
-    messages = [
-        *SEARCH,
-        system(
-            [addition(type="tool_reference", name="added"), addition(type="tool_definition", definition=definition)]
-        ),
-    ]
-    facts = read_facts(messages)
-    assert list(facts.found) == ["mcp__a__b", "unknown", "added", "defined"]
-    assert facts.revealed == {"mcp__a__b", "unknown"}
-    assert facts.added == [definition]
-
-
-def test_only_a_searchs_own_result_reveals() -> None:
-    assert read_facts([assistant(call("x", "mcp__other")), user(result("x", [reference("a")]))]).revealed == set()
-    assert read_facts([user(result("s", [reference("a")]))]).revealed == set()
-
-
-def test_a_tool_is_gone_until_it_is_added_again() -> None:
-    messages = [system([removal("a"), removal("b")]), user("x"), system([addition(name="b")])]
-    assert read_facts(messages).removed == {"a"}
-    assert read_facts([user({**removal("a")})]).removed == set()
 
 
 # Images and files that the backend does not take.

@@ -348,3 +348,37 @@ def test_only_an_object_can_be_the_format_of_an_answer(schema: Any, is_one: bool
 def test_a_broken_schema_is_not_strict(broken: Any) -> None:
     schema = {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": False, **broken}
     assert not is_strict(schema)
+
+
+TITLE = {
+    "type": "object",
+    "properties": {"title": {"type": "string"}},
+    "required": ["title"],
+    "additionalProperties": False,
+}
+STRICT: list[tuple[Any, bool]] = [
+    (TITLE, True),
+    ({**TITLE, "properties": {}, "required": []}, True),
+    ({**TITLE, "additionalProperties": True}, False),
+    ({**TITLE, "required": []}, False),
+    ({"type": "object", "additionalProperties": False}, True),
+    ({**TITLE, "properties": {"title": {"type": ["string", "null"], "enum": ["a", None]}}}, True),
+    ({**TITLE, "properties": {"title": {"type": "array", "items": TITLE}}}, True),
+    ({**TITLE, "properties": {"title": {"type": "array", "items": {"type": "object"}}}}, False),
+    ({**TITLE, "properties": {"title": {"anyOf": [TITLE, {"type": "null"}]}}}, True),
+    ({**TITLE, "properties": {"title": {"anyOf": [{"properties": {"a": {}}}]}}}, False),
+    ({**TITLE, "properties": {"title": {"oneOf": [{"type": "string"}]}}}, False),
+    ({**TITLE, "properties": {"title": {"allOf": [TITLE]}}}, False),
+    ({**TITLE, "properties": {"title": {"type": "string", "default": "x"}}}, False),
+    ({**TITLE, "properties": {"title": {"$ref": "#/$defs/t"}}, "$defs": {"t": TITLE}}, True),
+    ({**TITLE, "properties": {"title": {"$ref": "#/$defs/t"}}, "$defs": {"t": {"type": "object"}}}, False),
+    ({**TITLE, "properties": {"title": {}}}, False),
+    ({**TITLE, "properties": {"title": True}}, False),
+    ({**TITLE, "patternProperties": {}}, False),
+    ({**TITLE, "$schema": "x", "title": "T", "description": "d"}, False),
+]
+
+
+@pytest.mark.parametrize(("schema", "strict"), STRICT)
+def test_a_schema_is_strict_only_where_the_backend_takes_it_so(schema: Any, strict: bool) -> None:
+    assert is_strict(schema) is strict

@@ -10,9 +10,6 @@ import pytest
 from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.errors import InvalidRequest, ThreadNotHeld
 from claudegpt_pkg.translate.reasoning import sign
-from claudegpt_pkg.translate.request.cache_key import conversation_key
-from claudegpt_pkg.translate.request.output import FORMAT_IN_WORDS, THINKING_ROOM
-from claudegpt_pkg.translate.request.schemas import is_strict
 from claudegpt_pkg.translate.request.system_prompt import Identity
 from claudegpt_pkg.translate.request.tool_table import OPEN_SCHEMA
 from claudegpt_pkg.translate.request.translate import (
@@ -177,137 +174,6 @@ def test_a_removed_tool_that_was_defined_in_mid_conversation_is_gone_too() -> No
     assert "tools" not in body(messages=[{"role": "user", "content": "x"}, system(defined), system(removed)])
 
 
-# Output.
-
-
-def test_effort_and_summary_ride_together() -> None:
-    assert body()["reasoning"] == {"effort": "high", "summary": "auto"}
-    assert body({"summary": False})["reasoning"] == {"effort": "high"}
-    assert body({"effort": "none"})["reasoning"] == {"effort": "none"}
-
-
-@pytest.mark.parametrize(
-    ("least", "asked", "sent"), [(16, 100, 100), (16, 1, 16), (16, 16, 16), (16, None, None), (20, 1, 20)]
-)
-def test_the_length_is_kept_raised_or_left_out(least: int, asked: int | None, sent: int | None) -> None:
-    assert body({"least_output_tokens": least}, max_tokens=asked).get("max_output_tokens") == sent
-    assert "max_output_tokens" not in body({"refused_fields": frozenset({"max_output_tokens"})}, max_tokens=asked)
-
-
-def test_a_model_that_thinks_although_it_should_not_has_room_to() -> None:
-    """Auto mode's classifier asks for 64 tokens without thinking; the model's lowest effort may need more."""
-    unwanted = {"thinking": {"type": "disabled"}, "max_tokens": 64}
-    assert body({"effort": "low"}, **unwanted)["max_output_tokens"] == 64 + THINKING_ROOM
-    assert body({"effort": "none"}, **unwanted)["max_output_tokens"] == 64
-    assert body({"effort": "low"}, thinking={"type": "adaptive"}, max_tokens=64)["max_output_tokens"] == 64
-
-
-def test_what_became_of_the_length_is_noted() -> None:
-    assert note("max_tokens", {"refused_fields": frozenset({"max_output_tokens"})}).startswith("dropped")
-    assert note("max_tokens", max_tokens=1) == "raised to 16, the backend's least"
-    assert note("max_tokens") == "" and note("max_tokens", max_tokens=None) == ""
-
-
-def test_sampling_is_sent_only_to_a_model_that_does_not_reason() -> None:
-    sampling = {"temperature": 0, "top_p": 0.5, "top_k": 3}
-    reasoning, plain = body(**sampling), body({"effort": "none"}, **sampling)
-    assert not reasoning.keys() & set(sampling)
-    assert (plain["temperature"], plain["top_p"], "top_k" in plain) == (0, 0.5, False)
-    assert note("temperature", **sampling) == note("top_p", **sampling) == "dropped: refused while the model reasons"
-    assert note("top_p", {"effort": "none"}, **sampling) == "" and note("top_k", **sampling).startswith("dropped")
-
-
-@pytest.mark.parametrize(
-    ("request_fields", "tier"),
-    [
-        ({"speed": "fast"}, "priority"),
-        ({"service_tier": "standard_only"}, "default"),
-        ({"speed": "fast", "service_tier": "standard_only"}, "priority"),
-        ({"service_tier": "auto"}, None),
-        ({"speed": "standard"}, None),
-        ({"service_tier": None}, None),
-    ],
-)
-def test_speed_and_service_tier_become_one_field(request_fields: dict[str, Any], tier: str | None) -> None:
-    assert body(**request_fields).get("service_tier") == tier
-
-
-def json_output(schema: Any, **more: Any) -> dict[str, Any]:
-    return {"output_config": {"format": {"type": "json_schema", "schema": schema, **more}}}
-
-
-def test_a_json_schema_becomes_a_text_format() -> None:
-    made = body(**json_output(TITLE))
-    assert made["text"] == {"format": {"type": "json_schema", "name": "answer", "schema": TITLE, "strict": True}}
-    assert body(output_format={"type": "json_schema", "schema": TITLE})["text"] == made["text"]
-
-
-def test_a_schema_that_does_not_qualify_is_not_strict() -> None:
-    loose = {"type": "object", "properties": {"a": {"type": "string"}}}
-    assert body(**json_output(loose))["text"]["format"] == {
-        "type": "json_schema",
-        "name": "answer",
-        "schema": loose,
-        "strict": False,
-    }
-
-
-@pytest.mark.parametrize(
-    "schema", [{"type": "array", "items": {"type": "string"}}, {"anyOf": [TITLE, {"type": "null"}]}, {"type": "string"}]
-)
-def test_a_schema_that_is_not_of_an_object_is_asked_for_in_words(schema: dict[str, Any]) -> None:
-    made = translated(**json_output(schema))
-    assert "text" not in made.body
-    assert made.body["instructions"].startswith("Answer with JSON") and dumps(schema) in made.body["instructions"]
-    assert dict(made.notes)["output_config.format"].startswith("emulated")
-
-
-@pytest.mark.parametrize("output", [{"format": None}, {"format": {}}, {}, None])
-def test_without_a_format_nothing_is_said_of_it(output: Any) -> None:
-    assert "text" not in body(output_config=output)
-
-
-def test_a_format_nobody_has_heard_of_is_noted() -> None:
-    request = {"output_config": {"format": {"type": "xml"}, "task_budget": {"type": "tokens", "total": 9}}}
-    assert "text" not in body(**request)
-    assert note("output_config.format", **request).startswith("dropped")
-    assert note("output_config.task_budget", **request).startswith("dropped")
-
-
-STRICT: list[tuple[Any, bool]] = [
-    (TITLE, True),
-    ({**TITLE, "properties": {}, "required": []}, True),
-    ({**TITLE, "additionalProperties": True}, False),
-    ({**TITLE, "required": []}, False),
-    ({"type": "object", "additionalProperties": False}, True),
-    ({**TITLE, "properties": {"title": {"type": ["string", "null"], "enum": ["a", None]}}}, True),
-    ({**TITLE, "properties": {"title": {"type": "array", "items": TITLE}}}, True),
-    ({**TITLE, "properties": {"title": {"type": "array", "items": {"type": "object"}}}}, False),
-    ({**TITLE, "properties": {"title": {"anyOf": [TITLE, {"type": "null"}]}}}, True),
-    ({**TITLE, "properties": {"title": {"anyOf": [{"properties": {"a": {}}}]}}}, False),
-    ({**TITLE, "properties": {"title": {"oneOf": [{"type": "string"}]}}}, False),
-    ({**TITLE, "properties": {"title": {"allOf": [TITLE]}}}, False),
-    ({**TITLE, "properties": {"title": {"type": "string", "default": "x"}}}, False),
-    ({**TITLE, "properties": {"title": {"$ref": "#/$defs/t"}}, "$defs": {"t": TITLE}}, True),
-    ({**TITLE, "properties": {"title": {"$ref": "#/$defs/t"}}, "$defs": {"t": {"type": "object"}}}, False),
-    ({**TITLE, "properties": {"title": {}}}, False),
-    ({**TITLE, "properties": {"title": True}}, False),
-    ({**TITLE, "patternProperties": {}}, False),
-    ({**TITLE, "$schema": "x", "title": "T", "description": "d"}, False),
-]
-
-
-@pytest.mark.parametrize(("schema", "strict"), STRICT)
-def test_a_schema_is_strict_only_where_the_backend_takes_it_so(schema: Any, strict: bool) -> None:
-    assert is_strict(schema) is strict
-
-
-def test_stop_sequences_are_left_to_the_answer() -> None:
-    made = translated(stop_sequences=["</block>", ""])
-    assert made.stop_sequences == ("</block>",) and "stop" not in made.body
-    assert dict(made.notes)["stop_sequences"].startswith("emulated")
-
-
 # Thinking.
 
 
@@ -377,84 +243,11 @@ def test_a_conversation_kept_on_anthropics_servers_is_refused() -> None:
     assert note("thread", thread={"type": "create"}).startswith("dropped")
 
 
-# The cache key.
-
-
-def key(session: str | None = None, agent: str | None = None, **request: Any) -> str:
-    base = {"messages": [{"role": "user", "content": "hi"}], "system": "main"}
-    return conversation_key({**base, **request}, session_id=session, agent_id=agent)
-
-
-def test_a_conversation_keeps_its_key_while_it_grows() -> None:
-    grown = [
-        {"role": "user", "content": "hi"},
-        {"role": "assistant", "content": "ho"},
-        {"role": "user", "content": "x"},
-    ]
-    assert key("s") == key("s", messages=grown)
-    assert key() == key(messages=grown)
-    marked = [{"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}]
-    assert key() == key(messages=marked)
-    billing = [{"type": "text", "text": "x-anthropic-billing-header: cch=1;"}, {"type": "text", "text": "main"}]
-    assert key("s") == key("s", system=billing)
-
-
-def test_conversations_and_agents_have_keys_of_their_own() -> None:
-    keys = [
-        key("s"),
-        key("t"),
-        key("s", "agent"),
-        key("s", "agent2"),
-        key("s", system="a subagent's prompt"),
-        key(),
-        key(system="other"),
-        key(messages=[{"role": "user", "content": "ho"}]),
-        key(metadata={"user_id": "u"}),
-        key(messages=[]),
-        key(messages=[{"role": "system", "output_config": {"effort": "low"}}], system=None),
-    ]
-    assert len(set(keys)) == len(keys)
-    assert key("s", "agent") == key("s", "agent", system="changed")
-
-
-@pytest.mark.parametrize("session", ["x" * 200, None, "0b4c9b8e-3f52-4f0a-9a55-0d3cb8d3c1d2"])
-def test_a_key_is_never_longer_than_the_upstream_takes(session: str | None) -> None:
-    assert len(key(session, "y" * 200)) <= 64
-
-
 # What the backend does not take: the client's wish is never lost in silence.
 
 
 def refusing(*names: str, **more: Any) -> dict[str, Any]:
     return {"refused_fields": frozenset(names), **more}
-
-
-@pytest.mark.parametrize("key", ["temperature", "top_p"])
-def test_sampling_that_the_backend_refuses_is_noted(key: str) -> None:
-    target = {"effort": "none", **refusing("temperature", "top_p")}
-    assert key not in body(target, **{key: 0.2})
-    assert note(key, target, **{key: 0.2}) == "dropped: the backend does not take it"
-    assert note(key, {"effort": "none"}, **{key: 0.2}) == ""
-
-
-@pytest.mark.parametrize(("key", "value"), [("speed", "fast"), ("service_tier", "standard_only"), ("max_tokens", 100)])
-def test_a_refused_field_that_the_client_set_is_noted(key: str, value: Any) -> None:
-    target = refusing("service_tier", "max_output_tokens")
-    assert not {"service_tier", "max_output_tokens"} & body(target, **{key: value}).keys()
-    assert note(key, target, **{key: value}) == "dropped: the backend does not take it"
-
-
-def test_an_effort_that_cannot_be_sent_is_noted() -> None:
-    assert "reasoning" not in body(refusing("reasoning"))
-    assert "high" in note("output_config.effort", refusing("reasoning"))
-
-
-def test_a_format_that_the_backend_refuses_is_asked_for_in_words() -> None:
-    wanted = {"output_config": {"format": {"type": "json_schema", "schema": TITLE}}}
-    made = body(refusing("text"), system="Be brief.", **wanted)
-    assert "text" not in made
-    assert made["instructions"] == f"Be brief.\n\n{FORMAT_IN_WORDS}{dumps(TITLE)}"
-    assert note("output_config.format", refusing("text"), **wanted).startswith("emulated: asked for in words")
 
 
 READ = {**BASH, "name": "Read"}

@@ -46,30 +46,30 @@ MINE = Tiers(opus="gpt-6.1-sol", sonnet="gpt-6.1-terra", haiku="gpt-6-luna")
         ("haiku", "haiku"),
     ],
 )
-def test_any_name_of_claudes_goes_to_its_tier(asked: str, tier: str) -> None:
+def test_every_claude_name_goes_to_its_tier(asked: str, tier: str) -> None:
     for passthrough in (None, False):
         assert choose_model(asked, MINE, passthrough) == ModelChoice(tier, MINE.model(tier))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("asked", ["gpt-6-astra", "o9-pro", "qwen3:32b", "org/model", "claudine", "opusculum", ""])
-def test_other_names_go_as_they_are(asked: str) -> None:
+def test_other_names_stay_as_they_are(asked: str) -> None:
     assert choose_model(asked, MINE) == ModelChoice(None, asked)
     assert claude_tier(asked) is None
 
 
-def test_a_tiers_own_model_belongs_to_it() -> None:
+def test_the_model_of_a_tier_belongs_to_that_tier() -> None:
     assert [choose_model(MINE.model(tier), MINE).tier for tier in TIERS] == list(TIERS)
     alike = Tiers("one", "one", "one")
     assert choose_model("one", alike).tier == "opus"
 
 
-def test_let_through_everything_is_as_it_was_asked_for() -> None:
+def test_with_passthrough_every_name_stays_as_it_is() -> None:
     for asked in ("claude-opus-4-8", "gpt-6-sol-high", "x"):
         assert choose_model(asked, MINE, True) == ModelChoice(None, asked)
     assert choose_model("gpt-6-luna", MINE, True) == ModelChoice("haiku", "gpt-6-luna")
 
 
-def test_let_through_nothing_unknown_names_go_to_sonnet() -> None:
+def test_without_passthrough_unknown_names_go_to_sonnet() -> None:
     assert choose_model("gpt-3.5-turbo", MINE, False) == ModelChoice("sonnet", "gpt-6.1-terra")
     assert choose_model("gpt-6-luna", MINE, False) == ModelChoice("haiku", "gpt-6-luna")
 
@@ -90,7 +90,7 @@ def test_an_effort_may_stand_at_the_end_of_a_tiers_name() -> None:
 @pytest.mark.parametrize(
     "name", ["qwen3-max", "mistral-medium", "org/glm-5-high", "gpt-5.1-codex-max", "deepseek-low", "my-deployment-max"]
 )
-def test_a_model_whose_own_name_ends_like_an_effort_is_left_whole(name: str) -> None:
+def test_a_model_whose_own_name_ends_like_an_effort_level_stays_whole(name: str) -> None:
     assert split_effort(name) == (name, None)
     assert choose_model("opus", Tiers(name, name, name)) == ModelChoice("opus", name)
 
@@ -123,18 +123,18 @@ def test_the_maker_is_named_only_if_the_name_tells_it(name: str, maker: str | No
     assert known_model(name).maker == maker
 
 
-def test_names_that_are_somebodys_own_are_never_taken_apart() -> None:
+def test_names_of_deployments_stay_whole() -> None:
     deployments = Tiers("gpt-prod-high", "gpt-prod-high", "small", literal=True)
     assert choose_model("claude-opus-4-8", deployments) == ModelChoice("opus", "gpt-prod-high")
     assert choose_model("gpt-other-low", deployments) == ModelChoice(None, "gpt-other-low")
 
 
-def test_a_name_from_the_clients_list_of_models_is_the_models_own() -> None:
+def test_the_prefix_of_a_listed_name_is_removed() -> None:
     assert choose_model(f"{LISTED}gpt-6-luna", MINE) == ModelChoice("haiku", "gpt-6-luna")
     assert choose_model(f"{LISTED}gpt-6-astra", MINE) == ModelChoice(None, "gpt-6-astra")
 
 
-def test_an_alias_is_known() -> None:
+def test_an_alias_leads_to_its_model() -> None:
     assert choose_model("gpt-5.3-high", MINE) == ModelChoice(None, "gpt-5.3-codex", "high")
 
 
@@ -152,13 +152,13 @@ def test_an_alias_is_known() -> None:
         ("minimal", ("medium",), "medium"),
     ],
 )
-def test_a_level_a_model_lacks_becomes_the_nearest_below_else_its_lowest(
+def test_a_level_that_a_model_lacks_becomes_the_nearest_one_below_or_its_lowest(
     wanted: str, available: tuple[str, ...], given: str
 ) -> None:
     assert nearest_effort(wanted, available) == given
 
 
-def test_of_two_levels_the_lower_is_the_one_that_means_less() -> None:
+def test_the_lower_of_two_levels_is_the_one_with_less_effort() -> None:
     assert lower_effort("max", "low") == lower_effort("low", "xhigh") == "low"
     assert lower_effort("none", "minimal") == "none"
 
@@ -166,13 +166,13 @@ def test_of_two_levels_the_lower_is_the_one_that_means_less() -> None:
 # The table.
 
 
-def test_what_is_not_in_the_table_has_what_most_have() -> None:
+def test_an_unknown_model_gets_the_common_values() -> None:
     assert known_model("gpt-9") == Model("gpt-9", UNKNOWN_WINDOW)
     assert known_model("gpt-9").efforts == EFFORTS and known_model("gpt-9").price is None
 
 
 @pytest.mark.parametrize("model", KNOWN.values(), ids=KNOWN)
-def test_the_table_is_in_order(model: Model) -> None:
+def test_the_models_of_the_table_have_valid_values(model: Model) -> None:
     assert list(model.efforts) == [level for level in EFFORTS if level in model.efforts]
     assert model.price is not None and model.price[1] < model.price[0] < model.price[2]
     assert 100_000 < model.window < 2_000_000

@@ -29,25 +29,25 @@ def test_every_field_of_a_request_is_on_the_page() -> None:
     assert rows("Fields").keys() == READ | DROPPED.keys()
 
 
-def test_what_is_dropped_is_said_in_the_words_of_the_trace() -> None:
+def test_the_page_says_of_dropped_fields_what_the_trace_says() -> None:
     table = rows("Fields")
     for field, note in DROPPED.items():
         how, why = table[field]
         assert f"{how}: {why}" == note or f"{how} {why}" == note
 
 
-def test_what_is_dropped_within_is_said_so_too() -> None:
+def test_the_page_says_of_dropped_inner_fields_what_the_trace_says() -> None:
     table = rows("Content blocks") | rows("Tools")
     for field, note in DROPPED_WITHIN.items():
         assert f"{table[field][0]}: {table[field][1]}" == note if field != "display" else note.split(": ")[1] in PAGE
 
 
-def test_what_is_read_is_translated_or_emulated() -> None:
+def test_every_field_that_is_read_is_translated_or_emulated() -> None:
     table = rows("Fields")
     assert {table[field][0] for field in READ} == {"translated", "emulated"}
 
 
-def test_every_block_that_means_something_is_on_the_page() -> None:
+def test_every_known_block_is_on_the_page() -> None:
     assert {*PARTS, *ASSISTANT_BLOCKS, *BLOCKS} <= rows("Content blocks").keys()
 
 

@@ -313,10 +313,14 @@ class _Repair:
 
     def arrays(self, result: dict[str, Any], schema: Schema) -> bool:
         """An array must say what its items are, and a tuple must as well, for backends that know no tuples."""
+        others: list[Any] = []
         if listed := isinstance(result.get("items"), list):
             result["prefixItems"] = result.pop("items")
-            if result.pop("additionalItems", None) is False:
+            beyond = result.pop("additionalItems", None)
+            if beyond is False:
                 result.setdefault("maxItems", len(result["prefixItems"]))
+            elif isinstance(beyond, dict):
+                others = [beyond]
         elements: list[Any] = result.get("prefixItems") or []
         rest = result.get("items")
         if isinstance(rest, dict) or (rest is None and not elements and not _is_array(result.get("type"))):
@@ -324,7 +328,7 @@ class _Repair:
         self.changed.append("items")
         if rest is False:
             result.setdefault("maxItems", len(elements))
-        result["items"] = _any_of(elements) if elements else {}
+        result["items"] = _any_of([*elements, *others]) if elements else {}
         return True
 
 

@@ -101,8 +101,7 @@ def _put_choice(draft: Draft, wish: _Wish, *, is_compaction: bool) -> None:
     if wish.field is None:
         return
     if draft.taken.takes("tool_choice"):
-        if "tools" in draft.fields:
-            draft.fields["tool_choice"] = wish.field
+        draft.fields["tool_choice"] = wish.field
         if is_compaction and not wish.words:
             draft.note("tool_choice", "set to none: a request to summarise the conversation may call no tool")
     elif wish.words:

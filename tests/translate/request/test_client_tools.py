@@ -18,7 +18,7 @@ def properties(kind: str, **fields: Any) -> dict[str, Any]:
     return found
 
 
-def test_the_clients_own_fields_are_kept_and_those_of_the_tool_are_used_up() -> None:
+def test_common_fields_are_kept_and_fields_of_the_tool_type_are_removed() -> None:
     made = as_function_tool({"type": "bash_20250124", "name": "bash", "defer_loading": True, "cache_control": {}})
     assert made.keys() == {"name", "description", "input_schema", "defer_loading", "cache_control"}
     assert properties("bash_20250124").keys() == {"command", "restart"}
@@ -73,5 +73,5 @@ def test_the_computer_has_the_actions_of_its_date() -> None:
 
 
 @pytest.mark.parametrize("kind", [None, "", "custom", "bash", "bash_20250124_x", "computer_toolset_20260801", 7])
-def test_no_other_tool_is_one(kind: Any) -> None:
+def test_other_types_are_no_client_tools(kind: Any) -> None:
     assert not is_client_tool({"type": kind, "name": "bash"})

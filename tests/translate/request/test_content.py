@@ -111,7 +111,7 @@ def test_what_cannot_be_shown_has_a_reason(block: dict[str, Any], why: str | Non
     assert why_not_shown(block) == why
 
 
-def test_a_block_nobody_has_heard_of_has_no_parts() -> None:
+def test_an_unknown_block_has_no_parts() -> None:
     assert parts_of({"type": "hologram", "source": {}}) is None
 
 
@@ -129,7 +129,7 @@ def test_an_output_of_texts_is_one_plain_string() -> None:
     assert plain_output(mixed) == mixed
 
 
-def test_what_a_server_tool_was_asked_is_told() -> None:
+def test_the_call_of_a_server_tool_becomes_text() -> None:
     assert server_call_text({"name": "web_search", "input": {"query": "ü"}}) == '[web_search: {"query":"ü"}]'
     assert server_call_text({"name": "web_search"}) == "[web_search: {}]"
 
@@ -166,5 +166,5 @@ RESULTS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("content", "told"), RESULTS)
-def test_what_a_server_tool_returned_is_told(content: Any, told: str) -> None:
+def test_the_result_of_a_server_tool_becomes_text(content: Any, told: str) -> None:
     assert server_result_text({"type": "x_tool_result", "tool_use_id": "s", "content": content}) == told

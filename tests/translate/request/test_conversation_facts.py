@@ -32,12 +32,12 @@ def test_tools_are_found_in_results_and_additions_in_order() -> None:
     assert facts.added == [definition]
 
 
-def test_only_a_searchs_own_result_reveals() -> None:
+def test_only_the_result_of_a_tool_search_reveals_tools() -> None:
     assert read_facts([assistant(call("x", "mcp__other")), user(result("x", [reference("a")]))]).revealed == set()
     assert read_facts([user(result("s", [reference("a")]))]).revealed == set()
 
 
-def test_a_tool_is_gone_until_it_is_added_again() -> None:
+def test_a_removed_tool_stays_removed_until_it_is_added_again() -> None:
     messages = [system([removal("a"), removal("b")]), user("x"), system([addition(name="b")])]
     assert read_facts(messages).removed == {"a"}
     assert read_facts([user({**removal("a")})]).removed == set()

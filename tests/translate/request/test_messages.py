@@ -1,7 +1,7 @@
-"""The client's messages become input items: in order, nothing lost, nothing the upstream would refuse.
+"""The client's messages become input items: in order, nothing lost, nothing that a backend would refuse.
 
-Items are shown short: a message as (role, texts…), an assistant's text as a string, a call as ("call", id, name, its
-arguments), an output as ("output", id, what), a reasoning item as ("reasoning", id).
+The tests write items in a short form: a message as (role, texts…), an assistant's text as a string, a call as ("call",
+id, name, its arguments), an output as ("output", id, what), a reasoning item as ("reasoning", id).
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def part(one: dict[str, Any]) -> Any:
 # Plain conversations.
 
 
-def test_what_was_said_comes_in_order() -> None:
+def test_messages_become_items_in_order() -> None:
     assert items(
         {"role": "user", "content": "one"},
         assistant("two", "three"),
@@ -121,7 +121,7 @@ def test_what_was_said_comes_in_order() -> None:
     ) == [("user", "one"), "two", "three", ("user", "four", IMAGE_PART, "five", FILE_PART), "six"]
 
 
-def test_text_before_between_and_after_calls_stays_where_it_was() -> None:
+def test_text_around_calls_keeps_its_place() -> None:
     messages = assistant("before", call("a", command="ls"), "between", call("b"), "after")
     assert items(messages, user(result("a", "A"), result("b", "B"), "and now?")) == [
         "before",
@@ -136,33 +136,33 @@ def test_text_before_between_and_after_calls_stays_where_it_was() -> None:
 
 
 @pytest.mark.parametrize("empty", ["", [], [text("")]])
-def test_a_message_with_nothing_in_it_is_nothing(empty: Any) -> None:
+def test_an_empty_message_becomes_no_item(empty: Any) -> None:
     assert items(user("hi"), {"role": "assistant", "content": empty}, {"role": "user", "content": empty}) == [
         ("user", "hi")
     ]
 
 
-def test_a_system_message_becomes_the_developers_in_place() -> None:
+def test_a_system_message_becomes_a_developer_message_in_its_place() -> None:
     messages = [user("one"), system("rule"), assistant("two"), system([text("a"), text(""), text("b")]), system("")]
     assert items(*messages) == [("user", "one"), ("developer", "rule"), "two", ("developer", "a", "b")]
 
 
-def test_a_system_message_is_the_same_as_a_string_and_as_marked_blocks() -> None:
+def test_a_system_message_gives_the_same_item_as_a_string_and_as_marked_blocks() -> None:
     marked = [{**text("rule"), "cache_control": {"type": "ephemeral"}}]
     assert conversation(user("x"), system("rule")).items == conversation(user("x"), system(marked)).items
 
 
-def test_a_system_message_may_be_a_change_of_effort_alone() -> None:
+def test_a_system_message_that_only_changes_the_effort_becomes_no_item() -> None:
     assert items(user("x"), {"role": "system", "output_config": {"effort": "low"}}) == [("user", "x")]
 
 
-def test_a_system_message_tells_the_truth_about_the_model() -> None:
+def test_a_system_message_names_the_real_model() -> None:
     said = " - You are powered by the model named Opus 4.8. The exact model ID is claude-opus-4-8."
     (message,) = items(system(said), identity=Identity("GPT-6 Sol", "gpt-6-sol"))
     assert message[1] == " - You are powered by the model named GPT-6 Sol. The exact model ID is gpt-6-sol."
 
 
-def test_a_system_message_for_one_turn_is_left_out_once_the_user_has_spoken_again() -> None:
+def test_a_system_message_for_one_turn_is_left_out_after_the_next_user_message() -> None:
     once = system("now", clear_at="next_user_message")
     assert items(user("a"), once) == [("user", "a"), ("developer", "now")]
     assert items(user("a"), once, assistant("b"), user("c")) == [("user", "a"), "b", ("user", "c")]
@@ -205,7 +205,7 @@ def test_a_result_becomes_its_calls_output(given: dict[str, Any], output: Any) -
     assert items(assistant(call("a")), user(given))[1:] == [("output", "a", output)]
 
 
-def test_where_outputs_take_no_pictures_these_follow_in_the_users_message() -> None:
+def test_images_follow_in_a_user_message_if_outputs_take_none() -> None:
     messages = [assistant(call("a"), call("b")), user(result("a", [text("A"), PNG]), result("b", [PDF]), "look")]
     assert items(*messages, media_in_outputs=False)[2:] == [
         ("output", "a", "A\n[what this tool returned is shown in the next message]"),
@@ -214,7 +214,7 @@ def test_where_outputs_take_no_pictures_these_follow_in_the_users_message() -> N
     ]
 
 
-def test_the_bytes_of_pictures_are_known_apart() -> None:
+def test_the_bytes_of_images_are_counted_apart() -> None:
     read = conversation(user(PNG), assistant(call("a")), user(result("a", [PDF])))
     urls = (IMAGE_PART["image_url"], FILE_PART["file_data"])
     assert read.media_bytes == sum(map(len, urls))
@@ -223,7 +223,7 @@ def test_the_bytes_of_pictures_are_known_apart() -> None:
 # Calls.
 
 
-def test_names_and_ids_are_mapped_alike_in_calls_and_results() -> None:
+def test_a_long_id_is_shortened_alike_in_calls_and_results() -> None:
     long_id, odd_name = "toolu_" + "x" * 80, "mcp__a.b__c"
     assert items(assistant(call(long_id, odd_name)), user(result(long_id))) == [
         ("call", shorten_name(long_id), shorten_name(odd_name), "{}"),
@@ -234,7 +234,7 @@ def test_names_and_ids_are_mapped_alike_in_calls_and_results() -> None:
 # Reasoning.
 
 
-def test_our_reasoning_is_replayed_whole_before_what_it_led_to() -> None:
+def test_signed_reasoning_is_replayed_whole_before_what_it_led_to() -> None:
     read = conversation(user("x"), assistant(thinking("rs_1"), "said", thinking("rs_2"), call("a")), user(result("a")))
     assert list(map(shown, read.items)) == [
         ("user", "x"),
@@ -258,7 +258,7 @@ def test_our_reasoning_is_replayed_whole_before_what_it_led_to() -> None:
         thinking("rs_1", blob=""),
     ],
 )
-def test_reasoning_that_is_not_ours_or_has_no_blob_is_dropped_and_noted(block: dict[str, Any]) -> None:
+def test_reasoning_that_cannot_be_replayed_is_dropped_and_noted(block: dict[str, Any]) -> None:
     read = conversation(user("x"), assistant(block, "said"))
     assert list(map(shown, read.items)) == [("user", "x"), "said"]
     assert [field for field, _ in read.notes] == [f"messages.{block['type']}"]
@@ -281,7 +281,7 @@ def test_reasoning_that_led_to_nothing_is_left_out(after: tuple[dict[str, Any], 
     assert ("reasoning", "rs_1") not in made
 
 
-def test_a_message_has_the_phase_it_came_with() -> None:
+def test_a_replayed_message_keeps_its_phase() -> None:
     turn = assistant(thinking("rs_1", phase="commentary"), "looking", call("a"), "unmarked", call("b"))
     end = assistant(thinking("rs_2", phase="final_answer"), "done", "and done")
     messages = [user("x"), turn, user(result("a"), result("b")), end, user("thanks"), assistant("unmarked too")]
@@ -293,7 +293,7 @@ def test_a_message_has_the_phase_it_came_with() -> None:
     assert not any("phase" in item for item in conversation(*messages, phases=False).items)
 
 
-def test_the_phase_outlives_reasoning_that_is_not_replayed() -> None:
+def test_a_phase_is_kept_even_if_its_reasoning_is_not_replayed() -> None:
     turn = assistant(thinking("rs_1", blob="", phase="commentary"), "looking", late("rs_9", "B"))
     assert conversation(user("x"), turn).items[1] == openai.assistant_message("looking", phase="commentary")
 
@@ -309,7 +309,7 @@ def test_the_same_reasoning_is_replayed_once() -> None:
     ]
 
 
-def test_a_blob_that_came_late_completes_its_reasoning() -> None:
+def test_encrypted_content_that_came_late_completes_its_reasoning_item() -> None:
     read = conversation(
         user("x"), assistant(thinking("rs_1", blob=""), call("a"), late("rs_1", "B")), user(result("a"))
     )
@@ -317,7 +317,7 @@ def test_a_blob_that_came_late_completes_its_reasoning() -> None:
     assert read.items[1]["encrypted_content"] == "B" and read.notes == []
 
 
-def test_reasoning_the_backend_could_not_read_is_not_sent_again() -> None:
+def test_reasoning_that_the_backend_could_not_read_is_not_sent_again() -> None:
     messages = [user("x"), assistant(thinking("rs_1"), "a", thinking("rs_2"), "b")]
     assert items(*messages, refused_reasoning=frozenset({"rs_1"})) == [("user", "x"), "a", ("reasoning", "rs_2"), "b"]
 
@@ -332,7 +332,7 @@ SERVER_RESULT = {
 }
 
 
-def test_what_a_server_tool_did_is_told_in_place() -> None:
+def test_what_a_server_tool_did_becomes_text_in_its_place() -> None:
     assert items(user("x"), assistant("I look.", SERVER_CALL, SERVER_RESULT, "Found."), user("y")) == [
         ("user", "x"),
         "I look.",
@@ -343,7 +343,7 @@ def test_what_a_server_tool_did_is_told_in_place() -> None:
     ]
 
 
-def test_what_a_server_tool_did_never_stands_between_reasoning_and_what_it_led_to() -> None:
+def test_text_about_a_server_tool_stands_before_the_reasoning_around_it() -> None:
     turn = assistant(thinking("rs_1"), SERVER_CALL, SERVER_RESULT, thinking("rs_2"), "Found.")
     assert items(user("x"), turn) == [
         ("user", "x"),
@@ -355,7 +355,7 @@ def test_what_a_server_tool_did_never_stands_between_reasoning_and_what_it_led_t
     ]
 
 
-def test_calls_of_anthropics_own_connector_are_told_too() -> None:
+def test_calls_of_anthropics_mcp_connector_become_texts() -> None:
     made = items(
         assistant(
             {"type": "mcp_tool_use", "id": "m", "name": "ask", "server_name": "docs", "input": {"q": 1}},
@@ -365,14 +365,14 @@ def test_calls_of_anthropics_own_connector_are_told_too() -> None:
     assert made == ['[ask: {"q":1}]', "answer"]
 
 
-def test_a_compaction_of_anthropics_own_is_kept_as_text() -> None:
+def test_a_compaction_block_becomes_an_assistant_text() -> None:
     made = items(assistant({"type": "compaction", "content": "What was done."}), user("go on"))
     assert made == ["What was done.", ("user", "go on")]
     assert items(assistant({"type": "compaction", "content": None}), user("go on")) == [("user", "go on")]
 
 
 @pytest.mark.parametrize("block", [{"type": "fallback", "to": {}}, {"type": "container_upload", "file_id": "f"}])
-def test_a_block_without_a_counterpart_is_left_out_and_noted(block: dict[str, Any]) -> None:
+def test_an_unknown_block_is_left_out_and_noted(block: dict[str, Any]) -> None:
     for message in (assistant("a", block, "b"), user("a", block, "b")):
         read = conversation(message)
         assert [field for field, _ in read.notes] == [f"messages.{block['type']}"]
@@ -387,7 +387,7 @@ SEARCH = [
 ]
 
 
-def test_where_the_backend_searches_a_search_is_its_own_item() -> None:
+def test_a_backend_with_tool_search_gets_a_tool_search_call() -> None:
     read = conversation(*SEARCH, searching=True)
     assert list(map(shown, read.items)) == [
         ("search", "s", {"query": "b"}),
@@ -396,14 +396,14 @@ def test_where_the_backend_searches_a_search_is_its_own_item() -> None:
     ]
 
 
-def test_where_it_does_not_a_search_is_a_call_like_any_other() -> None:
+def test_on_other_backends_a_tool_search_is_an_ordinary_call() -> None:
     assert items(*SEARCH) == [
         ("call", "s", "ToolSearch", '{"query":"b"}'),
         ("output", "s", "two more\nThese tools can be called now: mcp__a__b, unknown"),
     ]
 
 
-def test_what_the_settings_leave_out_cannot_be_called_though_a_search_has_found_it() -> None:
+def test_a_found_tool_that_the_settings_leave_out_is_named_as_turned_off() -> None:
     said = "two more\nThese tools can be called now: unknown\nThese tools are turned off: mcp__a__b"
     assert items(*SEARCH, block_mcp=True)[1] == ("output", "s", said)
     assert items(*SEARCH, block_mcp=True, searching=True)[1] == ("found", "s", [])
@@ -427,14 +427,14 @@ def test_a_line_of_text_stands_for_an_image_that_the_model_does_not_take() -> No
     assert read.notes == [("messages.image", "replaced by a line of text: this model takes no images")]
 
 
-def test_images_may_be_taken_where_files_are_not() -> None:
+def test_a_backend_may_take_images_and_refuse_files() -> None:
     pdf = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AA"}}
     (made,) = items({"role": "user", "content": [image(), pdf]}, files=False)
     assert made[1]["type"] == "input_image"
     assert made[2] == "[a document that cannot be shown here: this model takes no files]"
 
 
-def test_a_single_image_that_was_refused_is_replaced_and_no_other() -> None:
+def test_only_the_image_that_was_refused_is_replaced() -> None:
     message = {"role": "user", "content": [image("AA"), image("BB")]}
     (made,) = items(message, refused_media=frozenset({media_digest(URL)}))
     assert made[1] == "[an image that cannot be shown here: the backend could not read it]"
@@ -446,3 +446,9 @@ def test_an_image_in_a_tool_result_is_replaced_in_its_output() -> None:
     result = {"type": "tool_result", "tool_use_id": "c", "content": [image()]}
     made = items(call, {"role": "user", "content": [result]}, images=False)
     assert made[-1] == ("output", "c", "[an image that cannot be shown here: this model takes no images]")
+
+
+def test_an_output_of_texts_stays_where_it_is_if_outputs_take_no_images() -> None:
+    two = result("a", [text("one"), text("two")])
+    made = items(assistant(call("a")), user(two), media_in_outputs=False)
+    assert made[-1] == ("output", "a", "one\ntwo")

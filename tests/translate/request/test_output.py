@@ -11,7 +11,7 @@ from claudegpt_pkg.translate.wire.json_text import dumps
 from tests.translate.request.test_translate import SEARCH, TITLE, body, note, refusing, translated
 
 
-def test_effort_and_summary_ride_together() -> None:
+def test_effort_and_summary_share_one_field() -> None:
     assert body()["reasoning"] == {"effort": "high", "summary": "auto"}
     assert body({"summary": False})["reasoning"] == {"effort": "high"}
     assert body({"effort": "none"})["reasoning"] == {"effort": "none"}
@@ -20,12 +20,12 @@ def test_effort_and_summary_ride_together() -> None:
 @pytest.mark.parametrize(
     ("least", "asked", "sent"), [(16, 100, 100), (16, 1, 16), (16, 16, 16), (16, None, None), (20, 1, 20)]
 )
-def test_the_length_is_kept_raised_or_left_out(least: int, asked: int | None, sent: int | None) -> None:
+def test_max_tokens_is_kept_raised_or_left_out(least: int, asked: int | None, sent: int | None) -> None:
     assert body({"least_output_tokens": least}, max_tokens=asked).get("max_output_tokens") == sent
     assert "max_output_tokens" not in body({"refused_fields": frozenset({"max_output_tokens"})}, max_tokens=asked)
 
 
-def test_a_model_that_thinks_although_it_should_not_has_room_to() -> None:
+def test_a_model_that_thinks_although_thinking_is_disabled_gets_more_output_tokens() -> None:
     """Auto mode's classifier asks for 64 tokens without thinking; the model's lowest effort may need more."""
     unwanted = {"thinking": {"type": "disabled"}, "max_tokens": 64}
     assert body({"effort": "low"}, **unwanted)["max_output_tokens"] == 64 + THINKING_ROOM
@@ -33,7 +33,7 @@ def test_a_model_that_thinks_although_it_should_not_has_room_to() -> None:
     assert body({"effort": "low"}, thinking={"type": "adaptive"}, max_tokens=64)["max_output_tokens"] == 64
 
 
-def test_what_became_of_the_length_is_noted() -> None:
+def test_a_change_of_max_tokens_is_noted() -> None:
     assert note("max_tokens", {"refused_fields": frozenset({"max_output_tokens"})}).startswith("dropped")
     assert note("max_tokens", max_tokens=1) == "raised to 16, the backend's least"
     assert note("max_tokens") == "" and note("max_tokens", max_tokens=None) == ""
@@ -94,18 +94,18 @@ def test_a_schema_that_is_not_of_an_object_is_asked_for_in_words(schema: dict[st
 
 
 @pytest.mark.parametrize("output", [{"format": None}, {"format": {}}, {}, None])
-def test_without_a_format_nothing_is_said_of_it(output: Any) -> None:
+def test_without_a_format_there_is_no_text_field(output: Any) -> None:
     assert "text" not in body(output_config=output)
 
 
-def test_a_format_nobody_has_heard_of_is_noted() -> None:
+def test_an_unknown_format_is_dropped_and_noted() -> None:
     request = {"output_config": {"format": {"type": "xml"}, "task_budget": {"type": "tokens", "total": 9}}}
     assert "text" not in body(**request)
     assert note("output_config.format", **request).startswith("dropped")
     assert note("output_config.task_budget", **request).startswith("dropped")
 
 
-def test_stop_sequences_are_left_to_the_answer() -> None:
+def test_stop_sequences_are_kept_for_the_answer() -> None:
     made = translated(stop_sequences=["</block>", ""])
     assert made.stop_sequences == ("</block>",) and "stop" not in made.body
     assert dict(made.notes)["stop_sequences"].startswith("emulated")

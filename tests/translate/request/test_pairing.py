@@ -30,7 +30,7 @@ def test_a_call_without_a_result_gets_one_that_says_so() -> None:
     ]
 
 
-def test_a_result_without_a_call_is_what_the_user_says() -> None:
+def test_a_result_without_a_call_becomes_a_user_message() -> None:
     assert items(user(result("gone", "kept"), "go on")) == [
         ("user", "[result of an earlier tool call]", "kept"),
         ("user", "go on"),
@@ -46,7 +46,7 @@ def test_a_result_that_came_too_early_moves_behind_its_call() -> None:
     ]
 
 
-def test_a_second_result_is_what_the_user_says() -> None:
+def test_a_second_result_becomes_a_user_message() -> None:
     assert items(assistant(call("a")), user(result("a", "one"), result("a", "two"))) == [
         ("call", "a", "Bash", "{}"),
         ("output", "a", "one"),
@@ -54,7 +54,7 @@ def test_a_second_result_is_what_the_user_says() -> None:
     ]
 
 
-def test_a_server_that_numbers_its_calls_anew_each_turn_loses_none() -> None:
+def test_calls_that_have_the_same_id_in_each_turn_get_ids_of_their_own() -> None:
     turns = [assistant(call("call_0", n=1)), user(result("call_0", "one"))]
     turns += [assistant(call("call_0", n=2)), user(result("call_0", "two"))]
     made = items(*turns, assistant(call("call_0", n=3)), user("x"))

@@ -1,4 +1,4 @@
-"""The system prompt: nothing that changes by itself, nobody told that they are Claude, the rest untouched."""
+"""The system prompt loses its billing header and names the real model; the rest stays as it is."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_markers_and_headers_that_change_do_not_change_the_text() -> None:
         ),
     ],
 )
-def test_sentences_that_name_a_claude_model_are_made_true(said: str, truth: str) -> None:
+def test_sentences_that_name_a_claude_model_are_corrected(said: str, truth: str) -> None:
     assert correct_identity(said, GPT) == truth
     assert correct_identity(said, None) == said
 
@@ -91,11 +91,11 @@ def test_sentences_that_name_a_claude_model_are_made_true(said: str, truth: str)
         "The most recent Claude models are Opus 4.8 and Haiku 4.5.",
     ],
 )
-def test_everything_else_that_speaks_of_claude_stays(untouched: str) -> None:
+def test_other_sentences_about_claude_stay(untouched: str) -> None:
     assert correct_identity(untouched, GPT) == untouched
 
 
-def test_a_models_name_is_taken_literally() -> None:
+def test_special_characters_of_a_model_name_are_not_interpreted() -> None:
     odd = Identity(r"back\1slash \g<0>", r"a\b")
     said = "You are powered by the model named X. The exact model ID is x."
     assert correct_identity(said, odd) == (

@@ -35,7 +35,7 @@ CHOICES: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("choice", "sent"), CHOICES)
-def test_a_choice_is_said_in_the_upstreams_words(choice: Any, sent: Any) -> None:
+def test_each_choice_becomes_the_upstreams_value(choice: Any, sent: Any) -> None:
     assert upstream_choice(choice, table(tool("A"), tool("a.b"), SEARCH)) == sent
 
 
@@ -45,7 +45,7 @@ def test_without_tools_there_is_no_choice(choice: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["ToolSearch", "f2"])
-def test_a_forced_tool_that_is_not_declared_as_a_function_is_required_all_the_same(name: str) -> None:
+def test_a_forced_tool_that_no_choice_can_name_becomes_required(name: str) -> None:
     made = table(*SEARCHED, referenced=("f2",), revealed=("f2",), tool_search=True)
     assert upstream_choice({"type": "tool", "name": name}, made) == "required"
 
@@ -60,7 +60,7 @@ def test_a_forced_tool_that_is_not_declared_as_a_function_is_required_all_the_sa
         ({"name": "A"}, "tool_choice.type"),
     ],
 )
-def test_a_choice_of_what_does_not_exist_is_refused(choice: Any, named: str) -> None:
+def test_a_choice_of_an_unknown_tool_or_kind_is_refused(choice: Any, named: str) -> None:
     with pytest.raises(InvalidRequest, match=named):
         upstream_choice(choice, table(tool("A")))
 
@@ -72,7 +72,7 @@ def parallel(*tools: str, rule: str, choice: Any = None) -> bool:
     return allows_parallel_calls(choice, table(*map(tool, tools)), ToolRules(parallel=rule))
 
 
-def test_calls_may_be_parallel_as_the_setting_says() -> None:
+def test_parallel_calls_follow_the_setting() -> None:
     assert parallel("Edit", rule="on")
     assert not parallel("Read", rule="off")
     assert parallel("Read", "Grep", rule="auto")
@@ -87,12 +87,12 @@ def test_a_request_can_always_forbid_parallel_calls(rule: str) -> None:
 @pytest.mark.parametrize(
     "name", ["Edit", "MultiEdit", "Write", "Bash", "NotebookEdit", "mcp__x__read", "delete_file", "run_command"]
 )
-def test_a_tool_that_may_change_things_is_known_by_its_name(name: str) -> None:
+def test_a_tool_that_may_change_things_is_recognised_by_its_name(name: str) -> None:
     assert MUTATING.search(name)
 
 
 @pytest.mark.parametrize("name", ["Read", "Grep", "Glob", "WebFetch", "ToolSearch", "get_weather"])
-def test_a_tool_that_only_looks_is_none_of_them(name: str) -> None:
+def test_a_tool_that_only_reads_is_not_recognised_as_changing_things(name: str) -> None:
     assert not MUTATING.search(name)
 
 
@@ -112,7 +112,7 @@ def test_a_request_to_summarise_declares_its_tools_and_may_call_none(choice: Any
     assert dict(draft.notes)["tool_choice"].startswith("set to none")
 
 
-def test_a_request_to_summarise_keeps_its_prompt_where_no_choice_can_be_sent() -> None:
+def test_a_request_to_summarise_keeps_its_prompt_if_the_backend_refuses_tool_choice() -> None:
     draft = put(None, tool("A"), compaction=True, refused=frozenset({"tool_choice"}))
     assert len(draft.fields["tools"]) == 1 and not draft.sentences and "tool_choice" not in draft.fields
 
@@ -127,13 +127,17 @@ def test_a_choice_among_no_tools_is_noted() -> None:
     assert put(None, compaction=True).fields == {}
 
 
-def test_a_search_that_is_forced_and_not_to_be_had_is_noted() -> None:
+def test_a_forced_search_that_is_not_available_is_noted() -> None:
     draft = Draft(Capabilities())
     put_tools(draft, {"type": "tool", "name": "web_search"}, table(tool("A"), SEARCH, web_search=False), ToolRules())
     assert draft.sentences == [NO_SEARCH] and "tool_choice" not in draft.fields
     assert ("tool_choice", "dropped: this model has no hosted search, and is told so") in draft.notes
 
 
-def test_the_most_searches_are_a_limit_on_tool_calls() -> None:
+def test_parallel_calls_need_no_words() -> None:
+    assert put({"type": "auto"}, tool("A"), refused=frozenset({"parallel_tool_calls"})).sentences == []
+
+
+def test_max_uses_becomes_max_tool_calls() -> None:
     assert put(None, {**SEARCH, "max_uses": 3}).fields["max_tool_calls"] == 3
     assert "max_tool_calls" not in put(None, tool("A")).fields

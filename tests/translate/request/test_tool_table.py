@@ -63,7 +63,7 @@ def test_a_tool_is_built_by_allow_list_and_never_strict() -> None:
     ]
 
 
-def test_what_a_tool_leaves_out_is_made_up_for() -> None:
+def test_missing_fields_of_a_tool_get_defaults() -> None:
     made = table({"name": "a"}, {"name": "b", "description": None, "input_schema": None})
     assert [(one["description"], one["parameters"]) for one in made.declared] == [("", OBJECT), ("", OBJECT)]
 
@@ -80,7 +80,7 @@ def test_what_a_tool_leaves_out_is_made_up_for() -> None:
         ({"name": 7}, "name"),
     ],
 )
-def test_a_tool_nothing_can_stand_in_for_is_refused_by_name(given: dict[str, Any], named: str) -> None:
+def test_a_server_tool_without_a_counterpart_is_refused_by_name(given: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidRequest, match=named):
         table(given)
 
@@ -101,7 +101,7 @@ def test_a_plain_name_is_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 65, LONG, "a.b", "a b", "ä", "a/b", "日本", "", "a\ud83d", "a\n"])
-def test_any_other_name_becomes_a_short_plain_one_and_comes_back(name: str) -> None:
+def test_any_other_name_is_shortened_and_leads_back_to_the_original(name: str) -> None:
     made = shorten_name(name)
     assert (
         made == shorten_name(name) and 0 < len(made) <= 64 and made.isascii() and made.replace("-", "_").isidentifier()
@@ -117,14 +117,14 @@ def test_names_that_differ_stay_different() -> None:
     assert [made.original(name) for name in names(made)] == alike
 
 
-def test_a_name_nobody_declared_is_left_as_it_is() -> None:
+def test_a_name_that_is_not_declared_stays_as_it_is() -> None:
     assert table(tool("a.b")).original("invented") == "invented"
 
 
 # What is declared, and in which order.
 
 
-def test_what_the_settings_leave_out_is_left_out() -> None:
+def test_tools_that_the_settings_leave_out_are_not_declared() -> None:
     made = table(tool("Bash"), tool("mcp__a__b"), tool("Write"), SEARCH, drop=frozenset({"Write"}), block_mcp=True)
     assert names(made) == ["Bash", "web_search"]
     assert [field for field, _ in made.notes] == ["tools.mcp__a__b", "tools.Write"]
@@ -145,7 +145,7 @@ def test_found_tools_stand_behind_all_others_in_the_order_they_were_found() -> N
     assert table(*old, referenced=found).declared == table(*new, referenced=found).declared
 
 
-def test_each_find_only_adds_to_the_end() -> None:
+def test_each_found_tool_is_appended_at_the_end() -> None:
     tools = [tool("ToolSearch"), *(tool(name, defer_loading=True) for name in "abc")]
     before = table(*tools, referenced=("c",)).declared
     after = table(*tools, referenced=("c", "a")).declared
@@ -155,7 +155,7 @@ def test_each_find_only_adds_to_the_end() -> None:
 SEARCHED = [tool("A"), tool("ToolSearch", description="Find."), tool("f.1", defer_loading=True), tool("f2")]
 
 
-def test_where_the_backend_searches_what_was_found_stays_out_of_the_declared() -> None:
+def test_with_tool_search_found_tools_are_not_declared() -> None:
     before = table(*SEARCHED[:3], tool_search=True)
     after = table(*SEARCHED, referenced=("f.1", "f2"), revealed=("f.1", "f2"), tool_search=True)
     assert names(before) == names(after) == ["A", "tool_search"]
@@ -164,12 +164,12 @@ def test_where_the_backend_searches_what_was_found_stays_out_of_the_declared() -
     assert after.original(shorten_name("f.1")) == "f.1"
 
 
-def test_where_the_backend_searches_what_no_search_revealed_is_declared() -> None:
+def test_with_tool_search_a_tool_that_no_search_revealed_is_declared() -> None:
     made = table(*SEARCHED, referenced=("f2", "f.1"), revealed=("f.1",), tool_search=True)
     assert names(made) == ["A", "tool_search", "f2"]
 
 
-def test_without_the_clients_search_there_is_nothing_to_search_with() -> None:
+def test_without_the_clients_search_tool_found_tools_are_declared() -> None:
     made = table(tool("A"), tool("f", defer_loading=True), referenced=("f",), tool_search=True)
     assert names(made) == ["A", "f"] and not made.searching
 
@@ -207,7 +207,7 @@ def test_a_limit_that_the_backend_refuses_is_noted() -> None:
 
 
 @pytest.mark.parametrize("most", [0, -1, True, "3", None, 1.5])
-def test_a_limit_that_is_none_is_not_sent(most: Any) -> None:
+def test_a_limit_that_is_no_positive_number_is_not_sent(most: Any) -> None:
     assert table({**SEARCH, "max_uses": most}).most_searches is None
 
 
@@ -247,7 +247,7 @@ def test_a_forced_tool_is_declared_though_no_search_has_found_it() -> None:
         assert made.notes == (("tools.late", "declared before a search found it: `tool_choice` forces it"),)
 
 
-def test_a_tool_whose_schema_is_refused_goes_with_an_open_one_also_if_it_was_found() -> None:
+def test_a_found_tool_whose_schema_is_refused_gets_an_open_schema() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
     tools = [tool("ToolSearch"), {"name": "f.1", "input_schema": schema, "defer_loading": True}]
     made = table(

@@ -85,7 +85,7 @@ def test_a_small_request_becomes_exactly_this() -> None:
     }
 
 
-def test_what_stays_from_turn_to_turn_stands_in_front_and_the_conversation_last() -> None:
+def test_stable_fields_come_first_and_input_last() -> None:
     everything = body(system="s", tools=[BASH], tool_choice={"type": "auto"}, speed="fast")
     assert list(everything)[:3] == ["model", "instructions", "tools"]
     assert list(everything)[-1] == "input"
@@ -103,13 +103,18 @@ def test_without_a_system_prompt_there_are_no_instructions() -> None:
     assert "instructions" not in body() and "instructions" not in body(system="")
 
 
-def test_a_backend_without_instructions_gets_a_developers_message_first() -> None:
+def test_a_backend_without_instructions_gets_the_prompt_as_a_first_developer_message() -> None:
     made = body({"instructions": False}, system=[{"type": "text", "text": "Be brief."}])
     assert made["instructions"] == ""  # the ChatGPT backend wants the field, even if it is empty
     assert [(item["role"], said(item)) for item in made["input"]] == [("developer", "Be brief."), ("user", "hi")]
 
 
-def test_the_model_is_told_who_it_is() -> None:
+def test_without_a_prompt_a_backend_without_instructions_gets_no_developer_message() -> None:
+    made = body({"instructions": False})
+    assert made["instructions"] == "" and [item["role"] for item in made["input"]] == ["user"]
+
+
+def test_the_prompt_names_the_real_model() -> None:
     made = body(
         {"identity": Identity("GPT-6 Sol", "gpt-6-sol")},
         system="You are Claude Code, Anthropic's official CLI for Claude.",
@@ -118,7 +123,7 @@ def test_the_model_is_told_who_it_is() -> None:
 
 
 @pytest.mark.parametrize("content", ["", [], [{"type": "hologram"}]])
-def test_an_input_of_nothing_is_never_sent(content: Any) -> None:
+def test_an_empty_input_becomes_a_message_that_says_so(content: Any) -> None:
     request = {"messages": [{"role": "user", "content": content}]}
     for instructions in (True, False):
         made = translated({"instructions": instructions}, **request, system="s")
@@ -133,18 +138,14 @@ def test_counting_tools_alone_needs_no_messages() -> None:
 # Tools.
 
 
-def test_without_tools_nothing_is_said_of_them() -> None:
+def test_without_tools_no_tool_field_is_sent() -> None:
     made = body(tools=[], tool_choice={"type": "auto"})
     assert not made.keys() & {"tools", "tool_choice", "parallel_tool_calls"}
 
 
-def test_tool_fields_stand_together() -> None:
+def test_tools_and_their_choice_are_sent_together() -> None:
     made = body(tools=[BASH], tool_choice={"type": "any", "disable_parallel_tool_use": True})
     assert (made["tool_choice"], made["parallel_tool_calls"]) == ("required", False)
-
-
-def test_a_hosted_search_asks_for_its_sources() -> None:
-    assert body(tools=[SEARCH])["include"] == ["reasoning.encrypted_content", "web_search_call.action.sources"]
 
 
 def test_a_forced_search_is_declared_alone() -> None:
@@ -168,7 +169,7 @@ def test_tools_change_in_mid_conversation() -> None:
         assert [tool["name"] for tool in made["tools"]] == ["Read", "New", "Later"]
 
 
-def test_a_removed_tool_that_was_defined_in_mid_conversation_is_gone_too() -> None:
+def test_a_tool_that_was_added_and_removed_in_mid_conversation_is_not_declared() -> None:
     defined = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {**BASH, "name": "New"}}}
     removed = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "New"}}
     assert "tools" not in body(messages=[{"role": "user", "content": "x"}, system(defined), system(removed)])
@@ -190,7 +191,7 @@ def test_a_removed_tool_that_was_defined_in_mid_conversation_is_gone_too() -> No
         ({"thinking": None, "output_config": None}, False),
     ],
 )
-def test_thinking_is_shown_to_those_that_ask_for_it(request_fields: dict[str, Any], wanted: bool) -> None:
+def test_thinking_is_shown_if_the_request_asks_for_it(request_fields: dict[str, Any], wanted: bool) -> None:
     assert _wants_thinking(request_fields) is wanted
 
 
@@ -210,7 +211,7 @@ def test_a_client_that_keeps_thinking_gets_it_with_its_tools(request_fields: dic
 # Estimates.
 
 
-def test_the_estimate_counts_bytes_but_not_those_of_pictures() -> None:
+def test_the_estimate_leaves_out_the_bytes_of_images() -> None:
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 40_000}}
     document = {"type": "document", "source": {"type": "url", "url": "https://a.test/a.pdf"}}
     call = {"type": "tool_use", "id": "t", "name": "Bash", "input": {}}
@@ -231,13 +232,13 @@ def test_the_estimate_counts_bytes_but_not_those_of_pictures() -> None:
 # What became of each field.
 
 
-def test_a_field_nobody_has_heard_of_is_left_out_and_noted() -> None:
+def test_an_unknown_field_is_left_out_and_noted() -> None:
     made = translated(novelty={"deep": 1}, silence=None)
     assert "novelty" not in made.body
     assert dict(made.notes) == {"novelty": "dropped: not known here"}
 
 
-def test_a_conversation_kept_on_anthropics_servers_is_refused() -> None:
+def test_a_request_that_continues_a_thread_is_refused() -> None:
     with pytest.raises(ThreadNotHeld, match="thread"):
         translated(thread={"type": "continue", "previous_message_id": "msg_1"})
     assert note("thread", thread={"type": "create"}).startswith("dropped")
@@ -294,7 +295,7 @@ def test_a_search_has_the_fields_that_its_backend_wants() -> None:
     assert made["tools"] == [{"type": "web_search", "external_web_access": True}]
 
 
-def test_a_tool_whose_schema_is_refused_goes_with_an_open_one_and_its_own_in_words() -> None:
+def test_a_tool_whose_schema_is_refused_gets_an_open_schema_and_its_own_in_words() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "string"}}}
     odd = {"name": "mcp__a.b", "description": "Odd.", "input_schema": schema}
     name = shorten_name("mcp__a.b")
@@ -323,13 +324,13 @@ def test_a_schema_that_is_nested_too_deeply_does_not_stop_the_request(levels: in
 
 
 @pytest.mark.parametrize("levels", [260, 900])
-def test_what_is_nested_too_deeply_to_be_sent_is_refused(levels: int) -> None:
+def test_a_value_that_is_nested_too_deeply_to_be_sent_is_refused(levels: int) -> None:
     call = {"type": "tool_use", "id": "t", "name": "Bash", "input": {"a": deep(levels)}}
     with pytest.raises(InvalidRequest, match="nested too deeply"):
         translated(messages=[{"role": "assistant", "content": [call]}])
 
 
-def test_a_half_of_an_emoji_becomes_a_question_mark_and_nothing_is_lost() -> None:
+def test_half_an_emoji_becomes_a_replacement_character_and_nothing_else_is_lost() -> None:
     half = "\\ud83d"
     text = (
         '{"model": "m", "max_tokens": 5, "system": "s%s", "messages": [{"role": "user", "content": "u%s"}, {"role": '

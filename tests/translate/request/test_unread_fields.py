@@ -1,4 +1,4 @@
-"""What nothing here reads is noted, wherever in a request it stands, and what is read is not."""
+"""A field that nothing reads is noted, wherever it stands in a request; a field that is read is not."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def result(*content: dict[str, Any], **fields: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_field_nobody_has_heard_of_is_noted_wherever_it_stands(field: str, request_fields: dict[str, Any]) -> None:
+def test_an_unknown_field_is_noted_wherever_it_stands(field: str, request_fields: dict[str, Any]) -> None:
     assert notes(TEXT, **request_fields) == {field: UNKNOWN}
 
 
-def test_blocks_within_blocks_are_looked_at_too() -> None:
+def test_fields_of_blocks_within_blocks_are_noted_too() -> None:
     document = {"type": "document", "source": {"type": "content", "content": [{**TEXT, **NEW}]}}
     found = {"type": "search_result", "content": [{**TEXT, "other": 1}]}
     assert notes(result(document), found, result({"type": "image", "source": {}, **NEW})) == {
@@ -69,7 +69,7 @@ def test_blocks_within_blocks_are_looked_at_too() -> None:
     }
 
 
-def test_what_is_known_to_be_dropped_says_why() -> None:
+def test_a_known_dropped_field_is_noted_with_its_reason() -> None:
     marked = {**TEXT, "cache_control": {"type": "ephemeral"}}
     called = {"type": "tool_use", "id": "t", "name": "A", "input": {}, "caller": {"type": "direct"}}
     thinking = {"type": "adaptive", "display": "omitted"}
@@ -82,7 +82,7 @@ def test_what_is_known_to_be_dropped_says_why() -> None:
     }
 
 
-def test_what_says_nothing_and_what_is_read_is_not_noted() -> None:
+def test_fields_that_are_read_or_empty_are_not_noted() -> None:
     whole: list[dict[str, Any]] = [{**dict.fromkeys(fields, "x"), "type": kind} for kind, fields in BLOCKS.items()]
     for block in whole:
         block |= {"source": {"type": "text", "data": "x"}} if "source" in block else {}
@@ -108,5 +108,5 @@ SHAPES: list[tuple[Any, frozenset[str]]] = [
 
 
 @pytest.mark.parametrize(("shape", "read"), SHAPES)
-def test_no_name_is_read_that_the_api_does_not_have(shape: Any, read: frozenset[str]) -> None:
+def test_only_fields_that_the_api_has_are_listed_as_read(shape: Any, read: frozenset[str]) -> None:
     assert read <= get_type_hints(shape).keys()

@@ -1,4 +1,4 @@
-"""The shape of a Messages request: what is wrong is named by its field, what is new passes."""
+"""The shape of a Messages request: an error names the wrong field, and unknown fields pass."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("request_body", "named"), WRONG)
-def test_what_is_wrong_is_named_by_its_field(request_body: Any, named: str) -> None:
+def test_an_error_names_the_wrong_field(request_body: Any, named: str) -> None:
     with pytest.raises(InvalidRequest, match=named) as caught:
         check_request(request_body)
     assert caught.value.status == 400
@@ -108,6 +108,7 @@ PASSING: list[dict[str, Any]] = [
     {**GOOD, "system": "x"},
     {**GOOD, "system": [{"type": "text", "text": "x", "cache_control": None}]},
     block(type="future", anything=[1]),
+    block(type="tool_removal", tool={"name": "x"}),
     block(type="thinking", thinking=None, signature=None),
     block(type="tool_result", tool_use_id="t"),
     result(None),
@@ -122,10 +123,10 @@ PASSING: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("request_body", PASSING)
-def test_what_is_right_or_new_passes(request_body: dict[str, Any]) -> None:
+def test_valid_and_unknown_shapes_pass(request_body: dict[str, Any]) -> None:
     assert check_request(request_body) is request_body
 
 
 @pytest.mark.parametrize("messages", [[], GOOD["messages"]])
-def test_counting_needs_no_length_and_no_words(messages: list[Any]) -> None:
+def test_counting_needs_no_max_tokens_and_no_messages(messages: list[Any]) -> None:
     check_request({"model": "m", "messages": messages, "tools": [{"name": "Bash"}]}, counting=True)

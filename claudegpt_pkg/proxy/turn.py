@@ -134,6 +134,8 @@ class Turn:
         data = encode(translation.body)
         tokens = translation.estimated_tokens(len(data))
         self._record.planned(plan, translation, data)
+        searching = translation.table.web_search is not None
+        only_searches_upstream = searching and len(translation.body["tools"]) == 1
         reply = Reply(
             message_id=f"msg_{self.id}",
             model=ask.request["model"],
@@ -142,8 +144,8 @@ class Turn:
             stop_sequences=translation.stop_sequences,
             show_thinking=translation.show_thinking,
             started=self._started,
+            titles_first=only_searches_upstream or not self.streaming,
         )
-        searching = translation.table.web_search is not None
         return Attempt(plan, translation.body, data, tokens, searching, MessageStream(reply))
 
     async def _send(self, attempt: Attempt, sink: Sink) -> None:

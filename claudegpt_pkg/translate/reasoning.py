@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -27,7 +27,7 @@ PREFIX = "claudegpt1."
 KEPT = ("id", "summary", "content")  # what a replayed item may hold besides its blob
 
 
-def sign(item: Item, *, late: bool = False, phase: str | None = None) -> str:
+def sign(item: Mapping[str, Any], *, late: bool = False, phase: str | None = None) -> str:
     """The signature that carries `item`, a reasoning item, and the phase of the message after it."""
     bare = {key: item[key] for key in KEPT if item.get(key)}
     if late:
@@ -47,7 +47,7 @@ def read(signature: object) -> Item | None:
         bare = orjson.loads(base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)))
     except (ValueError, binascii.Error):
         return None
-    if not isinstance(bare, dict) or not isinstance(bare.get("id"), str):
+    if not isinstance(bare, dict) or not isinstance(bare.get("id", ""), str):
         return None
     return {"type": "reasoning", "summary": [], **bare, "encrypted_content": blob}
 
@@ -55,7 +55,7 @@ def read(signature: object) -> Item | None:
 def gather(signatures: Iterable[object]) -> dict[str, str]:
     """Blobs that came late, by item id."""
     items = (read(signature) for signature in signatures)
-    return {item["id"]: item["encrypted_content"] for item in items if item and item.get("late")}
+    return {item["id"]: item["encrypted_content"] for item in items if item and item.get("late") and item.get("id")}
 
 
 def replay(signature: object, late_blobs: dict[str, str]) -> Item | None:
@@ -64,7 +64,7 @@ def replay(signature: object, late_blobs: dict[str, str]) -> Item | None:
     if item is None or item.get("late"):
         return None
     item.pop("phase", None)
-    item["encrypted_content"] = item["encrypted_content"] or late_blobs.get(item["id"], "")
+    item["encrypted_content"] = item["encrypted_content"] or late_blobs.get(item.get("id", ""), "")
     return item if item["encrypted_content"] else None
 
 

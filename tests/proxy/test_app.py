@@ -284,7 +284,7 @@ def test_a_bug_is_an_error_event_after_it_began(
     backend.script(answer("one two", stall_after=5))
     with proxy.reading(ask()) as stream:
         stream.until("content_block_delta")
-        monkeypatch.setattr("claudegpt_pkg.translate.answer.blocks.Blocks._pass", broken)
+        monkeypatch.setattr("claudegpt_pkg.translate.answer.blocks.BlockWriter.text", broken)
         backend.release()
         assert stream.to_the_end()[-1]["error"]["message"] == "claudegpt itself failed: ZeroDivisionError: oh."
 

@@ -102,15 +102,25 @@ def noise(draw: Draw) -> list[Event]:
 
 
 def merged(draw: Draw, told: Sequence[list[Event]]) -> Iterator[Event]:
-    """The events of all items: each item's in order, its first after the first of the item before it."""
-    waiting = [list(events) for events in told]
+    """The events of all items: each item's in order, its first after the first of the item before it.
+
+    An empty message holds no reasoning back, so the first item says something before the second begins.
+    """
+    first = list(told[0]) if told else []
+    size = next((at + 1 for at, event in enumerate(first) if says_something(event)), len(first))
+    yield from first[:size]
+    waiting = [first[size:], *map(list, told[1:])]
     apart = draw(st.booleans())
-    begun = 0
+    begun = 1
     while any(waiting):
         open_ones = [at for at in range(begun) if waiting[at]] + ([begun] if begun < len(waiting) else [])
         at = open_ones[0] if apart else draw(st.sampled_from(open_ones))
         begun = max(begun, at + 1)
         yield waiting[at].pop(0)
+
+
+def says_something(event: Event) -> bool:
+    return bool(event.get("delta")) or event["type"].endswith(".done")
 
 
 # Items.
@@ -202,10 +212,10 @@ def events_of(draw: Draw, item: Item, index: int, ending: str) -> Iterator[Event
     told = list(TELLERS.get(item["type"], tell_nothing)(draw, item, where))
     must = ending in ("empty", "some")
     is_done = must or item["type"] == "reasoning" or draw(st.booleans())
-    if item["type"] not in TELLERS or draw(st.integers(0, 3)) or not (told or is_done):
+    late = item["type"] == "reasoning" and ending == "whole" and draw(st.integers(0, 2)) == 0
+    if item["type"] not in TELLERS or draw(st.integers(0, 3)) or late or not (told or is_done):
         yield {"type": "response.output_item.added", "output_index": index, "item": announced(item)}
     yield from told
-    late = item["type"] == "reasoning" and ending == "whole" and draw(st.integers(0, 2)) == 0
     done = {key: value for key, value in item.items() if key != "encrypted_content"} if late else item
     for _ in range(draw(st.sampled_from([1, 1, 1, 2])) if is_done else 0):
         yield {"type": "response.output_item.done", "output_index": index, "item": done}

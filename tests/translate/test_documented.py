@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from claudegpt_pkg.translate.answer.items import LANES
-from claudegpt_pkg.translate.answer.stream import HANDLERS
+from claudegpt_pkg.translate.answer.items import KINDS
+from claudegpt_pkg.translate.answer.repair import HANDLERS
 from claudegpt_pkg.translate.request.content import _PARTS as PARTS
 from claudegpt_pkg.translate.request.messages import ASSISTANT_BLOCKS
 from claudegpt_pkg.translate.request.translate import DROPPED, READ
@@ -53,4 +53,4 @@ def test_every_known_block_is_on_the_page() -> None:
 
 def test_every_event_and_item_is_on_the_page() -> None:
     assert rows("Events").keys() == HANDLERS.keys() - {""}
-    assert rows("Items").keys() == LANES.keys()
+    assert rows("Items").keys() == KINDS.keys()

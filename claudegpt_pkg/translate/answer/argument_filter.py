@@ -73,6 +73,11 @@ class ArgumentFilter:
         self._in_string = False
         self._escaped = False
 
+    @property
+    def has_members(self) -> bool:
+        """Whether any property has come out."""
+        return self._kept_any
+
     def feed(self, text: str) -> str:
         out: list[str] = []
         at = 0

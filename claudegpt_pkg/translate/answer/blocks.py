@@ -1,30 +1,32 @@
-"""Lanes in, Messages events out: contiguous blocks, one open at a time, in the order of the answer.
+"""The blocks of one Message, written one after the other: each method returns the Messages events it makes.
 
-    blocks = Blocks(reply)
-    blocks.add(lane)              # where it belongs: after the others of its item
-    blocks.push(lane, "text")     # out at once if it is the lane's turn, else when it comes
-    blocks.close(lane)            # nothing more will come
-    blocks.stop("end_turn")       # the message's own end
+    writer = BlockWriter(reply)
+    writer.open_text()              # message_start, if it is due, and content_block_start
+    writer.text(writer.index, "Hi")
+    writer.close_text([])
+    writer.stop("end_turn")
 
-What is to go out stands in `out`. message_start comes once and first. The first unfinished lane streams as it arrives,
-later ones wait, each of them whole. A thinking block ends with its signature, once it is known what the reasoning led
-to: that is part of it. A stop sequence ends the message where it is met.
+Which block may be open when is decided in stream.py. Here stands what a block begins and ends with: a stop sequence
+ends the message where it is met, a text block ends with its citations, a thinking block with its signature, a search
+is followed by its results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .. import reasoning
 from ..tools import SEARCH_TOOL, ToolTable
 from ..wire import anthropic
-from .argument_filter import ArgumentFilter, senseless_values
-from .items import Event, Lane, citations, search_id
+from .argument_filter import senseless_values
+from .arguments import ArgumentStream
+from .items import Event
 from .stop_filter import StopFilter
 
-CHARS_PER_TOKEN = 4  # for the output of an answer cut before its usage is known
+CHARS_PER_TOKEN = 4  # for the output of an answer whose usage is not known
 
 
 @dataclass(frozen=True)
@@ -38,228 +40,181 @@ class Reply:
     stop_sequences: tuple[str, ...] = ()
     show_thinking: bool = True
     started: bool = False  # the client has its message_start
+    titles_first: bool = False  # a search's results wait for the text whose citations name their titles
 
 
-class Blocks:
-    """See the module. All that is not underscored may be read at any time."""
+class BlockWriter:
+    """See the module. What has no underscore may be read at any time."""
 
     def __init__(self, reply: Reply):
-        self.out: list[Event] = []
-        self.started = reply.started
         self.done = False
         self.usage: dict[str, Any] = anthropic.usage(input_tokens=reply.input_tokens)
         self.stop_reason: str | None = None
         self.answered = False  # there was text, a call, or a search: not only reasoning
         self.called = False
-        self.searches = 0
+        self.index = -1  # of the block that began last
         self._reply = reply
-        self._waiting: list[Lane] = []  # unfinished, in order; the first is the one that streams
-        self._all_known = False  # no more lanes will come
-        self._count = 0
+        self._started = reply.started
+        self._searches = 0  # that succeeded
         self._written = 0  # characters
         self._texts: list[str] = []  # of the open text block, for citations
+        self._stop_filter: StopFilter | None = None  # of the open text block
+        self._titles: dict[str, str] = {}  # of sources, by address, as citations name them
+        self._results: list[Mapping[str, Any]] = []  # searches whose results are not told yet
 
-    def add(self, lane: Lane) -> None:
-        same_item = [at for at, other in enumerate(self._waiting) if other.place[0] == lane.place[0]]
-        self._waiting.insert(same_item[-1] + 1 if same_item else len(self._waiting), lane)
-        if self._waiting[0] is lane or self._waiting[0].closed:
-            self._advance()
+    def start(self) -> list[Event]:
+        """message_start, once."""
+        if self._started:
+            return []
+        self._started = True
+        reply = self._reply
+        return [anthropic.message_start(message_id=reply.message_id, model=reply.model, usage=dict(self.usage))]
 
-    def identify(self, lane: Lane, item: Mapping[str, Any]) -> None:
-        """What the lane is of, where that was not known when it was added."""
-        lane.item = item
-        self._advance()
-
-    def push(self, lane: Lane, text: str | None, part: Any = None) -> None:
-        """Text for a lane: out at once if it is the lane's turn, else into its queue."""
-        if lane.closed or not text:
-            return
-        if part != lane.part:
-            if lane.part is not None and lane.kind == "thinking":
-                self._pass(lane, "\n\n")
-            lane.part = part
-        lane.length[part] = lane.length.get(part, 0) + len(text)
-        self._pass(lane, text)
-
-    def push_rest(self, lane: Lane, whole: str, part: Any = None) -> None:
-        """The end of a text of which a `done` event gives the whole."""
-        self.push(lane, whole[lane.length.get(part, 0) :], part)
-
-    def close(self, lane: Lane) -> None:
-        if not lane.closed:
-            lane.closed = True
-            if self._waiting and self._waiting[0] is lane:
-                self._advance()
-
-    def no_more(self) -> None:
-        """All lanes are known: nothing has to wait for the one after it."""
-        self._all_known = True
-        self._advance()
-
-    def is_waiting(self, lane: Lane) -> bool:
-        return lane in self._waiting
-
-    def put(self, block: anthropic.Block) -> None:
-        """A block that is whole from the start."""
-        self._start_block(block)
-        self._stop_block()
-
-    def break_off(self) -> None:
-        """End an open text block, or a thought that is whole; nothing comes after it."""
-        self.no_more()
-        lane = self._waiting[0] if self._waiting and not self.done else None
-        if lane and lane.kind == "text" and lane.block is not None:
-            self._end(lane)
-            self._waiting.clear()
-
-    def start(self) -> None:
-        if not self.started:
-            self.started = True
-            reply = self._reply
-            self.out.append(
-                anthropic.message_start(message_id=reply.message_id, model=reply.model, usage=dict(self.usage))
-            )
-
-    def stop(self, reason: str, sequence: str | None = None) -> None:
-        self.start()
+    def stop(self, reason: str, sequence: str | None = None) -> list[Event]:
+        """The end of the message."""
         self.stop_reason = reason
-        self.out.append(anthropic.message_delta(stop_reason=reason, stop_sequence=sequence, usage=self.usage))
-        self.out.append(anthropic.message_stop())
         self.done = True
+        delta = anthropic.message_delta(stop_reason=reason, stop_sequence=sequence, usage=self.usage)
+        return [*self.start(), delta, anthropic.message_stop()]
 
-    def estimate_output(self) -> None:
-        self.usage["output_tokens"] = self._written // CHARS_PER_TOKEN + 1
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Take the upstream's usage; what it does not count stays an estimate."""
+        self.usage = anthropic.usage(
+            input_tokens=counts.get("input_tokens") or self._reply.input_tokens,
+            cached_tokens=counts.get("cached_tokens", 0),
+            cache_write_tokens=counts.get("cache_write_tokens", 0),
+            output_tokens=counts.get("output_tokens") or self._written // CHARS_PER_TOKEN + 1,
+            searches=self._searches,
+        )
 
-    # What may go out now, and what must wait.
+    # Text.
 
-    def _advance(self) -> None:
-        """Let the first waiting lane go as far as it can, and each after it, until one is unfinished."""
-        while self._waiting and not self.done:
-            lane = self._waiting[0]
-            if lane.kind != "text" or lane.queue:
-                if lane.block is None and not self._begin(lane):
-                    if not lane.closed:
-                        return
-                    lane.queue.clear()  # nothing can be made of it: a call without a name, muted reasoning
-                queue, lane.queue = lane.queue, []
-                for text in queue:
-                    self._write(lane, text)
-            if not lane.closed or self.done or self._is_held(lane):
-                return
-            self._end(lane)
-            if self.done:
-                return
-            self._waiting.pop(0)
+    def open_text(self) -> list[Event]:
+        self._texts = []
+        self._stop_filter = StopFilter(self._reply.stop_sequences) if self._reply.stop_sequences else None
+        self.answered = True
+        return self._open(anthropic.text_block())
 
-    def _pass(self, lane: Lane, text: str) -> None:
-        if lane.block is not None or (self._waiting[0] is lane and self._begin(lane)):
-            self._write(lane, text)
-        else:
-            lane.queue.append(text)
-
-    def _is_held(self, lane: Lane) -> bool:
-        """Whether a lane's end must wait for the item after it: the signature of reasoning carries what is said there
-        of the message it led to."""
-        return lane.kind == "thinking" and lane.block is not None and len(self._waiting) == 1 and not self._all_known
-
-    def _begin(self, lane: Lane) -> bool:
-        """Open the lane's block, if it is to have one and all is known that its start must say."""
-        block = STARTERS[lane.kind](self, lane)
-        if block is None:
-            return False
-        if lane.kind != "thinking":
-            self.answered = True
-        lane.block = self._start_block(block)
-        return True
-
-    def _write(self, lane: Lane, text: str) -> None:
-        if self.done:  # a stop sequence was met
-            return
-        if lane.filter is not None:
-            text = lane.filter.feed(text)
+    def text(self, block: int, text: str) -> list[Event]:
+        if self._stop_filter is None:
+            self._written += len(text)
+            self._texts.append(text)
+            return [anthropic.text_delta(block, text)]
+        text = self._stop_filter.feed(text)
+        out = []
         if text:
             self._written += len(text)
-            if lane.kind == "text":
-                self._texts.append(text)
-            self.out.append(lane.delta(lane.block, text))  # type: ignore[arg-type]  # begun: it has an index
-        if isinstance(lane.filter, StopFilter) and lane.filter.matched is not None:
-            self._stop_at(lane.filter.matched)
+            self._texts.append(text)
+            out.append(anthropic.text_delta(block, text))
+        if self._stop_filter.matched is not None:
+            out.append(anthropic.content_block_stop(self.index))
+            out += self.late_results()
+            self.count({})
+            out += self.stop("stop_sequence", self._stop_filter.matched)
+        return out
 
-    def _end(self, lane: Lane) -> None:
-        """Close the lane's block with what belongs at its end."""
-        if lane.block is None:
-            return
-        if lane.filter is not None and (rest := lane.filter.flush()):
-            self.out.append(lane.delta(lane.block, rest))
+    def close_text(self, annotations: Iterable[Mapping[str, Any]]) -> list[Event]:
+        out = []
+        if self._stop_filter and (rest := self._stop_filter.flush()):
             self._texts.append(rest)
-        if lane.kind == "thinking":
-            phase = self._waiting[1].item.get("phase") if len(self._waiting) > 1 else None
-            self.out.append(anthropic.signature_delta(lane.block, reasoning.sign(dict(lane.item), phase=phase)))
-        if lane.kind == "text":
+            out.append(anthropic.text_delta(self.index, rest))
+        if annotations:
             whole = "".join(self._texts)
-            self.out += [anthropic.citations_delta(lane.block, cite) for cite in citations(lane.annotations, whole)]
-        self._stop_block()
-        if lane.kind == "search":
-            self._search_results(lane)
+            out += [anthropic.citations_delta(self.index, _citation(note, whole)) for note in annotations]
+        self._texts = []
+        return [*out, anthropic.content_block_stop(self.index), *self.late_results()]
 
-    def _stop_at(self, sequence: str) -> None:
-        self._stop_block()
-        self.estimate_output()
-        self.stop("stop_sequence", sequence)
+    # Thinking.
+
+    def open_thinking(self) -> list[Event]:
+        return self._open(anthropic.thinking_block())
+
+    def thinking(self, block: int, text: str) -> list[Event]:
+        self._written += len(text)
+        return [anthropic.thinking_delta(block, text)]
+
+    def close_thinking(self, item: Mapping[str, Any], phase: str | None) -> list[Event]:
+        """`phase`: of the message that the reasoning led to."""
+        signature = reasoning.sign(item, phase=phase)
+        return [anthropic.signature_delta(self.index, signature), anthropic.content_block_stop(self.index)]
+
+    def late_thinking(self, item: Mapping[str, Any]) -> list[Event]:
+        """Reasoning whose encrypted content came when its block was closed."""
+        return self._whole(anthropic.redacted_thinking_block(reasoning.sign(item, late=True)))
+
+    # Calls.
+
+    def open_call(self, item: Mapping[str, Any]) -> tuple[list[Event], ArgumentStream]:
+        table = self._reply.table
+        name = SEARCH_TOOL if item["type"] == "tool_search_call" else table.original(item["name"])
+        self.answered = self.called = True
+        out = self.late_results() + self._open(anthropic.tool_use_block(item["call_id"], name))
+        return out, ArgumentStream(senseless_values(table.schemas.get(name) or {}))
+
+    def arguments(self, block: int, text: str) -> list[Event]:
+        if not text:
+            return []
+        self._written += len(text)
+        return [anthropic.input_json_delta(block, text)]
+
+    def close_call(self, rest: str) -> list[Event]:
+        return [*self.arguments(self.index, rest), anthropic.content_block_stop(self.index)]
+
+    # Searches that the server made.
+
+    def open_search(self, item: Mapping[str, Any]) -> list[Event]:
+        self.answered = True
+        block = anthropic.server_tool_use_block(_search_id(item), self._reply.table.web_search or "web_search")
+        query = anthropic.web_search_input(item["action"]["query"])
+        return [*self._open(block), anthropic.input_json_delta(self.index, query)]
+
+    def close_search(self, item: Mapping[str, Any]) -> list[Event]:
+        """The search's end, and its results, unless their titles may still come."""
+        self._results.append(item)
+        end = anthropic.content_block_stop(self.index)
+        return [end] if not (self._reply.titles_first or self.has_titles(item)) else [end, *self.late_results()]
+
+    def has_titles(self, item: Mapping[str, Any]) -> bool:
+        """Whether each source of a search has a title."""
+        return all(source["title"] or source["url"] in self._titles for source in item["action"]["sources"])
+
+    def name_source(self, url: str, title: str) -> None:
+        """Note what a citation calls a source."""
+        if title:
+            self._titles.setdefault(url, title)
+
+    def late_results(self) -> list[Event]:
+        """The results of searches that have not been told."""
+        searches, self._results = self._results, []
+        return [event for item in searches for event in self._whole(self._search_results(item))]
+
+    def _search_results(self, item: Mapping[str, Any]) -> anthropic.Block:
+        if item["status"] == "failed":
+            return anthropic.web_search_failed_block(_search_id(item))
+        self._searches += 1
+        results = [
+            anthropic.web_search_result(
+                url=source["url"], title=source["title"] or self._titles.get(source["url"]) or source["url"]
+            )
+            for source in item["action"]["sources"]
+        ]
+        return anthropic.web_search_tool_result_block(_search_id(item), results)
 
     # Blocks.
 
-    def _start_block(self, block: anthropic.Block) -> int:
-        self.start()
-        index, self._count = self._count, self._count + 1
-        self.out.append(anthropic.content_block_start(index, block))
-        return index
+    def _open(self, block: anthropic.Block) -> list[Event]:
+        self.index += 1
+        return [*self.start(), anthropic.content_block_start(self.index, block)]
 
-    def _stop_block(self) -> None:
-        self.out.append(anthropic.content_block_stop(self._count - 1))
-
-    def _text_block(self, lane: Lane) -> anthropic.Block:
-        self._texts = []
-        if self._reply.stop_sequences:
-            lane.filter = StopFilter(self._reply.stop_sequences)
-        return anthropic.text_block()
-
-    def _thinking_block(self, lane: Lane) -> anthropic.Block | None:
-        return anthropic.thinking_block() if self._reply.show_thinking else None
-
-    def _call_block(self, lane: Lane) -> anthropic.Block | None:
-        table, item = self._reply.table, lane.item
-        if item.get("type") == "tool_search_call":
-            name: str | None = SEARCH_TOOL
-        else:
-            name = table.original(item["name"]) if item.get("name") else None
-        call_id = item.get("call_id") or item.get("id")
-        if not name or not call_id:
-            return None
-        self.called = True
-        if empties := senseless_values(table.schemas.get(name) or {}):
-            lane.filter = ArgumentFilter(empties)
-        return anthropic.tool_use_block(call_id, name)
-
-    def _search_block(self, lane: Lane) -> anthropic.Block | None:
-        if not lane.closed:
-            return None
-        return anthropic.server_tool_use_block(search_id(lane), self._reply.table.web_search or "web_search")
-
-    def _search_results(self, lane: Lane) -> None:
-        action = lane.item.get("action") or {}
-        sources = [source for source in action.get("sources") or () if isinstance(source, dict) and source.get("url")]
-        results = [
-            anthropic.web_search_result(url=source["url"], title=source.get("title") or source["url"])
-            for source in sources
-        ]
-        self.searches += 1
-        self.put(anthropic.web_search_tool_result_block(search_id(lane), results))
+    def _whole(self, block: anthropic.Block) -> list[Event]:
+        """A block that is complete from the start."""
+        return [*self._open(block), anthropic.content_block_stop(self.index)]
 
 
-STARTERS: dict[str, Callable[[Blocks, Lane], anthropic.Block | None]] = {
-    "text": Blocks._text_block,
-    "thinking": Blocks._thinking_block,
-    "call": Blocks._call_block,
-    "search": Blocks._search_block,
-}
+def _search_id(item: Mapping[str, Any]) -> str:
+    return "srvtoolu_" + re.sub(r"[^a-zA-Z0-9_]", "_", item["id"])
+
+
+def _citation(note: Mapping[str, Any], text: str) -> dict[str, Any]:
+    cited = text[note["start_index"] : note["end_index"]]
+    return anthropic.web_citation(url=note["url"], title=note["title"], cited_text=cited)

@@ -1,113 +1,200 @@
-"""A lane: one item of an answer, or one part of a message, on its way to one block of the client's.
-
-What a lane is, where it is, and how the small shapes in an answer are read, whichever of its ways a server writes them.
-`stream.MessageStream` decides what goes through it and when.
-"""
+"""The small shapes within an answer, read whichever way a server writes them, and written as the protocol has them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from enum import Enum, auto
 from typing import Any
 
-from ..wire import anthropic
+from ...errors import InvalidRequest
+from ..wire import openai
 from ..wire.json_text import dumps
-from .argument_filter import ArgumentFilter
-from .stop_filter import StopFilter
 
 Event = dict[str, Any]
-# (output_index, content_index) of a message's part; other items have one lane each, (output_index, kind of lane).
-Place = tuple[int, int | str]
-Delta = Callable[[int, str], Event]
 
-# Item type → kind of lane; others have no block of their own.
-LANES = {
-    "message": "text",
-    "reasoning": "thinking",
-    "function_call": "call",
-    "tool_search_call": "call",
-    "web_search_call": "search",
+
+class Kind(Enum):
+    """What an item becomes: text blocks, a thinking block, a tool call, or a search made by the server."""
+
+    TEXT = auto()
+    THINKING = auto()
+    CALL = auto()
+    SEARCH = auto()
+
+
+# Item type → kind; other items become nothing.
+KINDS = {
+    "message": Kind.TEXT,
+    "reasoning": Kind.THINKING,
+    "function_call": Kind.CALL,
+    "tool_search_call": Kind.CALL,
+    "web_search_call": Kind.SEARCH,
 }
-DELTAS: dict[str, Delta] = {
-    "text": anthropic.text_delta,
-    "thinking": anthropic.thinking_delta,
-    "call": anthropic.input_json_delta,
-    "search": anthropic.input_json_delta,
-}
+# The parts of a message that are said to the user. A part of no type is one, too.
+ANSWER_PARTS = {"output_text": "output_text", "text": "output_text", "refusal": "refusal", None: "output_text"}
+MAX_COUNT = 2**53  # of tokens; more is no count
 
 
-class Lane:
-    """One item of the answer, or one content part of a message, on its way to one block."""
+def kind_of(item: Any) -> Kind | None:
+    """The kind of an item; None if it is none of ours, or no item at all."""
+    name = item.get("type") if isinstance(item, dict) else None
+    return KINDS.get(name) if isinstance(name, str) else None
 
-    __slots__ = (
-        "annotations",
-        "block",
-        "closed",
-        "delta",
-        "filter",
-        "item",
-        "kind",
-        "length",
-        "part",
-        "place",
-        "queue",
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """`value`, or an empty mapping if it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def text_of(value: Any) -> str:
+    """`value`, or no text if it is none."""
+    return value if isinstance(value, str) else ""
+
+
+def answer_part(part: Any) -> str | None:
+    """The protocol's type of a content part that is answer text; None for any other, such as `reasoning_text`."""
+    name = part.get("type") if isinstance(part, dict) else ""
+    return ANSWER_PARTS.get(name) if name is None or isinstance(name, str) else None
+
+
+def said_in(part: Mapping[str, Any]) -> str:
+    return text_of(part.get("text")) or text_of(part.get("refusal"))
+
+
+def message_parts(content: Any) -> list[tuple[int, str, str, list[Any]]]:
+    """(place, type, text, annotations) of each part of a message that is answer text.
+
+    Some servers give the whole message as a plain string.
+    """
+    if isinstance(content, str):
+        return [(0, "output_text", content, [])]
+    parts = content if isinstance(content, list) else []
+    return [
+        (place, kind, said_in(part), part["annotations"] if isinstance(part.get("annotations"), list) else [])
+        for place, part in enumerate(parts)
+        if (kind := answer_part(part))
+    ]
+
+
+def thinking_texts(parts: Any) -> list[str]:
+    """The texts of a reasoning item's `summary` or `content`; some servers give one plain string."""
+    if isinstance(parts, str):
+        return [parts]
+    return [text_of(part.get("text")) for part in (parts if isinstance(parts, list) else ()) if isinstance(part, dict)]
+
+
+def reasoning_item(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A reasoning item with what a replay needs, each field of the type that the protocol gives it."""
+    kept: dict[str, Any] = {}
+    for name in ("id", "encrypted_content"):
+        if isinstance(fields.get(name), str) and fields[name]:
+            kept[name] = fields[name]
+    for name in ("summary", "content"):
+        parts = fields.get(name)
+        if isinstance(parts, list) and all(isinstance(part, dict) for part in parts) and _is_writable(parts):
+            kept[name] = parts
+    return openai.reasoning(kept)
+
+
+def search_item(fields: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """A hosted search: its query or address, its sources as [{url, title}], and whether it failed."""
+    action = mapping(fields.get("action"))
+    queries = [text for text in _list(action.get("queries")) if isinstance(text, str) and text]
+    query = text_of(action.get("query")) or ", ".join(queries) or text_of(action.get("url"))
+    found = [*_list(action.get("sources")), *_list(fields.get("results"))]  # xAI: beside the action
+    sources: dict[str, str] = {}
+    for source in map(mapping, found):
+        if url := text_of(source.get("url")):
+            sources[url] = sources.get(url) or text_of(source.get("title"))
+    return openai.web_search_call(
+        text_of(fields.get("id")) or str(number),
+        query=query,
+        sources=[openai.source(url, title) for url, title in sources.items()],
+        failed=fields.get("status") == "failed",
     )
 
-    def __init__(self, kind: str, place: Place, item: Mapping[str, Any]):
-        self.kind = kind
-        self.place = place
-        self.item = item
-        self.delta: Delta = DELTAS[kind]
-        self.length: dict[Any, int] = {}  # characters received, by part
-        self.part: Any = None  # the part the last text belonged to
-        self.queue: list[str] = []  # texts waiting for their turn
-        self.annotations: list[Mapping[str, Any]] = []
-        self.filter: ArgumentFilter | StopFilter | None = None
-        self.block: int | None = None  # its index, once started
-        self.closed = False
+
+def url_citation(note: Any, shift: int = 0) -> dict[str, Any] | None:
+    """A citation of an address, counted from `shift` characters later; None for any other annotation."""
+    note = mapping(note)
+    inner = note.get("url_citation")  # some nest it, as the chat protocol does
+    note = {**note, **inner} if isinstance(inner, dict) else note
+    url = text_of(note.get("url"))
+    if note.get("type") != "url_citation" or not url:
+        return None
+    start, end = (count_or_none(note.get(name)) or 0 for name in ("start_index", "end_index"))
+    return openai.url_citation(url=url, title=text_of(note.get("title")), start=start + shift, end=end + shift)
 
 
-def head(index: int, kind: str) -> Place:
-    """Where an item's lane is; a message's first."""
-    return index, 0 if kind == "text" else kind
+def count_or_none(value: Any) -> int | None:
+    """A count of tokens or characters; None if it is none."""
+    if isinstance(value, float) and 0 <= value < MAX_COUNT:
+        value = int(value)
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_COUNT
+    return value if is_count else None
 
 
-def differs(known: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
-    return bool(known.get("id") and item.get("id") and known["id"] != item["id"])
+def usage_counts(usage: Any) -> dict[str, int]:
+    """The counts that a server's `usage` really has: input, output, cached and cache_write tokens.
+
+    A zero for the input is no count: something was sent. Servers that stem from the chat protocol use its names.
+    """
+    usage = mapping(usage)
+    details = mapping(usage.get("input_tokens_details")) or mapping(usage.get("prompt_tokens_details"))
+    counts = {
+        "input_tokens": _first_count(usage, "input_tokens", "prompt_tokens"),
+        "output_tokens": _first_count(usage, "output_tokens", "completion_tokens"),
+        "cached_tokens": count_or_none(details.get("cached_tokens")),
+        "cache_write_tokens": count_or_none(details.get("cache_write_tokens")),
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
-def thinking_part(event: Event) -> tuple[str, int]:
-    if "summary_index" in event:
-        return "summary", event["summary_index"] or 0
-    return "text", event.get("content_index") or 0
+def error_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What a failed answer says went wrong, as one object; `type` and `status` in it wherever the server put them."""
+    response = mapping(event.get("response"))
+    found = response.get("error") or event.get("error")
+    if found and not isinstance(found, dict):
+        found = {"message": str(found)[:2000]}
+    error = dict(found) if found else {name: value for name, value in event.items() if name not in _ENVELOPE}
+    if not error.get("type") and isinstance(event.get("error_type"), str):
+        error["type"] = event["error_type"]
+    for holder in (error, event):
+        for name in ("status", "status_code", "http_status"):
+            status = number_or_digits(holder.get(name))
+            if status and 400 <= status <= 599:
+                return {**error, "status": status}
+    return error
 
 
-def text_parts(content: Any) -> list[Mapping[str, Any]]:
-    """The parts of a message or summary; a plain string, which some servers give, is one."""
-    if isinstance(content, str):
-        return [{"text": content}]
-    return [part for part in content or () if isinstance(part, dict)]
+def number_or_digits(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
+        return int(value)
+    return count_or_none(value)
 
 
-def search_id(lane: Lane) -> str:
-    return "srvtoolu_" + re.sub(r"[^a-zA-Z0-9_]", "_", str(lane.item.get("id") or lane.place[0]))
+def size_of(value: Any) -> int:
+    """Roughly how many bytes a JSON value holds."""
+    try:
+        return len(dumps(value))
+    except InvalidRequest:
+        return 0  # nested too deeply to be kept
 
 
-def search_input(item: Mapping[str, Any]) -> str:
-    """What was searched for, or the page that was opened, as the client's web_search input."""
-    action = item.get("action") or {}
-    queries = ", ".join(query for query in action.get("queries") or () if query)
-    query = action.get("query") or queries or action.get("url") or ""
-    return dumps({"query": query})
+_ENVELOPE = ("type", "sequence_number", "response", "error", "event_id")
 
 
-def citations(annotations: Iterable[Mapping[str, Any]], text: str) -> list[dict[str, Any]]:
-    return [
-        anthropic.web_citation(
-            url=note["url"],
-            title=note.get("title") or "",
-            cited_text=text[note.get("start_index") or 0 : note.get("end_index") or 0],
-        )
-        for note in annotations
-        if note.get("type") == "url_citation" and note.get("url")
-    ]
+def _is_writable(parts: Iterable[Any]) -> bool:
+    try:
+        dumps(parts)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _first_count(usage: Mapping[str, Any], *names: str) -> int | None:
+    return next((count for name in names if (count := count_or_none(usage.get(name)))), None)

@@ -1,87 +1,164 @@
 """Responses events in, Messages events out: the one state machine for every answer.
 
     stream = MessageStream(reply)
-    for event in upstream:           # dicts, as sse.Decoder gives them
-        for ours in stream.receive(event): ...
-    stream.finish()                  # raises unless the answer came to its end
+    for event in upstream:               # dicts, as sse.Decoder gives them
+        for out in stream.receive(event): ...
+    stream.finish()                      # raises unless the answer came to its end
 
-Each item of the answer is a *lane* on its way to a block (blocks.py), so items may interleave as they like. What comes
-only in a `done` event, or only in `response.completed`, is made up for; what comes twice is sent once; servers that
-number their items or parts wrongly, or not at all, are understood by what they say. A failure raises: it can never look
-like `end_turn`.
+`receive` first lets repair.py turn the server's event into the protocol's own; the machine below relies on that and
+looks nothing up twice. Each item of the answer becomes one or more *lanes*, each of which becomes one content block:
 
-Event facts: backends.md §1.
+- One block is open at a time. The first lane that is not closed streams as its text arrives; the others wait.
+- Lanes stand in the order in which their items were announced; all parts of a message come before what is behind it.
+- A thinking block ends when it is known what the reasoning led to, because its signature carries that message's phase.
+- A call whose arguments are not whole ends when the next item begins: only the length limit may cut it.
+- A search's results wait for their titles, which only the citations of the text behind it name (`Reply.titles_first`),
+  or follow behind that text.
+
+A failure raises, so it can never look like `end_turn`. A KeyError, AttributeError or TypeError in here is a bug of ours
+and nothing catches it here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
 from typing import Any
 
-from ...errors import EmptyAnswer, Unfinished, UpstreamFailed
-from .. import reasoning
-from ..wire import anthropic
-from ..wire.json_text import dumps
-from .blocks import Blocks, Reply
-from .items import LANES, Event, Lane, Place, differs, head, search_input, text_parts, thinking_part
+from ...errors import EmptyAnswer, Unfinished
+from .arguments import ArgumentStream
+from .blocks import BlockWriter, Reply
+from .items import KINDS, Event, Kind
+from .repair import Repairer
 
+
+class State(Enum):
+    """Where a lane is on its way to a block."""
+
+    WAITING = auto()  # its block has not begun; the upstream may add to it
+    STREAMING = auto()  # its block is open and gets each text at once
+    WHOLE = auto()  # its block has not begun; the upstream has told all of it
+    ENDING = auto()  # its block is open and has all its text; its end waits for what a later event tells
+    CLOSED = auto()  # its block has ended, or it has none
+
+
+class Signal(Enum):
+    """What happens to a lane."""
+
+    OPEN = auto()  # its block begins
+    FINISH = auto()  # the upstream says that nothing more comes
+    CLOSE = auto()  # its block ends
+    SKIP = auto()  # it has nothing to show
+
+
+TRANSITIONS = {
+    (State.WAITING, Signal.OPEN): State.STREAMING,
+    (State.WAITING, Signal.FINISH): State.WHOLE,
+    (State.STREAMING, Signal.FINISH): State.ENDING,
+    (State.STREAMING, Signal.CLOSE): State.CLOSED,  # a stop sequence, or the answer breaks off
+    (State.WHOLE, Signal.OPEN): State.ENDING,
+    (State.WHOLE, Signal.SKIP): State.CLOSED,
+    (State.ENDING, Signal.CLOSE): State.CLOSED,
+}
 INCOMPLETE = {"max_output_tokens": "max_tokens", "content_filter": "refusal"}
 
 
 class ResponseFailed(Exception):
-    """The upstream said, within its stream, that the answer failed; `error` is its own account of it."""
+    """The upstream reported within its stream that the answer failed; `error` is its own account of it."""
 
     def __init__(self, error: Mapping[str, Any]):
         super().__init__(error.get("message") or error.get("code") or "the upstream gave no reason")
         self.error = error
 
 
+class Lane:
+    """One item of the answer, or one part of a message, on its way to one block."""
+
+    __slots__ = ("annotations", "arguments", "block", "last_part", "owner", "pending", "state", "whole")
+
+    def __init__(self, owner: Item):
+        self.owner = owner
+        self.state = State.WAITING
+        self.pending: list[str] = []  # texts that wait for the lane's turn
+        self.annotations: list[Mapping[str, Any]] = []
+        self.last_part: Any = None  # the part of the reasoning that the last text belonged to
+        self.arguments: ArgumentStream | None = None
+        self.whole = ""  # a call's arguments as the upstream repeats them at the end
+        self.block = -1  # its index, once it has begun
+
+    def change(self, signal: Signal) -> None:
+        self.state = TRANSITIONS[self.state, signal]
+
+
+class Item:
+    """One item of the answer, with its lanes in order."""
+
+    __slots__ = ("fields", "has_blob", "is_done", "kind", "lanes", "order", "parts")
+
+    def __init__(self, kind: Kind, order: int, fields: Mapping[str, Any]):
+        self.kind = kind
+        self.order = order
+        self.fields = fields  # the item as the protocol has it
+        self.has_blob = bool(fields.get("encrypted_content"))  # of reasoning: it will be worth a block
+        self.is_done = False
+        self.parts: dict[int, Lane] = {}  # by content_index; other items have one lane, at 0
+        self.lanes: deque[Lane] = deque()  # those that are not closed
+
+    def add_lane(self, part: int) -> Lane:
+        lane = self.parts[part] = Lane(self)
+        self.lanes.append(lane)
+        return lane
+
+
 class MessageStream:
     """See the module."""
 
     def __init__(self, reply: Reply):
-        self._blocks = Blocks(reply)
-        self._shows_thinking = reply.show_thinking
-        self._lanes: dict[Place, Lane] = {}
-        self._moved: dict[str, int] = {}  # item id → its index here, where a server gave that to another item too
+        self._reply = reply
+        self._repairer = Repairer(reply.message_id.removeprefix("msg_"))
+        self._writer = BlockWriter(reply)
+        self._items: dict[int, Item] = {}  # by output_index
+        self._queue: deque[Item] = deque()  # those not finished, in order; the first one streams
+        self._ended_text = -1  # order of the last message that is done
+        self._all_known = False  # no more items will come
+        self._is_cut = False  # the answer ended at its length limit
         self._refused = False
-        self._late: list[Mapping[str, Any]] = []  # reasoning whose blob came after its block was closed
+        self._late: list[Mapping[str, Any]] = []  # reasoning whose encrypted content came after its block was closed
 
     @property
     def done(self) -> bool:
-        return self._blocks.done
+        return self._writer.done
 
     @property
     def usage(self) -> dict[str, Any]:
         """The Messages API's; an estimate until the upstream tells."""
-        return self._blocks.usage
+        return self._writer.usage
 
     @property
     def stop_reason(self) -> str | None:
-        return self._blocks.stop_reason
+        return self._writer.stop_reason
 
     def start(self) -> list[Event]:
         """message_start, if it has not been sent: for an answer that lets the client wait."""
-        self._blocks.out = []
-        self._blocks.start()
-        return self._blocks.out
+        return self._writer.start()
 
     def receive(self, event: Event) -> list[Event]:
-        """What the client should see of one upstream event; often nothing, sometimes several events.
+        """What the client should get for one upstream event; often nothing, sometimes several events.
 
-        Raises ResponseFailed where the upstream says so, EmptyAnswer for an answer that ends with nothing in it,
-        UpstreamFailed for an event whose fields are not what the protocol has there.
+        Raises ResponseFailed if the upstream reports a failure, EmptyAnswer for an answer that ends with nothing in it,
+        UpstreamFailed for an answer that is larger than any real one.
         """
-        try:
-            handle = HANDLERS.get(event.get("type") or "")
-            if handle is None or self._blocks.done:  # unknown events are passed over, here, on purpose
-                return []
-            self._blocks.out = []
-            handle(self, event)
-        except (AttributeError, TypeError) as problem:
-            kind = event.get("type")
-            raise UpstreamFailed(f"The upstream sent {kind} in another shape than the protocol's.") from problem
-        return self._blocks.out
+        if self._writer.done:
+            return []
+        repaired = self._repairer.repair(event)
+        if len(repaired) == 1:
+            return HANDLERS[repaired[0]["type"]](self, repaired[0])
+        out: list[Event] = []
+        for each in repaired:
+            if not self._writer.done:
+                out += HANDLERS[each["type"]](self, each)
+        return out
 
     def finish(self) -> None:
         """To be called when the upstream's stream has ended. Raises Unfinished if the answer has not."""
@@ -89,297 +166,241 @@ class MessageStream:
             raise Unfinished("The upstream closed the connection before the answer was complete.")
 
     def break_off(self) -> list[Event]:
-        """What to say before the answer ends in an error: the end of an open text block, or of a whole thought.
+        """What to send before the answer ends in an error: the end of an open text block, or of a whole thought.
 
         After a whole block the newest client (2.1.330) asks for the rest by itself; within one it gives up. Half a
         thought or half a call is not made to look whole.
         """
-        self._blocks.out = []
-        self._blocks.break_off()
-        return self._blocks.out
+        out: list[Event] = []
+        item = self._queue[0] if self._queue and not self.done else None
+        lane = item.lanes[0] if item and item.lanes else None
+        if item and lane and lane.block >= 0:
+            is_whole = item.kind is Kind.THINKING and lane.state is State.ENDING
+            if item.kind is Kind.TEXT or is_whole:
+                out = self._close(lane)
+        self._queue.clear()
+        return out
 
-    # Text, thinking and arguments as they arrive.
+    # What the upstream tells, event by event.
 
-    def _text(self, event: Event) -> None:
-        place = (event.get("output_index") or 0, event.get("content_index") or 0)
-        lane = self._lanes.get(place)
-        if lane is None:
-            if not event.get("delta"):  # says nothing, and may well be another item's
-                return
-            lane = self._add_lane("text", place, {})
-        self._blocks.push(lane, event.get("delta"))
+    def _item_added(self, event: Event) -> list[Event]:
+        fields = event["item"]
+        item = Item(KINDS[fields["type"]], len(self._items), fields)
+        self._items[event["output_index"]] = item
+        self._queue.append(item)
+        if item.kind is not Kind.TEXT:
+            item.add_lane(0)
+        return self._advance()
 
-    def _refusal(self, event: Event) -> None:
+    def _part_added(self, event: Event) -> list[Event]:
+        self._items[event["output_index"]].add_lane(event["content_index"])
+        return []
+
+    def _text(self, event: Event) -> list[Event]:
+        lane = self._items[event["output_index"]].parts[event["content_index"]]
+        if lane.state is State.STREAMING:
+            return self._write(lane, event["delta"])
+        return self._wait(lane, event["delta"])
+
+    def _refusal(self, event: Event) -> list[Event]:
         self._refused = True
-        self._text(event)
+        return self._text(event)
 
-    def _text_done(self, event: Event) -> None:
-        self._text_so_far(self._place(event), event.get("text") or event.get("refusal") or "")
+    def _annotation(self, event: Event) -> list[Event]:
+        note = event["annotation"]
+        self._writer.name_source(note["url"], note["title"])
+        self._items[event["output_index"]].parts[event["content_index"]].annotations.append(note)
+        return []
 
-    def _part_added(self, event: Event) -> None:
-        place = self._place(event)
-        if (event.get("part") or {}).get("type") in ("output_text", "refusal") and place not in self._lanes:
-            self._add_lane("text", place, {})
+    def _part_done(self, event: Event) -> list[Event]:
+        self._items[event["output_index"]].parts[event["content_index"]].change(Signal.FINISH)
+        return self._advance()
 
-    def _part_done(self, event: Event) -> None:
-        index, part = self._index(event), event.get("content_index") or 0
-        self._message_part((index, part), event.get("part") or {})
-        lane = self._lanes.get((index, part))
-        if lane and not lane.closed:
-            if (index, part + 1) not in self._lanes:  # the message may go on: what comes after it must wait
-                self._add_lane("text", (index, part + 1), {})
-            self._blocks.close(lane)
+    def _summary(self, event: Event) -> list[Event]:
+        return self._think(event, ("summary", event["summary_index"]))
 
-    def _annotation(self, event: Event) -> None:
-        lane = self._lanes.get(self._place(event))
-        if lane and isinstance(event.get("annotation"), dict):
-            lane.annotations.append(event["annotation"])
+    def _reasoning(self, event: Event) -> list[Event]:
+        return self._think(event, ("text", event["content_index"]))
 
-    def _thinking(self, event: Event) -> None:
-        self._blocks.push(self._lane("thinking", event), event.get("delta"), thinking_part(event))
+    def _think(self, event: Event, part: tuple[str, int]) -> list[Event]:
+        lane, text = self._items[event["output_index"]].parts[0], event["delta"]
+        if part != lane.last_part:
+            text = text if lane.last_part is None else "\n\n" + text
+            lane.last_part = part
+        return self._write(lane, text) if lane.state is State.STREAMING else self._wait(lane, text)
 
-    def _thinking_done(self, event: Event) -> None:
-        self._blocks.push_rest(self._lane("thinking", event), event.get("text") or "", thinking_part(event))
+    def _arguments(self, event: Event) -> list[Event]:
+        lane = self._items[event["output_index"]].parts[0]
+        if lane.state is State.STREAMING:
+            return self._write(lane, event["delta"])
+        return self._wait(lane, event["delta"])
 
-    def _thinking_part_added(self, event: Event) -> None:
-        self._lane("thinking", event)
+    def _arguments_done(self, event: Event) -> list[Event]:
+        self._items[event["output_index"]].parts[0].whole = event["arguments"]
+        return []
 
-    def _thinking_part_done(self, event: Event) -> None:
-        text = (event.get("part") or {}).get("text") or ""
-        self._blocks.push_rest(self._lane("thinking", event), text, thinking_part(event))
-
-    def _arguments(self, event: Event) -> None:
-        delta = event.get("delta")
-        self._blocks.push(self._lane("call", event), delta if isinstance(delta, str) or not delta else dumps(delta))
-
-    def _arguments_done(self, event: Event) -> None:
-        if event.get("arguments"):
-            self._push_arguments(self._lane("call", event), event["arguments"])
-
-    def _push_arguments(self, lane: Lane, arguments: Any) -> None:
-        if isinstance(arguments, str):
-            self._blocks.push_rest(lane, arguments)
-        elif not lane.length:  # an object; its own text may differ from what streamed
-            self._blocks.push(lane, dumps(arguments or {}))
-
-    def _lane(self, kind: str, event: Event) -> Lane:
-        place = (self._index(event), kind)
-        return self._lanes.get(place) or self._add_lane(kind, place, {})
-
-    def _place(self, event: Event) -> Place:
-        return self._index(event), event.get("content_index") or 0
-
-    def _index(self, event: Event) -> int:
-        index: int = event.get("output_index") or 0
-        if not self._moved:
-            return index
-        return self._moved.get(event.get("item_id") or (event.get("item") or {}).get("id") or "", index)
-
-    # Items.
-
-    def _item_added(self, event: Event) -> None:
-        item, index = event.get("item") or {}, self._index(event)
-        if kind := LANES.get(item.get("type") or ""):
-            lane = self._lanes.get(head(index, kind))
-            if lane and lane.item and (lane.closed or differs(lane.item, item)):
-                self._move(index, kind)
-            self._announce(index, kind, item)
-
-    def _item_done(self, event: Event) -> None:
-        item, index = event.get("item") or {}, self._index(event)
-        if kind := LANES.get(item.get("type") or ""):
-            lane = self._lanes.get(head(index, kind))
-            if lane and lane.closed and event.get("output_index") is None and differs(lane.item, item):
-                self._move(index, kind)
-            self._complete(index, kind, item)
-
-    def _move(self, index: int, kind: str) -> None:
-        """Make room at an index for an item of the same kind: some servers number all items 0, or none."""
-        free = min(place[0] for place in (*self._lanes, (0, 0))) - 1
-        for lane in self._lanes_of(index, kind):
-            del self._lanes[lane.place]
-            lane.place = (free, lane.place[1])
-            self._lanes[lane.place] = lane
-            if lane.item.get("id"):
-                self._moved[lane.item["id"]] = free
-
-    def _lanes_of(self, index: int, kind: str) -> list[Lane]:
-        return [lane for place, lane in self._lanes.items() if place[0] == index and lane.kind == kind]
-
-    def _announce(self, index: int, kind: str, item: Mapping[str, Any]) -> None:
-        lane = self._lanes.get(head(index, kind))
-        if lane is None:
-            self._add_lane(kind, head(index, kind), item)
-        elif not lane.item:
-            self._blocks.identify(lane, item)
-
-    def _complete(self, index: int, kind: str, item: Mapping[str, Any]) -> None:
-        self._announce(index, kind, item)
-        COMPLETERS[kind](self, index, item)
-        for lane in self._lanes_of(index, kind):
-            self._blocks.close(lane)
-
-    def _complete_message(self, index: int, item: Mapping[str, Any]) -> None:
-        parts = text_parts(item.get("content"))
-        places: list[Place] = [(index, at) for at in range(len(parts))]
-        streamed = [lane.place for lane in self._lanes_of(index, "text") if lane.length]
-        if not set(streamed) <= set(places):  # numbered otherwise than they stand
-            places = [*streamed, *(place for place in places if place not in streamed)]
-        for place, part in zip(places, parts, strict=False):
-            self._message_part(place, part)
-
-    def _message_part(self, place: Place, part: Mapping[str, Any]) -> None:
-        if part.get("type") == "refusal":
-            self._refused = True
-        self._text_so_far(place, part.get("text") or part.get("refusal") or "")
-        lane = self._lanes.get(place)
-        if lane and not lane.annotations:
-            lane.annotations += [note for note in part.get("annotations") or () if isinstance(note, dict)]
-
-    def _text_so_far(self, place: Place, text: str) -> None:
-        lane = self._lanes.get(place)
-        if lane is None and text:
-            lane = self._add_lane("text", place, {})
-        if lane:
-            self._blocks.push_rest(lane, text)
-
-    def _complete_reasoning(self, index: int, item: Mapping[str, Any]) -> None:
-        lane = self._lanes[index, "thinking"]
-        if not lane.closed:
-            lane.item = item
-            texts = {("summary", at): part for at, part in enumerate(text_parts(item.get("summary")))}
-            texts |= {("text", at): part for at, part in enumerate(text_parts(item.get("content")))}
-            if lane.length.keys() <= texts.keys():  # else they were numbered otherwise while they streamed
-                for at, part in texts.items():
-                    self._blocks.push_rest(lane, part.get("text") or "", at)
-        elif item.get("encrypted_content") and not lane.item.get("encrypted_content"):
-            lane.item = item
-            if not self._blocks.is_waiting(lane):
-                self._late.append(lane.item)
-
-    def _complete_call(self, index: int, item: Mapping[str, Any]) -> None:
-        lane = self._lanes[index, "call"]
-        if not lane.closed:
-            lane.item = {**lane.item, **{key: value for key, value in item.items() if value is not None}}
-            self._push_arguments(lane, item.get("arguments"))
-
-    def _complete_search(self, index: int, item: Mapping[str, Any]) -> None:
-        lane = self._lanes[index, "search"]
-        if not lane.closed:
-            lane.item = item
-            lane.queue.append(search_input(item))
-
-    def _add_lane(self, kind: str, place: Place, item: Mapping[str, Any]) -> Lane:
-        lane = self._lanes[place] = Lane(kind, place, item)
-        self._blocks.add(lane)
-        return lane
-
-    # The end.
-
-    def _completed(self, event: Event) -> None:
-        response = event.get("response") or {}
-        if response.get("status") in ("failed", "cancelled"):
-            self._failed(event)
-        self._make_up(response.get("output") or ())
-        if self.done:
-            return
-        self._read_usage(response.get("usage"))
-        if response.get("status") == "incomplete" or event["type"] == "response.incomplete":
-            reason = (response.get("incomplete_details") or {}).get("reason")
-            self._blocks.stop(INCOMPLETE.get(reason or "", "max_tokens"))
-        elif self._blocks.called:
-            self._blocks.stop("tool_use")
-        elif not self._blocks.answered:
-            raise EmptyAnswer("The model ended its turn without an answer.", "Ask again.")
+    def _item_done(self, event: Event) -> list[Event]:
+        item = self._items[event["output_index"]]
+        item.fields = event["item"]
+        if item.is_done:  # reasoning whose encrypted content comes late
+            if item.parts[0].state is State.CLOSED and item.parts[0].block >= 0:
+                self._late.append(item.fields)
+            return []
+        item.is_done = True
+        if item.kind is Kind.TEXT:
+            self._ended_text = max(self._ended_text, item.order)
         else:
-            self._blocks.stop("refusal" if self._refused else "end_turn")
+            item.parts[0].change(Signal.FINISH)
+        return self._advance()
 
-    def _make_up(self, output: Iterable[Any]) -> None:
-        """Items that only the end of the answer tells of, and the end of those that were never closed."""
-        known = [item for item in output if isinstance(item, dict) and item.get("type") in LANES]
-        streamed = [self._streamed_as(item) for item in known]
-        for item, lane in zip(known, streamed, strict=True):
-            if lane and lane.kind == "thinking":  # before any block that still waits is let go: its blob belongs to it
-                self._complete_reasoning(lane.place[0], item)
-        claimed = {(lane.kind, lane.place[0]) for lane in streamed if lane}
-        for item, lane in zip(known, streamed, strict=True):
-            kind = LANES[item["type"]]
-            lane = lane or self._unclaimed(kind, claimed)
-            index = lane.place[0] if lane else max((place[0] for place in self._lanes), default=-1) + 1
-            claimed.add((kind, index))
-            self._complete(index, kind, item)
-        for lane in list(self._lanes.values()):
-            self._blocks.close(lane)
-        self._blocks.no_more()
+    def _completed(self, event: Event) -> list[Event]:
+        return self._end(event["response"]["usage"], "")
+
+    def _incomplete(self, event: Event) -> list[Event]:
+        reason = event["response"]["incomplete_details"]["reason"]
+        return self._end(event["response"]["usage"], INCOMPLETE.get(reason, "max_tokens"))
+
+    def _failed(self, event: Event) -> list[Event]:
+        raise ResponseFailed(event["response"]["error"])
+
+    def _end(self, counts: Mapping[str, int], reason: str) -> list[Event]:
+        self._all_known, self._is_cut = True, reason == "max_tokens"
+        out = self._advance()
+        writer = self._writer
+        if writer.done:
+            return out
         # Only where the turn goes on: `-p` prints the last block of the last message, which must be the answer. What
         # led to an answer the upstream does not need again.
-        if not self.done and self._shows_thinking and self._blocks.called:
+        if self._reply.show_thinking and writer.called:
             for late in self._late:
-                self._blocks.put(anthropic.redacted_thinking_block(reasoning.sign(dict(late), late=True)))
+                out += writer.late_thinking(late)
+        out += writer.late_results()
+        writer.count(counts)
+        if reason:
+            return out + writer.stop(reason)
+        if writer.called:
+            return out + writer.stop("tool_use")
+        if not writer.answered:
+            raise EmptyAnswer("The model ended its turn without an answer.", "Ask again.")
+        return out + writer.stop("refusal" if self._refused else "end_turn")
 
-    def _streamed_as(self, item: Mapping[str, Any]) -> Lane | None:
-        """The lane in which an item of the finished answer was streamed, known by its id or call_id."""
-        own = {item[key] for key in ("id", "call_id") if item.get(key)}
-        lanes = (lane for lane in self._lanes.values() if lane.kind == LANES[item["type"]])
-        return next((lane for lane in lanes if own & {lane.item.get("id"), lane.item.get("call_id")}), None)
+    # What may go out now, and what must wait.
 
-    def _unclaimed(self, kind: str, claimed: Collection[tuple[str, int]]) -> Lane | None:
-        """Some servers give an item another id at the end: then it is the first of its kind that no id tells."""
-        lanes = (lane for lane in self._lanes.values() if lane.kind == kind)
-        return next((lane for lane in lanes if (kind, lane.place[0]) not in claimed), None)
+    def _wait(self, lane: Lane, text: str) -> list[Event]:
+        """Keep a text until its lane's turn has come, which may be now."""
+        lane.pending.append(text)
+        return self._advance() if self._queue[0] is lane.owner else []
 
-    def _read_usage(self, usage: Mapping[str, Any] | None) -> None:
-        if not usage:
-            self._blocks.estimate_output()
-            return
-        details = usage.get("input_tokens_details") or {}
-        self._blocks.usage = anthropic.usage(
-            input_tokens=usage.get("input_tokens") or 0,
-            cached_tokens=details.get("cached_tokens") or 0,
-            cache_write_tokens=details.get("cache_write_tokens") or 0,
-            output_tokens=usage.get("output_tokens") or 0,
-            searches=self._blocks.searches,
-        )
+    def _advance(self) -> list[Event]:
+        """Let each item in turn go as far as it can, until one is not finished."""
+        out: list[Event] = []
+        while self._queue and not self._writer.done:
+            item = self._queue[0]
+            while item.lanes:
+                lane = item.lanes[0]
+                out += self._move(lane)
+                if lane.state is not State.CLOSED or self._writer.done:
+                    return out
+                item.lanes.popleft()
+            if not item.is_done:
+                return out
+            self._queue.popleft()
+        return out
 
-    def _failed(self, event: Event) -> None:
-        response = event.get("response") or {}
-        error = response.get("error") or event.get("error") or event
-        raise ResponseFailed(error if isinstance(error, dict) else {"message": str(error)})
+    def _move(self, lane: Lane) -> list[Event]:
+        """Let the lane whose turn it is go as far as it can."""
+        out: list[Event] = []
+        if lane.state in (State.WAITING, State.WHOLE):
+            if not self._can_open(lane):
+                if lane.state is State.WHOLE:
+                    lane.change(Signal.SKIP)
+                return out
+            out += self._open(lane)
+            lane.change(Signal.OPEN)
+            for text in lane.pending:
+                out += self._write(lane, text)
+                if self._writer.done:
+                    return out
+            lane.pending.clear()
+        if lane.state is State.ENDING and not self._is_held(lane):
+            out += self._close(lane)
+        return out
 
-    def _untyped(self, event: Event) -> None:
-        """A server in between may say that it failed in an event of no type."""
-        if event.get("error"):
-            self._failed(event)
+    def _can_open(self, lane: Lane) -> bool:
+        """Whether the lane has something to show, and all is known that its block must begin with."""
+        item, kind = lane.owner, lane.owner.kind
+        if kind is Kind.THINKING:  # announced with its encrypted content, it begins before its first word
+            is_worth_it = lane.pending or item.has_blob or item.fields.get("encrypted_content")
+            return self._reply.show_thinking and bool(is_worth_it)
+        if kind is Kind.SEARCH:
+            return lane.state is State.WHOLE
+        return kind is Kind.CALL or bool(lane.pending)
+
+    def _open(self, lane: Lane) -> list[Event]:
+        item, writer = lane.owner, self._writer
+        if item.kind is Kind.TEXT:
+            out = writer.open_text()
+        elif item.kind is Kind.THINKING:
+            out = writer.open_thinking()
+        elif item.kind is Kind.CALL:
+            out, lane.arguments = writer.open_call(item.fields)
+        else:
+            out = writer.open_search(item.fields)
+        lane.block = writer.index
+        return out
+
+    def _write(self, lane: Lane, text: str) -> list[Event]:
+        kind = lane.owner.kind
+        if kind is Kind.TEXT:
+            return self._writer.text(lane.block, text)
+        if kind is Kind.THINKING:
+            return self._writer.thinking(lane.block, text)
+        assert lane.arguments
+        return self._writer.arguments(lane.block, lane.arguments.feed(text))
+
+    def _is_held(self, lane: Lane) -> bool:
+        """Whether a lane's end must wait for the item after it."""
+        if self._all_known:
+            return False
+        item = lane.owner
+        if item.kind is Kind.SEARCH:
+            waits = self._reply.titles_first and not self._writer.has_titles(item.fields)
+            return waits and self._ended_text < item.order
+        has_next = len(self._queue) > 1
+        if item.kind is Kind.THINKING:
+            return not has_next
+        return lane.arguments is not None and not (has_next or lane.arguments.is_whole)
+
+    def _close(self, lane: Lane) -> list[Event]:
+        """End the lane's block with what belongs at its end."""
+        item, writer = lane.owner, self._writer
+        if item.kind is Kind.TEXT:
+            out = writer.close_text(lane.annotations)
+        elif item.kind is Kind.THINKING:
+            following = self._queue[1].fields if len(self._queue) > 1 else {}
+            out = writer.close_thinking(item.fields, following.get("phase"))
+        elif item.kind is Kind.CALL:
+            assert lane.arguments
+            out = writer.close_call(lane.arguments.finish(lane.whole, may_be_cut=self._is_cut))
+        else:
+            out = writer.close_search(item.fields)
+        lane.change(Signal.CLOSE)
+        return out
 
 
-COMPLETERS: dict[str, Callable[[MessageStream, int, Mapping[str, Any]], None]] = {
-    "text": MessageStream._complete_message,
-    "thinking": MessageStream._complete_reasoning,
-    "call": MessageStream._complete_call,
-    "search": MessageStream._complete_search,
-}
-HANDLERS: dict[str, Callable[[MessageStream, Event], None]] = {
-    "": MessageStream._untyped,
+HANDLERS: dict[str, Callable[[MessageStream, Event], list[Event]]] = {
     "response.output_text.delta": MessageStream._text,
-    "response.output_text.done": MessageStream._text_done,
-    "response.output_text.annotation.added": MessageStream._annotation,
+    "response.function_call_arguments.delta": MessageStream._arguments,
+    "response.reasoning_summary_text.delta": MessageStream._summary,
+    "response.reasoning_text.delta": MessageStream._reasoning,
     "response.refusal.delta": MessageStream._refusal,
-    "response.refusal.done": MessageStream._text_done,
+    "response.output_text.annotation.added": MessageStream._annotation,
     "response.content_part.added": MessageStream._part_added,
     "response.content_part.done": MessageStream._part_done,
-    "response.reasoning_summary_part.added": MessageStream._thinking_part_added,
-    "response.reasoning_summary_part.done": MessageStream._thinking_part_done,
-    "response.reasoning_summary_text.delta": MessageStream._thinking,
-    "response.reasoning_summary_text.done": MessageStream._thinking_done,
-    "response.reasoning_text.delta": MessageStream._thinking,
-    "response.reasoning_text.done": MessageStream._thinking_done,
-    "response.function_call_arguments.delta": MessageStream._arguments,
     "response.function_call_arguments.done": MessageStream._arguments_done,
     "response.output_item.added": MessageStream._item_added,
     "response.output_item.done": MessageStream._item_done,
     "response.completed": MessageStream._completed,
-    "response.incomplete": MessageStream._completed,
+    "response.incomplete": MessageStream._incomplete,
     "response.failed": MessageStream._failed,
-    "response.cancelled": MessageStream._failed,
-    "error": MessageStream._failed,
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .json_text import dumps
+
 Event = dict[str, Any]
 Block = dict[str, Any]
 
@@ -123,6 +125,17 @@ def web_fetch_error_block(call_id: str, code: str) -> Block:
     return {"type": "web_fetch_tool_result", "tool_use_id": call_id, "content": content}
 
 
+def web_search_failed_block(call_id: str) -> Block:
+    """The result of a search that the upstream reports as failed."""
+    error = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
+    return {"type": "web_search_tool_result", "tool_use_id": call_id, "content": error}
+
+
+def web_search_input(query: str) -> str:
+    """The input of the client's web_search, as JSON text."""
+    return dumps({"query": query})
+
+
 def web_search_result(*, url: str, title: str) -> Block:
     # The API's encrypted_content is opaque to clients; ours has none to carry.
     return {"type": "web_search_result", "url": url, "title": title, "encrypted_content": "", "page_age": None}
@@ -141,11 +154,24 @@ def web_citation(*, url: str, title: str, cited_text: str) -> Block:
 def usage(
     *, input_tokens: int, cached_tokens: int = 0, cache_write_tokens: int = 0, output_tokens: int = 0, searches: int = 0
 ) -> dict[str, Any]:
-    """The three input buckets, which must sum to what the upstream calls `input_tokens`; and the output."""
+    """The three input buckets, which sum to what the upstream calls `input_tokens`; and the output.
+
+    `input_tokens` is never 0 where something was sent: Claude Code 2.1.330 then adds the estimate of message_start to
+    the cached tokens. If all of the input was cached, one cached token counts as not cached.
+    """
+    cached = min(cached_tokens, input_tokens)
+    written = min(cache_write_tokens, input_tokens - cached)
+    fresh = input_tokens - cached - written
+    if not fresh and input_tokens and written == cache_write_tokens:  # else the counts contradict each other
+        fresh = 1
+        if cached:
+            cached -= 1
+        else:
+            written -= 1
     counts: dict[str, Any] = {
-        "input_tokens": max(0, input_tokens - cached_tokens - cache_write_tokens),
-        "cache_creation_input_tokens": cache_write_tokens,
-        "cache_read_input_tokens": cached_tokens,
+        "input_tokens": fresh,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": cached,
         "output_tokens": output_tokens,
     }
     if searches:

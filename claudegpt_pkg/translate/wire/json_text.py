@@ -28,12 +28,18 @@ def loads_halves(data: bytes | str) -> Any:
     """Parse JSON that orjson has refused: each lone surrogate stays one. Raises ValueError where that was not why."""
     if b"\\ud" not in (data.encode("utf-8", "replace") if isinstance(data, str) else data).lower():
         return orjson.loads(data)
-    return json.loads(data)
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def mended(value: Any) -> Any:
     """`value` with each lone surrogate as U+FFFD."""
-    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 

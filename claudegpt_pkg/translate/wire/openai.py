@@ -8,6 +8,7 @@ from typing import Any
 Item = dict[str, Any]
 Part = dict[str, Any]
 Tool = dict[str, Any]
+Event = dict[str, Any]
 
 MAX_NAME = 64  # characters of a tool name, call_id, item id or prompt_cache_key (backends.md §1)
 
@@ -117,3 +118,96 @@ def json_schema_format(name: str, schema: Mapping[str, Any], *, strict: bool) ->
 def response_completed(response: Mapping[str, Any]) -> dict[str, Any]:
     """The last event of a stream, made of a whole Response."""
     return {"type": "response.completed", "response": response}
+
+
+# Items and parts of an answer.
+
+
+def answer_message(phase: str | None) -> Item:
+    """A message of the model's, as far as its parts do not say it. `phase`: commentary, final_answer, or none."""
+    item: Item = {"type": "message"}
+    return {**item, "phase": phase} if phase else item
+
+
+def reasoning(fields: Mapping[str, Any]) -> Item:
+    """`fields`: those of id, summary, content and encrypted_content that there are."""
+    return {"type": "reasoning", **fields}
+
+
+def web_search_call(item_id: str, *, query: str, sources: Sequence[Part], failed: bool) -> Item:
+    return {
+        "type": "web_search_call",
+        "id": item_id,
+        "status": "failed" if failed else "completed",
+        "action": {"type": "search", "query": query, "sources": list(sources)},
+    }
+
+
+def source(url: str, title: str) -> Part:
+    """A source of a search. Titles are not part of the protocol's own sources; "" where a server gives none."""
+    return {"type": "url", "url": url, "title": title}
+
+
+def url_citation(*, url: str, title: str, start: int, end: int) -> Part:
+    return {"type": "url_citation", "url": url, "title": title, "start_index": start, "end_index": end}
+
+
+# Events of an answer, as the protocol has them. Servers send them in many other shapes; answer/repair.py makes these.
+
+
+def item_added(index: int, item: Mapping[str, Any]) -> Event:
+    return {"type": "response.output_item.added", "output_index": index, "item": item}
+
+
+def item_done(index: int, item: Mapping[str, Any]) -> Event:
+    return {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+def part_added(index: int, part: int, kind: str) -> Event:
+    where = {"output_index": index, "content_index": part}
+    return {"type": "response.content_part.added", **where, "part": {"type": kind}}
+
+
+def part_done(index: int, part: int) -> Event:
+    return {"type": "response.content_part.done", "output_index": index, "content_index": part}
+
+
+def text_delta(index: int, part: int, kind: str, delta: str) -> Event:
+    """`kind`: output_text or refusal."""
+    return {"type": f"response.{kind}.delta", "output_index": index, "content_index": part, "delta": delta}
+
+
+def annotation_added(index: int, part: int, annotation: Mapping[str, Any]) -> Event:
+    where = {"output_index": index, "content_index": part}
+    return {"type": "response.output_text.annotation.added", **where, "annotation": annotation}
+
+
+def summary_delta(index: int, part: int, delta: str) -> Event:
+    kind = "response.reasoning_summary_text.delta"
+    return {"type": kind, "output_index": index, "summary_index": part, "delta": delta}
+
+
+def reasoning_delta(index: int, part: int, delta: str) -> Event:
+    return {"type": "response.reasoning_text.delta", "output_index": index, "content_index": part, "delta": delta}
+
+
+def arguments_delta(index: int, delta: str) -> Event:
+    return {"type": "response.function_call_arguments.delta", "output_index": index, "delta": delta}
+
+
+def arguments_done(index: int, arguments: str) -> Event:
+    return {"type": "response.function_call_arguments.done", "output_index": index, "arguments": arguments}
+
+
+def completed(usage: Mapping[str, int]) -> Event:
+    return {"type": "response.completed", "response": {"status": "completed", "usage": usage}}
+
+
+def incomplete(usage: Mapping[str, int], reason: str) -> Event:
+    details = {"reason": reason}
+    response = {"status": "incomplete", "usage": usage, "incomplete_details": details}
+    return {"type": "response.incomplete", "response": response}
+
+
+def failed(error: Mapping[str, Any]) -> Event:
+    return {"type": "response.failed", "response": {"status": "failed", "error": error}}

@@ -1,97 +1,85 @@
-"""Lanes become blocks one after the other, whatever order their texts come in."""
+"""What each block begins and ends with, and how the message begins and ends."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from claudegpt_pkg.translate.answer.blocks import Blocks, Reply
-from claudegpt_pkg.translate.answer.items import Lane
+import pytest
+
+from claudegpt_pkg.translate import reasoning
+from claudegpt_pkg.translate.answer.blocks import BlockWriter, Reply
 from claudegpt_pkg.translate.tools import ToolTable
-from claudegpt_pkg.translate.wire.anthropic import text_block
-from tests.support.grammar import check, folded
+from claudegpt_pkg.translate.wire import openai
+from tests.support.grammar import check, folded, usage
 
-MESSAGE = {"id": "m", "type": "message"}
-CALL = {"id": "f", "call_id": "c", "name": "Bash"}
-
-
-def blocks(**reply: Any) -> Blocks:
-    return Blocks(Reply("msg_1", "m", 7, ToolTable(), **reply))
+CALL = openai.function_call("c", "Bash", "")
 
 
-def lane(made: Blocks, kind: str, index: int, item: Mapping[str, Any] = MESSAGE, part: int = 0) -> Lane:
-    new = Lane(kind, (index, part if kind == "text" else kind), item)
-    made.add(new)
-    return new
+def new_writer(**reply: Any) -> BlockWriter:
+    return BlockWriter(Reply("msg_1", "m", 7, ToolTable(), **reply))
 
 
-def types(made: Blocks) -> list[str]:
-    """Of the events since the last look."""
-    seen, made.out = made.out, []
-    return [event.get("delta", event).get("type") or event["type"] for event in seen]
+def search(*sources: tuple[str, str], failed: bool = False) -> dict[str, Any]:
+    found = [openai.source(url, title) for url, title in sources]
+    return openai.web_search_call("ws_1", query="q", sources=found, failed=failed)
 
 
-def test_the_first_lane_streams_and_the_second_comes_whole_after_it() -> None:
-    made = blocks()
-    first, second = lane(made, "text", 0), lane(made, "call", 1, CALL)
-    made.push(second, "{}")
-    made.close(second)
-    made.push(first, "a")
-    assert types(made) == ["message_start", "content_block_start", "text_delta"]
-    made.close(first)
-    assert types(made) == [
-        "content_block_stop",
-        *("content_block_start", "input_json_delta", "content_block_stop"),
-    ]
-    assert made.called and made.answered
-
-
-def test_a_lane_stands_after_the_others_of_its_item() -> None:
-    made = blocks()
-    first, last = lane(made, "text", 0), lane(made, "text", 1)
-    between = lane(made, "text", 0, part=1)
-    for each, words in ((last, "c"), (between, "b"), (first, "a")):
-        made.push(each, words)
-    for each in (first, between, last):
-        made.close(each)
-    made.stop("end_turn")
-    assert [block["text"] for block in folded(check(made.out))] == ["a", "b", "c"]
-
-
-def test_thinking_is_held_until_the_next_lane_or_the_end_of_all() -> None:
-    for end in (lambda made: lane(made, "text", 1), Blocks.no_more):
-        made = blocks()
-        thought = lane(made, "thinking", 0, {"id": "rs", "encrypted_content": "gAAAAA"})
-        made.push(thought, "Hm.")
-        made.close(thought)
-        assert types(made) == ["message_start", "content_block_start", "thinking_delta"]
-        end(made)
-        assert types(made) == ["signature_delta", "content_block_stop"]
-
-
-def test_broken_off_a_thought_that_is_held_is_whole_and_one_that_is_not_closed_is_not() -> None:
-    for closed in (True, False):
-        made = blocks()
-        thought = lane(made, "thinking", 0, {"id": "rs", "encrypted_content": "gAAAAA"})
-        made.push(thought, "Hm.")
-        if closed:
-            made.close(thought)
-        types(made)
-        made.break_off()
-        assert types(made) == (["signature_delta", "content_block_stop"] if closed else [])
+def test_the_message_starts_with_its_first_block_and_only_once() -> None:
+    writer = new_writer()
+    events = [*writer.open_text(), *writer.text(0, "a"), *writer.close_text([]), *writer.stop("end_turn")]
+    assert [event["type"] for event in check(events)][:2] == ["message_start", "content_block_start"]
+    assert writer.done and writer.answered and not writer.called and writer.stop_reason == "end_turn"
 
 
 def test_a_client_that_has_its_message_start_gets_no_other() -> None:
-    made = blocks(started=True)
-    made.put(text_block())
-    made.stop("end_turn")
-    assert types(made) == ["content_block_start", "content_block_stop", "message_delta", "message_stop"]
+    writer = new_writer(started=True)
+    assert writer.start() == []
+    assert [event["type"] for event in writer.open_text()] == ["content_block_start"]
 
 
-def test_a_lane_that_is_identified_late_begins_then() -> None:
-    made = blocks()
-    call = lane(made, "call", 0, {})
-    made.push(call, "{}")
-    assert types(made) == []
-    made.identify(call, CALL)
-    assert types(made) == ["message_start", "content_block_start", "input_json_delta"]
+def test_a_thinking_block_ends_with_its_signature() -> None:
+    writer = new_writer()
+    item = {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "gAAAAA"}
+    events = [*writer.open_thinking(), *writer.thinking(0, "Hm."), *writer.close_thinking(item, "commentary")]
+    (block,) = folded([*events, *writer.stop("end_turn")])
+    assert reasoning.replay(block["signature"], {}) == item
+    assert reasoning.phase(block["signature"]) == "commentary"
+    assert not writer.answered
+
+
+def test_a_call_begins_with_its_name_and_id() -> None:
+    writer = new_writer()
+    events, arguments = writer.open_call(CALL)
+    events += [*writer.arguments(0, arguments.feed("{}")), *writer.close_call(arguments.finish("{}"))]
+    (block,) = folded(check([*events, *writer.stop("tool_use")]))
+    assert (block["id"], block["name"], block["input"]) == ("c", "Bash", {})
+    assert writer.called
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_search_is_followed_by_its_results_where_their_titles_are_known(first: bool) -> None:
+    writer = new_writer(titles_first=first)
+    item = search(("https://a.test", "A"))
+    events = [*writer.open_search(item), *writer.close_search(item), *writer.stop("end_turn")]
+    assert [block["type"] for block in folded(check(events))] == ["server_tool_use", "web_search_tool_result"]
+
+
+def test_results_without_titles_wait_for_a_text_that_cites_them() -> None:
+    writer = new_writer()
+    item = search(("https://a.test", ""))
+    events = [*writer.open_search(item), *writer.close_search(item), *writer.open_text(), *writer.text(1, "Cited.")]
+    note = openai.url_citation(url="https://a.test", title="A", start=0, end=5)
+    writer.name_source("https://a.test", "A")
+    writer.name_source("https://a.test", "Another name")
+    events += [*writer.close_text([note]), *writer.stop("end_turn")]
+    _, text, results = folded(check(events))
+    assert text["citations"][0]["cited_text"] == "Cited"
+    assert results["content"][0]["title"] == "A"
+
+
+def test_what_the_upstream_does_not_count_is_estimated() -> None:
+    writer = new_writer()
+    events = [*writer.open_text(), *writer.text(0, "twelve chars"), *writer.close_text([])]
+    writer.count({"cached_tokens": 2})
+    counted = usage(check([*events, *writer.stop("end_turn")]))
+    assert (counted["input_tokens"], counted["cache_read_input_tokens"], counted["output_tokens"]) == (5, 2, 4)

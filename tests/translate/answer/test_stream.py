@@ -99,6 +99,11 @@ def delta(text: Any, index: Any = 0, part: Any = 0, kind: str = "output_text", *
     return {"type": f"response.{kind}.delta", **where, "delta": text, **more}
 
 
+def part_added(part: Any, index: Any = 0) -> Event:
+    where = {"output_index": index, "content_index": part}
+    return {"type": "response.content_part.added", **where, "part": {"type": "output_text", "text": ""}}
+
+
 def arguments(text: Any, index: Any = 0, **more: Any) -> Event:
     return {"type": "response.function_call_arguments.delta", "output_index": index, "delta": text, **more}
 
@@ -194,9 +199,21 @@ def test_usage_is_estimated_at_the_start_and_true_at_the_end() -> None:
     ("counted", "buckets"),
     [
         ({"input_tokens": 5, "output_tokens": 2}, (5, 0, 0, 2)),
-        ({"input_tokens": 5, "input_tokens_details": None, "output_tokens": None}, (5, 0, 0, 0)),
+        ({"input_tokens": 5, "input_tokens_details": None, "output_tokens": None}, (5, 0, 0, 2)),
         ({"input_tokens": 5, "input_tokens_details": {"cached_tokens": None}, "output_tokens": 1}, (5, 0, 0, 1)),
-        ({"input_tokens": 5, "input_tokens_details": {"cached_tokens": 9}, "output_tokens": 1}, (0, 9, 0, 1)),
+        ({"input_tokens": 5, "input_tokens_details": {"cached_tokens": 9}, "output_tokens": 1}, (1, 4, 0, 1)),
+        ({"input_tokens": 5, "input_tokens_details": {"cached_tokens": 5}, "output_tokens": 1}, (1, 4, 0, 1)),
+        ({"input_tokens": 5, "input_tokens_details": {"cache_write_tokens": 5}, "output_tokens": 1}, (1, 0, 4, 1)),
+        (
+            {"input_tokens": 5, "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 9}},
+            (0, 4, 1, 2),  # the counts contradict each other: their sum is still the input
+        ),
+        ({"input_tokens": 0, "output_tokens": 0}, (7, 0, 0, 2)),
+        ({"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 2}, "completion_tokens": 3}, (3, 2, 0, 3)),
+        ({"input_tokens": 5.0, "output_tokens": 1e400}, (5, 0, 0, 2)),
+        ({"input_tokens": -5, "output_tokens": 10**30}, (7, 0, 0, 2)),
+        ({"input_tokens": True, "output_tokens": "many", "input_tokens_details": [1]}, (7, 0, 0, 2)),
+        (7, (7, 0, 0, 2)),
         ({}, (7, 0, 0, 2)),
         (None, (7, 0, 0, 2)),
     ],
@@ -290,14 +307,24 @@ def test_a_stream_that_just_stops_is_a_failure() -> None:
         added(message(), {"a": 1}),
         done("x"),
         delta(True),
+        delta({"text": "x"}),
+        delta(["x"]),
+        arguments(7),
+        thought(7, 3),
         {"type": ["error"]},
-        {"type": "response.completed", "response": "done"},
-        completed(usage=7),
+        {"type": "response.output_text.annotation.added", "annotation": 7},
+        {"type": "response.content_part.done", "part": "x"},
+        {"type": "response.function_call_arguments.done", "arguments": [1]},
+        {"type": "response.output_text.done", "text": {"a": 1}},
     ],
 )
-def test_an_event_of_another_shape_is_the_upstreams_failure_not_ours(event: Event) -> None:
-    with pytest.raises(UpstreamFailed, match="shape"):
-        seen([delta("half"), event, event])
+def test_a_field_of_another_type_is_left_out_and_the_answer_goes_on(event: Event) -> None:
+    assert shown(seen([delta("half"), event, event, delta(" done"), completed()])) == ["half done"]
+
+
+def test_an_end_of_another_shape_is_an_end() -> None:
+    for end in ({"type": "response.completed", "response": "done"}, completed(usage=7), completed("x", [1], 7)):
+        assert shown(seen([delta("x"), end])) == ["x"]
 
 
 def test_nothing_comes_after_the_end() -> None:
@@ -336,8 +363,8 @@ def test_the_first_unfinished_item_streams_while_the_others_wait() -> None:
 
 
 def test_the_parts_of_a_message_are_blocks_of_their_own() -> None:
-    events = [delta("a", part=0), delta("b", part=1), delta("c", part=1), done(message("a", "bc", "d")), completed()]
-    assert shown(seen(events)) == ["a", "bc", "d"]
+    events = [part_added(0), delta("a", part=0), part_added(1), delta("b", part=1), delta("c", part=1)]
+    assert shown(seen([*events, done(message("a", "bc", "d")), completed()])) == ["a", "bc", "d"]
 
 
 def test_what_comes_after_a_message_waits_for_all_of_its_parts() -> None:
@@ -411,7 +438,7 @@ HABITS: dict[str, tuple[list[Event], list[Any]]] = {
     "deltas without a delta": (
         [{"type": f"response.{kind}.delta"} for kind in ("output_text", "reasoning_text", "function_call_arguments")]
         + [done(message("x"), 5), completed()],
-        ["~", "x"],
+        ["x"],
     ),
     "null items and fields": (
         [
@@ -626,7 +653,7 @@ def test_thinking_ends_when_it_is_known_what_it_led_to() -> None:
 @pytest.mark.parametrize("summary", [(), ("Hm.",)])
 def test_a_blob_that_comes_late_rides_in_a_block_of_its_own(summary: tuple[str, ...]) -> None:
     bare, whole = reasoned(*summary, blob=None), reasoned(*summary)
-    events = seen([done(bare), done(call(), 1), completed(whole, call())])
+    events = seen([added(reasoned(blob="early")), done(bare), done(call(), 1), completed(whole, call())])
     first, second, last = folded(events)
     assert [first["type"], second["type"], last["type"]] == ["thinking", "tool_use", "redacted_thinking"]
     assert reasoning.replay(first["signature"], reasoning.gather([last["data"]])) == whole
@@ -672,7 +699,8 @@ def test_arguments_stream_as_they_arrive_without_the_senseless() -> None:
     stream.receive(added(call(name="Read", given="")))
     pieces = ['{"file_path":"/a', '","pages":"', '","limit":', "5}"]
     out = [event["delta"]["partial_json"] for text in pieces for event in stream.receive(arguments(text))]
-    assert out == ['{"file_path":"/a', '"', ',"limit":5}']
+    assert out == ['{"file_path":"/a', '"', ',"limit":5']
+    assert kinds(stream.receive(done(call(name="Read", given="".join(pieces)))))[0] == "input_json_delta"
 
 
 def test_arguments_cut_by_the_length_come_out_to_the_last_character() -> None:
@@ -702,7 +730,13 @@ STOPS: list[tuple[list[Event], list[Any], str, str | None]] = [
     ([completed(message("a</block>b"))], ["a"], "stop_sequence", "</block>"),
     ([delta("a</blo"), done(message("a</block>"))], ["a"], "stop_sequence", "</block>"),
     ([delta("a</blo"), completed()], ["a</blo"], "end_turn", None),
-    ([delta("a</bl"), delta("ock>", part=1), completed()], ["a</bl", "ock>"], "end_turn", None),
+    ([delta("a</bl"), delta("ock>", part=1)], ["a"], "stop_sequence", "</block>"),
+    (
+        [part_added(0), delta("a</bl"), part_added(1), delta("ock>", part=1), completed()],
+        ["a</bl", "ock>"],
+        "end_turn",
+        None,
+    ),
     ([thought("</block>"), delta("x", 1), completed()], ["~</block>", "x"], "end_turn", None),
     ([done(call(given='{"a":"</block>"}')), completed()], [("Bash", {"a": "</block>"})], "tool_use", None),
     ([delta("no</block>", kind="refusal")], ["no"], "stop_sequence", "</block>"),
@@ -734,10 +768,14 @@ def test_items_waiting_behind_a_stop_sequence_never_come() -> None:
 # Hosted search.
 
 
-def test_a_hosted_search_is_told_as_the_servers_own() -> None:
+def searched(**reply: Any) -> list[Event]:
     found = answers.web_search("towers", "https://a.test", "https://b.test")
     text = answers.text("In Dubai.", citations=[("https://a.test", "A")])
-    events = seen(told(answer(found, text)))
+    return seen(told(answer(found, text)), **reply)
+
+
+def test_a_hosted_search_is_shown_as_a_server_tool() -> None:
+    events = searched(titles_first=True)
     asked, results, said = folded(events)
     assert (asked["type"], asked["name"], asked["input"]) == ("server_tool_use", "web_search", {"query": "towers"})
     assert results["tool_use_id"] == asked["id"] and asked["id"].startswith("srvtoolu_")
@@ -746,6 +784,57 @@ def test_a_hosted_search_is_told_as_the_servers_own() -> None:
     assert (citation["url"], citation["title"], citation["cited_text"]) == ("https://a.test", "A", "In")
     assert stop_reason(events) == "end_turn"
     assert usage(events)["server_tool_use"]["web_search_requests"] == 1
+
+
+def test_the_citations_name_the_titles_of_the_sources() -> None:
+    for first in (True, False):
+        blocks = folded(searched(titles_first=first))
+        order = ["server_tool_use", "web_search_tool_result", "text"]
+        assert [block["type"] for block in blocks] == (order if first else [order[0], order[2], order[1]])
+        (results,) = [block for block in blocks if block["type"] == "web_search_tool_result"]
+        assert [result["title"] for result in results["content"]] == ["A", "https://b.test"]
+
+
+def test_results_whose_titles_are_known_come_at_once() -> None:
+    sources = [{"url": "https://a.test", "title": "A"}]
+    events = seen([done(search({"query": "q", "sources": sources})), done(message("x"), 1), completed()])
+    assert [block["type"] for block in folded(events)] == ["server_tool_use", "web_search_tool_result", "text"]
+
+
+def test_results_come_before_the_next_call_and_at_the_latest_at_the_end() -> None:
+    found = done(search({"query": "q", "sources": [{"url": "https://a.test"}]}))
+    for rest in ([done(call(), 1), completed()], [completed()]):
+        types = [block["type"] for block in folded(seen([found, *rest]))]
+        assert types[:2] == ["server_tool_use", "web_search_tool_result"]
+    stopped = seen([found, delta("a STOP b", 1)], stop_sequences=("STOP",))
+    assert [block["type"] for block in folded(stopped)][-1] == "web_search_tool_result"
+    assert usage(stopped)["server_tool_use"]["web_search_requests"] == 1
+
+
+def test_a_search_that_failed_is_an_error_and_is_not_counted() -> None:
+    events = seen([done(search({"query": "q"}, status="failed")), done(message("x"), 1), completed()])
+    block = folded(events)[1]
+    assert block["content"] == {"type": "web_search_tool_result_error", "error_code": "unavailable"}
+    assert not usage(events).get("server_tool_use")
+
+
+def test_results_beside_the_action_are_the_results() -> None:
+    results = [{"type": "web_search_result", "url": "https://a.test", "title": "A"}]
+    events = seen([done(search({"query": "q"}, results=results)), done(message("x"), 1), completed()])
+    assert [(found["url"], found["title"]) for found in folded(events)[1]["content"]] == [("https://a.test", "A")]
+
+
+def test_a_search_told_twice_is_one() -> None:
+    page, query = search({"type": "open_page"}), search({"type": "search", "query": "weather"})
+    for end in (completed(page, query, message("x")), completed(query, page, message("x"))):
+        assert shown(seen([end])) == [("web_search", {"query": "weather"}), "web_search_tool_result", "x"]
+    assert [
+        block["type"] for block in folded(seen([done(query), done(query), done(message("x"), 1), completed()]))
+    ] == [
+        "server_tool_use",
+        "web_search_tool_result",
+        "text",
+    ]
 
 
 def search(action: Any, **more: Any) -> Event:
@@ -764,7 +853,7 @@ def search(action: Any, **more: Any) -> Event:
     ],
 )
 def test_whatever_a_search_did_is_its_query(action: Any, query: str) -> None:
-    events = seen([added(search(None)), done(search(action)), done(message("x"), 1), completed()])
+    events = seen([added(search(None)), done(search(action)), done(message("x"), 1), completed()], titles_first=True)
     assert shown(events) == [("web_search", {"query": query}), "web_search_tool_result", "x"]
 
 

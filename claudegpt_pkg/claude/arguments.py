@@ -19,7 +19,10 @@ from itertools import pairwise
 from ..errors import BadSetting
 from ..settings.options import EFFORT, ISOLATE, OPTIONS, PORT, PROVIDER, TRACE
 
-_OURS = "setup demo use login logout status models usage trace config doctor serve env vscode help version"
+_OURS = (
+    "setup demo use login logout status models usage trace config doctor serve env vscode "
+    "update upgrade uninstall completion help version"
+)
 OUR_COMMANDS = frozenset(_OURS.split())
 
 # Those of 2.1.197 and 2.1.330 that start no conversation, or start it elsewhere.

@@ -108,11 +108,11 @@ def offer_install(settings: Settings, *, yes: bool) -> Path:
             raise
     folder = own_copy_folder(settings)
     say("Claude Code is not installed.")
-    npm = _find_npm()
+    _find_npm()  # asks nothing if the answer could not be carried out
     question = f"Install it with npm into {folder} ({INSTALLED_MB} MB on disk)?"
     if not yes and on_terminal() and not confirm(question):
         raise ClaudeNotFound("Claude Code is needed.", HINT)
-    return _install_copy(folder, npm, settings[CLAUDE_VERSION] or NEWEST_TESTED)
+    return install_copy(settings)
 
 
 def on_terminal() -> bool:
@@ -188,10 +188,12 @@ def _find_npm() -> Path:
     raise ClaudeNotFound("There is no npm to install Claude Code with.", f"Install Node.js, then `{COMMAND}`.")
 
 
-def _install_copy(folder: Path, npm: Path, version: str) -> Path:
-    """Install Claude Code into `folder` with npm: completely, or not at all."""
+def install_copy(settings: Settings) -> Path:
+    """Install claudegpt's own copy with npm, completely or not at all, and return the program."""
     from tempfile import TemporaryDirectory
 
+    folder, npm = own_copy_folder(settings), _find_npm()
+    version = settings[CLAUDE_VERSION] or NEWEST_TESTED
     say(f"installing Claude Code {version} with npm into {folder} ({INSTALLED_MB} MB on disk) …")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -256,6 +256,50 @@ def usage(ctx: typer.Context, as_json: Json = False) -> None:
     show_usage(ctx.obj, as_json=as_json)
 
 
+# this program itself
+
+
+@app.command()
+def update(ctx: typer.Context) -> None:
+    """Update claudegpt by the way it was installed.
+
+    A clone by git, otherwise by uv, pipx or pip. Claude Code has its own updater: claudegpt -- update
+    """
+    from .update import update_claudegpt
+
+    raise typer.Exit(update_claudegpt(ctx.obj))
+
+
+@app.command()
+def upgrade(ctx: typer.Context) -> None:
+    """The same as update."""
+    update(ctx)
+
+
+@app.command()
+def uninstall(
+    ctx: typer.Context, yes: Annotated[bool, typer.Option("--yes", help="delete without asking")] = False
+) -> None:
+    """Show what claudegpt keeps on this machine, and delete it.
+
+    Keys, logins, traces of conversations, the installed Claude Code. Then it says how to remove the program.
+    """
+    from .uninstall import uninstall_claudegpt
+
+    raise typer.Exit(uninstall_claudegpt(ctx.obj, yes=yes))
+
+
+@app.command()
+def completion(shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish")]) -> None:
+    """Print a completion script for bash, zsh or fish.
+
+    Example: claudegpt completion bash > ~/.local/share/bash-completion/completions/claudegpt
+    """
+    from .completion import show_completion
+
+    show_completion(shell)
+
+
 # trace
 
 

@@ -110,7 +110,7 @@ GROUPS = (
     Group(
         "Claude Code: which one runs, and how it looks",
         "claudegpt config set status_line 0",
-        (declared.CLAUDE_BIN, declared.CLAUDE_VERSION, declared.STATUS_LINE, declared.ISOLATE),
+        (declared.CLAUDE_BIN, declared.CLAUDE_VERSION, declared.UPDATE_CHECK, declared.STATUS_LINE, declared.ISOLATE),
     ),
 )
 OTHERS = "Requests: what is sent to the model"

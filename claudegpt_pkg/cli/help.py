@@ -69,10 +69,20 @@ GROUPS = (
             "serve": "Run the proxy alone, for editors and other clients.",
             "env": "Print what a client of `claudegpt serve` needs.",
             "vscode": "Run the panel of VS Code, Cursor or Windsurf through claudegpt.",
+        },
+        'claudegpt serve --stable, then elsewhere: eval "$(claudegpt env)"',
+    ),
+    Group(
+        "This program",
+        {
+            "update": "Update claudegpt by the way it was installed.",
+            "upgrade": "The same as update.",
+            "uninstall": "Show what claudegpt keeps on this machine, and delete it.",
+            "completion": "Print a completion script for bash, zsh or fish.",
             "help": "Show this page, or the help of one command.",
             "version": "Show the versions of claudegpt and Claude Code.",
         },
-        'claudegpt serve --stable, then elsewhere: eval "$(claudegpt env)"',
+        "claudegpt update",
     ),
 )
 SUMMARIES: dict[str, str] = {name: text for group in GROUPS for name, text in group.commands.items()}

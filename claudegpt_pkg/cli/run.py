@@ -25,6 +25,7 @@ from ..settings.effort import effort_policy
 from ..settings.options import MCP_SERVERS, STATUS_LINE, TOOL_SEARCH
 from ..settings.settings import Settings
 from ..terminal import console
+from .update_check import find_update_notices, start_update_check
 from .welcome import welcome_notices
 
 
@@ -58,6 +59,7 @@ def run_claude(
         *(welcome_notices(chain.provider, session) if interface else ()),
         *exposed,
         *notices(args, session, chain.provider, program=program, terminal=terminal),
+        *(find_update_notices(settings, program) if interface else ()),
     ]
     shown = unsaid(found, memory)
     announcing = announced(session, shown, user) if interface else None
@@ -76,6 +78,8 @@ def run_claude(
     # A session without a model ended at the trust question, before the notices were shown.
     if chain.session_usage.models_seen or not announcing:
         remember(shown, memory)
+    if interface:
+        start_update_check(settings, chain.provider.url, environ)
     _say_each(later)
     if sys.stderr.isatty() and (line := last_line(chain.session_usage, metered=chain.provider.metered)):
         console.say(line)

@@ -209,6 +209,13 @@ CLAUDE_VERSION = Option(
     "which Claude Code claudegpt installs if there is none: a version such as 2.1.330, `latest` or `stable`",
     "the newest tested",
 )
+UPDATE_CHECK = Option(
+    "CLAUDEGPT_UPDATE_CHECK",
+    flag,
+    True,
+    "say so, at most once a day, if a newer claudegpt is out (asked by git at the address it was installed from) or "
+    "Claude Code is newer than tested",
+)
 STATUS_LINE = Option("CLAUDEGPT_STATUS_LINE", flag, True, "a status line of ours in Claude Code, if you have none")
 ISOLATE = Option(
     "CLAUDEGPT_GLOBAL_ISOLATE", flag, False, "1: a private Claude config directory that keeps your CLAUDE.md"

@@ -40,7 +40,7 @@ def test_a_double_dash_among_claudes_words_stays() -> None:
     assert separate(["-p", "--", "--effort"]).theirs == ["-p", "--", "--effort"]
 
 
-@pytest.mark.parametrize("command", ["mcp", "agents", "plugin", "update"])
+@pytest.mark.parametrize("command", ["mcp", "agents", "plugin", "respawn"])
 def test_a_command_of_claudes_keeps_all_its_words(command: str) -> None:
     line = separate(["--provider", "demo", command, "add", "--port", "80", "--help"])
     assert line.ours == {"CLAUDEGPT_PROVIDER": "demo"}

@@ -197,6 +197,7 @@ class BlockWriter:
                 url=source["url"], title=source["title"] or self._titles.get(source["url"]) or source["url"]
             )
             for source in item["action"]["sources"]
+            if not self._reply.table.is_blocked(source["url"])
         ]
         return anthropic.web_search_tool_result_block(_search_id(item), results)
 

@@ -18,7 +18,7 @@ from claudegpt_pkg.translate import reasoning
 from claudegpt_pkg.translate.answer.blocks import Reply
 from claudegpt_pkg.translate.answer.stream import MessageStream, ResponseFailed
 from claudegpt_pkg.translate.request.tool_table import build_tool_table
-from claudegpt_pkg.translate.tools import ToolRules, shorten_name
+from claudegpt_pkg.translate.tools import ToolRules, ToolTable, shorten_name
 from tests.support.fakes import answers
 from tests.support.fakes.answers import Answer, answer
 from tests.support.grammar import check, folded, stop_reason, text_of, usage
@@ -784,6 +784,13 @@ def test_a_hosted_search_is_shown_as_a_server_tool() -> None:
     assert (citation["url"], citation["title"], citation["cited_text"]) == ("https://a.test", "A", "In")
     assert stop_reason(events) == "end_turn"
     assert usage(events)["server_tool_use"]["web_search_requests"] == 1
+
+
+def test_results_from_blocked_hosts_are_left_out() -> None:
+    """For a backend that cannot leave them out of its search by itself."""
+    table = ToolTable(web_search="web_search", blocked_hosts=frozenset({"a.test"}))
+    _, results, _ = folded(searched(table=table, titles_first=True))
+    assert [result["url"] for result in results["content"]] == ["https://b.test"]
 
 
 def test_the_citations_name_the_titles_of_the_sources() -> None:

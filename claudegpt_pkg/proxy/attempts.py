@@ -16,8 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ..errors import ClaudegptError, EmptyAnswer, ServerFault, Unfinished
+from ..errors import ClaudegptError, EmptyAnswer, ServerFault, Unfinished, UpstreamFailed
 from ..upstream.error_mapping import may_retry
+
+
+class SearchSkipped(UpstreamFailed):
+    """A request that had to search the web was answered without a search: some servers skip the tool in silence."""
+
+    retry = False
 
 
 class Step(Enum):
@@ -71,8 +77,8 @@ class Attempts:
 
 
 def _search_may_be_the_cause(failure: Failure) -> bool:
-    """Some deployments do not refuse the hosted search: they answer nothing if it is declared, or fail."""
-    return failure.searching and isinstance(failure.error, EmptyAnswer | Unfinished | ServerFault)
+    """Some servers do not refuse the hosted search: they answer nothing if it is declared, fail, or skip it."""
+    return failure.searching and isinstance(failure.error, EmptyAnswer | Unfinished | ServerFault | SearchSkipped)
 
 
 DECISIONS: tuple[tuple[Callable[[Attempts, Failure], bool], Step], ...] = (

@@ -3,6 +3,7 @@
     learning = Learning(proxy)
     learning.from_refusal(report, plan, body)      → whether the request is worth sending again, changed
     learning.suspect_search(model)                 the model gave no answer while the hosted web search was declared
+    learning.note_skipped_search(model)            the model answered a forced web search without searching
     learning.view()                                the proxy as this turn sees it
     learning.keep()                                the changed request is being answered: keep what it went without
     learning.note_answer(model, searched=True)     the answer is complete
@@ -60,6 +61,11 @@ class Learning:
 
     def suspect_search(self, model: str) -> None:
         self.silent.add(model)
+
+    def note_skipped_search(self, model: str) -> None:
+        """A search that was forced was not made: the model has none."""
+        self._learn(model, replace(self._proxy.known(model), web_search=False))
+        self.messages.append(f"{model} answered a forced web search without searching.")
 
     def view(self) -> Proxy:
         if not self._trials:

@@ -22,6 +22,7 @@ from ..translate.answer.blocks import Reply
 from ..translate.answer.fold import Folder, Message
 from ..translate.answer.stream import MessageStream, ResponseFailed
 from ..translate.request.effort import named_level
+from ..translate.request.tool_choice import forces_search
 from ..translate.tools import only_searches
 from ..translate.wire.json_text import encode
 from ..translate.wire.sse import Event
@@ -29,7 +30,7 @@ from ..upstream.error_mapping import map_error
 from ..upstream.error_report import Report
 from ..upstream.refusals import media_of
 from ..upstream.stream import Refused, open_stream
-from .attempts import Attempts, Failure, Step
+from .attempts import Attempts, Failure, SearchSkipped, Step
 from .context import Proxy
 from .learning import Learning
 from .plan import CLAUDE_CODE, Ask, Plan, make_plan, translate_as_planned
@@ -57,6 +58,8 @@ class Attempt:
     data: bytes  # the body, encoded
     tokens: int  # estimated
     searching: bool  # the hosted web search is declared
+    must_search: bool  # the request is for a web search and nothing else, or forces one
+    forces_search: bool
     answer: MessageStream
     begun: bool = False  # the client has something of the answer
 
@@ -115,7 +118,9 @@ class Turn:
         step = self._attempts.after(failure)
         if step is Step.RAISE:
             raise failure.error
-        if step is Step.RESEND_WITHOUT_SEARCH:
+        if step is Step.RESEND_WITHOUT_SEARCH and attempt.forces_search and isinstance(failure.error, SearchSkipped):
+            self._learning.note_skipped_search(attempt.plan.choice.model)
+        elif step is Step.RESEND_WITHOUT_SEARCH:
             self._learning.suspect_search(attempt.plan.choice.model)
         if step is Step.RESEND:
             await asyncio.sleep(self._attempts.wait(failure.error))
@@ -146,7 +151,9 @@ class Turn:
             started=self._started,
             titles_first=only_searches_upstream or not self.streaming,
         )
-        return Attempt(plan, translation.body, data, tokens, searching, MessageStream(reply))
+        forces = searching and forces_search(ask.request.get("tool_choice"), translation.table)
+        must = forces or (searching and only_searches(ask.request["tools"]))
+        return Attempt(plan, translation.body, data, tokens, searching, must, forces, MessageStream(reply))
 
     async def _send(self, attempt: Attempt, sink: Sink) -> None:
         proxy, target, answer = self._proxy, attempt.plan.target, attempt.answer
@@ -156,8 +163,12 @@ class Turn:
             self._record.mark("accepted")
             proxy.session_usage.read_quota(upstream.headers)
             sink.accepted(lambda: self._seen(answer.start()))
+            held: list[Event] | None = [] if attempt.must_search else None  # until the search is seen
             async for events in upstream:
                 ours, failure = receive_all(answer, events)
+                if held is not None:
+                    held += ours
+                    ours, held = (held, None) if any(map(_starts_search, ours)) else ([], held)
                 if ours and (attempt.begun or not failure):
                     if not attempt.begun:
                         self._begin(attempt)
@@ -167,6 +178,8 @@ class Turn:
                 if answer.done:
                     break
             answer.finish()
+            if held is not None:
+                raise SearchSkipped(f"{target.model} answered a request for a web search without searching.")
             self._learning.note_answer(attempt.plan.choice.model, searched=attempt.searching)
             self._record.count(target.model, answer.usage)
             self._record.mark("done")
@@ -198,6 +211,10 @@ class Turn:
         for event in events:
             self._folder.add(event)
         return events
+
+
+def _starts_search(event: Event) -> bool:
+    return bool(event["type"] == "content_block_start" and event["content_block"]["type"] == "server_tool_use")
 
 
 def receive_all(stream: MessageStream, events: list[Event]) -> tuple[list[Event], Exception | None]:

@@ -17,7 +17,7 @@ from claudegpt_pkg.proxy.routes import Nowhere
 from claudegpt_pkg.proxy.turn import Turn
 from claudegpt_pkg.translate.request.tool_choice import NO_SEARCH
 from tests.support import grammar
-from tests.support.fakes.answers import Bytes, answer, call, error, reasoning
+from tests.support.fakes.answers import Answer, Bytes, answer, call, error, reasoning, text, web_search
 from tests.support.fakes.backend import DEADLINE, FakeBackend, Request
 from tests.support.fakes.deployment import Deployment
 from tests.support.served import Served, ask, served
@@ -44,6 +44,10 @@ def learnt(proxy: Served) -> Capabilities:
 
 
 # The hosted search.
+
+
+def searched(words: str) -> Answer:
+    return answer(web_search("plums", "https://example.com/plum"), text(words))
 
 
 # One that falls silent does so in two turns before that is known of it.
@@ -85,7 +89,7 @@ def test_another_tiers_deployment_makes_the_search_that_one_is_silent_on(tmp_pat
     names: dict[str, Any] = dict(zip(TIERS, (NAME, NAME, "other"), strict=True))
     with FakeBackend("azure", deployments=able) as backend:
         with served(backend, tmp_path, **names) as proxy:
-            backend.script(answer("Plums."), answer("Pears."))
+            backend.script(searched("Plums."), searched("Pears."))
             for words in ("Plums.", "Pears."):
                 assert grammar.text_of(proxy.events(ask(tools=[SEARCH], tool_choice=FORCED))) == words
             assert learnt(proxy) == Capabilities(web_search=False)
@@ -108,7 +112,7 @@ def out_for_a_moment(backend: FakeBackend, silence: Any) -> None:
 
     def answer_it(request: Request) -> Any:
         out[0] = out[0] and "tools" in request.body
-        return silence if out[0] else answer("Back.")
+        return silence if out[0] else searched("Back.") if "tools" in request.body else answer("Back.")
 
     backend.route(lambda _: True, answer_it)
 
@@ -178,7 +182,7 @@ def test_silence_where_no_search_was_declared_has_nothing_to_go_without(tmp_path
 def test_an_answer_that_broke_off_after_it_began_is_not_asked_for_without_the_search(tmp_path: Path) -> None:
     with deployed(Deployment(), tmp_path) as (backend, proxy):
         backend.script(answer("one two three four", cut_after=6, pace=0.01))
-        assert proxy.streamed_error(ask(tools=[SEARCH]))
+        assert proxy.streamed_error(ask(tools=[*TOOLS, SEARCH]))
         assert learnt(proxy) == Capabilities()
 
 

@@ -14,7 +14,7 @@ from claudegpt_pkg.proxy.context import Rules
 from claudegpt_pkg.settings.options import EFFORT
 from claudegpt_pkg.settings.settings import load
 from tests.support import grammar
-from tests.support.fakes.answers import HttpError, answer, error
+from tests.support.fakes.answers import HttpError, answer, error, text, web_search
 from tests.support.fakes.backend import FakeBackend, Request
 from tests.support.served import Served, ask, served
 
@@ -31,7 +31,9 @@ def no_search(request: Request) -> HttpError:
 
 
 def test_a_search_that_a_model_is_refused_goes_to_the_next_tier(backend: FakeBackend, proxy: Served) -> None:
-    backend.script(no_search, answer("Plums."), answer("Pears."))
+    backend.script(
+        no_search, *(answer(web_search("q", "https://x.example"), text(words)) for words in ("Plums.", "Pears."))
+    )
     assert grammar.text_of(proxy.events(ask("plums?", **SEARCH))) == "Plums."
     assert grammar.text_of(proxy.events(ask("pears?", **SEARCH))) == "Pears."
     tiers = proxy.proxy.provider.tiers

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from claudegpt_pkg.capabilities import Capabilities
+from claudegpt_pkg.translate.request.tool_choice import NO_SEARCH
 from tests.support import grammar
 from tests.support.fakes.answers import answer, text, web_search
 from tests.support.fakes.backend import FakeBackend
 from tests.support.fakes.rules import Kind
-from tests.support.served import ask, served
+from tests.support.served import Served, ask, served
 
 PAGE = "https://example.com/plum"
 SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
@@ -35,3 +37,41 @@ def test_a_forced_search_is_made(
     assert blocks[1]["content"][0]["url"] == PAGE
     sent = backend.requests[0].body
     assert [tool["type"] for tool in sent["tools"]] == ["web_search"] and sent["tool_choice"] == "required"
+
+
+# Servers that skip the search in silence.
+
+
+def test_a_search_that_a_server_skips_goes_to_another_tiers_model(backend: FakeBackend, proxy: Served) -> None:
+    made = answer(web_search("plums", PAGE), text("Fruit."))
+    backend.script(answer("Plums are red."), made, made)
+    for _ in range(2):
+        assert grammar.text_of(proxy.events(ask("plums?", tools=[SEARCH], **FORCED))) == "Fruit."
+    tiers = proxy.proxy.provider.tiers
+    assert [request.body["model"] for request in backend.requests] == [tiers.opus, tiers.haiku, tiers.haiku]
+    assert proxy.proxy.learned == {tiers.opus: Capabilities(web_search=False)}
+
+
+def test_a_search_that_every_model_skips_is_an_error_and_no_made_up_result(backend: FakeBackend, proxy: Served) -> None:
+    backend.route(lambda _: True, answer("Plums are red."))
+    response, told = proxy.error(ask("plums?", tools=[SEARCH], **FORCED))
+    assert response.status_code == 400 and "Web search cannot be had" in told["message"]
+    assert len(backend.side) == 3
+
+
+def test_a_search_that_is_skipped_among_other_tools_is_said_to_be_missing(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(answer("Plums are red."), answer("I cannot search."))
+    assert grammar.text_of(proxy.events(ask("plums?", tools=[BASH, SEARCH], **FORCED))) == "I cannot search."
+    assert NO_SEARCH in backend.requests[-1].body["instructions"]
+
+
+def test_a_request_that_only_searches_is_not_answered_without_a_search(backend: FakeBackend, proxy: Served) -> None:
+    """2.1.330 leaves the choice to the model; once is no proof that there is no search."""
+    backend.script(answer("Plums are red."), answer(web_search("plums", PAGE), text("Fruit.")))
+    assert grammar.text_of(proxy.events(ask("plums?", tools=[SEARCH]))) == "Fruit."
+    assert proxy.proxy.learned == {proxy.proxy.provider.tiers.opus: Capabilities(silent_search=True)}
+
+
+def test_a_model_that_is_free_to_search_may_do_without(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(answer("Plums are red."))
+    assert grammar.text_of(proxy.events(ask("plums?", tools=[BASH, SEARCH]))) == "Plums are red."

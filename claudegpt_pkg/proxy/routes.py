@@ -253,7 +253,7 @@ class Usage:
         how wide its terminal is."""
         try:
             told = loads(await read_body(request, STATUS_LIMIT))
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise InvalidRequest(f"The request body is not JSON: {problem}.") from None
         if not isinstance(told, dict):
             raise InvalidRequest("The request body is not a JSON object.")
@@ -263,7 +263,7 @@ class Usage:
 
 
 def number(value: str) -> int | None:
-    return int(value) if value.isdecimal() else None
+    return int(value) if value.isdecimal() and 0 < len(value) < 10 else None
 
 
 async def health(request: Request) -> Response:

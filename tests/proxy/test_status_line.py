@@ -1,4 +1,4 @@
-"""The status line: what Claude Code tells, what the session used, one line; and the small program between them."""
+"""The status line: Claude Code's report and the session's usage as one line; and the command that asks for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.claude import status_line_command as program
-from claudegpt_pkg.proxy.status_line import left, limit, status_line
+from claudegpt_pkg.proxy.status_line import format_quota, format_short_quota, status_line
 from claudegpt_pkg.records.session_usage import QuotaWindow
 from tests.support.fakes.answers import answer
 from tests.support.fakes.backend import FakeBackend
@@ -28,15 +28,15 @@ USAGE = {
     "cache_creation_input_tokens": 400,
     "cache_read_input_tokens": 14_000,
 }
-TOLD = {
+REPORT = {
     "model": {"id": "gpt-6.1-sol", "display_name": "GPT-6.1 Sol"},
     "effort": {"level": "high"},
     "context_window": {"context_window_size": 200_000, "current_usage": USAGE},
 }
 
 
-def line(proxy: Served, told: Mapping[str, Any]) -> str:
-    return status_line(told, proxy.proxy)
+def line(proxy: Served, report: Mapping[str, Any]) -> str:
+    return status_line(report, proxy.proxy)
 
 
 def test_the_line_before_the_first_turn(backend: FakeBackend, tmp_path: Path) -> None:
@@ -46,32 +46,32 @@ def test_the_line_before_the_first_turn(backend: FakeBackend, tmp_path: Path) ->
         assert line(proxy, {}) == "GPT-6.1 Sol"
 
 
-def test_the_line_says_model_effort_context_and_cache(backend: FakeBackend, tmp_path: Path) -> None:
+def test_the_line_shows_model_effort_context_and_cache(backend: FakeBackend, tmp_path: Path) -> None:
     backend.script(answer("one"))
     with served(backend, tmp_path) as proxy:
         proxy.events(ask("x"))
-        assert line(proxy, TOLD) == "GPT-6.1 Sol · high · 14.5k of 1.05M (1%) · 0% cached"
-        assert status_line(TOLD, proxy.proxy, 272_000) == "GPT-6.1 Sol · high · 14.5k of 272k (5%) · 0% cached"
+        assert line(proxy, REPORT) == "GPT-6.1 Sol · high · 14.5k of 1.05M (1%) · 0% cached"
+        assert status_line(REPORT, proxy.proxy, 272_000) == "GPT-6.1 Sol · high · 14.5k of 272k (5%) · 0% cached"
 
 
 def test_the_effort_is_the_one_that_is_sent(backend: FakeBackend, tmp_path: Path) -> None:
     with served(backend, tmp_path) as proxy:
-        assert line(proxy, {**TOLD, "model": {"id": "gpt-6-luna"}}).startswith("GPT-6 Luna · low · ")
-        assert line(proxy, {**TOLD, "model": {"id": "gpt-5.5-max"}}).startswith("GPT-5.5 · xhigh · ")
+        assert line(proxy, {**REPORT, "model": {"id": "gpt-6-luna"}}).startswith("GPT-6 Luna · low · ")
+        assert line(proxy, {**REPORT, "model": {"id": "gpt-5.5-max"}}).startswith("GPT-5.5 · xhigh · ")
 
 
-def test_the_effort_is_one_that_the_model_was_seen_to_take(backend: FakeBackend, tmp_path: Path) -> None:
+def test_the_effort_is_one_that_the_model_takes(backend: FakeBackend, tmp_path: Path) -> None:
     with served(backend, tmp_path) as proxy:
         proxy.proxy.learned["gpt-6.1-sol"] = Capabilities(efforts=("low", "medium"))
-        assert line(proxy, TOLD).startswith("GPT-6.1 Sol · medium · ")
+        assert line(proxy, REPORT).startswith("GPT-6.1 Sol · medium · ")
 
 
-def test_of_a_plan_the_line_says_what_is_left_and_until_when(tmp_path: Path) -> None:
+def test_the_line_shows_the_quota_of_a_plan_and_when_it_resets(tmp_path: Path) -> None:
     with FakeBackend("chatgpt") as backend:
         backend.script(answer("one"))
         with served(backend, tmp_path) as proxy:
             proxy.events(ask("x"))
-            assert re.search(r" · 60% of 7 d left, resets on \w+ \d+ \w+ at \d\d:\d\d$", line(proxy, TOLD))
+            assert re.search(r" · 60% of 7 d left, resets on \w+ \d+ \w+ at \d\d:\d\d$", line(proxy, REPORT))
         backend.check()
 
 
@@ -84,55 +84,78 @@ def test_of_a_plan_the_line_says_what_is_left_and_until_when(tmp_path: Path) -> 
         (20, r"GPT-6.1 Sol · high · 5% of 272k · 60% left"),
     ],
 )
-def test_where_there_is_less_room_the_line_is_shorter(tmp_path: Path, columns: int, words: str) -> None:
+def test_the_line_is_shorter_if_there_is_less_room(tmp_path: Path, columns: int, words: str) -> None:
     with FakeBackend("chatgpt") as backend:
         backend.script(answer("one"))
         with served(backend, tmp_path) as proxy:
             proxy.events(ask("x"))
-            said = status_line(TOLD, proxy.proxy, 272_000, columns=columns)
+            said = status_line(REPORT, proxy.proxy, 272_000, columns=columns)
             assert re.fullmatch(words, said)
             assert len(said) <= columns - 4 or columns == 20
         backend.check()
 
 
-def test_in_few_words_a_limit_ends_at_a_time_on_a_day_or_at_a_date() -> None:
+def test_the_short_quota_ends_at_a_time_on_a_day_or_at_a_date() -> None:
     now = time.mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))
-    assert left(QuotaWindow(30, 300, now + 3600), now) == "70% left till 11:00"
-    assert left(QuotaWindow(30, 10080, now + 86_400), now) == "70% left till Mon 10:00"
-    assert left(QuotaWindow(30, 43200, now + 9 * 86_400), now) == "70% left till 01 Dec"
-    assert left(QuotaWindow(30, 300, now + 3600)) == left(QuotaWindow(30), now) == "70% left"
-    assert left(None, now) == ""
+    assert format_short_quota(QuotaWindow(30, 300, now + 3600), now) == "70% left till 11:00"
+    assert format_short_quota(QuotaWindow(30, 10080, now + 86_400), now) == "70% left till Mon 10:00"
+    assert format_short_quota(QuotaWindow(30, 43200, now + 9 * 86_400), now) == "70% left till 01 Dec"
+    assert (
+        format_short_quota(QuotaWindow(30, 300, now + 3600)) == format_short_quota(QuotaWindow(30), now) == "70% left"
+    )
+    assert format_short_quota(None, now) == ""
 
 
-def test_a_limit_that_ends_today_is_told_by_the_clock() -> None:
+def test_a_window_that_resets_today_is_shown_with_the_time() -> None:
     now = time.mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))
-    assert limit(QuotaWindow(30, 300, now + 3600), now) == "70% of 5 h left, resets at 11:00"
-    assert limit(QuotaWindow(130), now) == "0% left"
+    assert format_quota(QuotaWindow(30, 300, now + 3600), now) == "70% of 5 h left, resets at 11:00"
+    assert format_quota(QuotaWindow(130), now) == "0% left"
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b""])
-def test_what_is_no_object_is_refused(backend: FakeBackend, tmp_path: Path, body: bytes) -> None:
+ODD_REPORTS: list[dict[str, Any]] = [
+    {"model": 5, "effort": [], "context_window": "x"},
+    {"model": {"id": ["gpt"]}, "effort": {"level": {}}},
+    {"context_window": {"current_usage": {"input_tokens": 10**18}}},
+    {"context_window": {"current_usage": {"input_tokens": -5, "cache_read_input_tokens": None}}},
+    {"model": {"id": "gpt\x1b]52;c;cm0=\x07\nx\u202ey" + "z" * 100_000}},
+]
+
+
+@pytest.mark.parametrize("report", ODD_REPORTS)
+def test_an_odd_report_costs_its_own_part_of_the_line(
+    backend: FakeBackend, tmp_path: Path, report: dict[str, Any]
+) -> None:
+    with served(backend, tmp_path) as proxy:
+        shown = line(proxy, report)
+        assert shown and shown.isprintable()
+        window = "9" * 5000
+        answered = proxy.client.post("/status-line", params={"window": window, "columns": "²"}, json=report)
+        assert answered.status_code == 200 and len(answered.text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"", b"[" * 100_000, b'{"a": "\\ud83d", "b": ' + b"[" * 100_000])
+def test_a_body_that_is_no_object_is_refused(backend: FakeBackend, tmp_path: Path, body: bytes) -> None:
     with served(backend, tmp_path) as proxy:
         proxy.error(body, "/status-line")
 
 
-def run(url: str, told: Any, **more: str) -> subprocess.CompletedProcess[bytes]:
+def run(url: str, report: Any, **more: str) -> subprocess.CompletedProcess[bytes]:
     env = {**os.environ, "COLUMNS": "", "ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": TOKEN, **more}
     words = [sys.executable, "-I", "-S", program.__file__]
-    return subprocess.run(words, input=json.dumps(told).encode(), env=env, capture_output=True, check=False)
+    return subprocess.run(words, input=json.dumps(report).encode(), env=env, capture_output=True, check=False)
 
 
-def test_the_program_prints_what_the_proxy_says(backend: FakeBackend, tmp_path: Path) -> None:
+def test_the_command_prints_the_line_of_the_proxy(backend: FakeBackend, tmp_path: Path) -> None:
     with served(backend, tmp_path) as proxy:
-        ran = run(proxy.url, TOLD)
-        narrowed = run(proxy.url, TOLD, CLAUDE_CODE_AUTO_COMPACT_WINDOW="200000")
-        narrow = run(proxy.url, TOLD, COLUMNS="40")
+        ran = run(proxy.url, REPORT)
+        narrowed = run(proxy.url, REPORT, CLAUDE_CODE_AUTO_COMPACT_WINDOW="200000")
+        narrow = run(proxy.url, REPORT, COLUMNS="40")
     assert (ran.returncode, ran.stdout.decode(), ran.stderr) == (0, "GPT-6.1 Sol · high · 14.5k of 1.05M (1%)\n", b"")
     assert narrowed.stdout.decode() == "GPT-6.1 Sol · high · 14.5k of 200k (7%)\n"
     assert narrow.stdout.decode() == "GPT-6.1 Sol · high · 1% of 1.05M\n"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", ""])
-def test_without_a_proxy_it_is_silent(url: str) -> None:
-    ran = run(url, TOLD)
+def test_the_command_is_silent_without_a_proxy(url: str) -> None:
+    ran = run(url, REPORT)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")

@@ -200,7 +200,11 @@ class ErrorBoundary:
         except ClaudegptError as error:
             problem = error
         except Exception as bug:  # noqa: BLE001  the boundary: a bug must end as an error, never as a cut stream
-            problem = ClaudegptError(f"claudegpt itself failed: {type(bug).__name__}: {bug}.")
+            problem = ClaudegptError(
+                f"This is a bug in claudegpt: {type(bug).__name__}: {bug}.",
+                "Please report it with the output of `claudegpt trace show`.",
+                retry=False,  # the same request would meet the same bug
+            )
         else:
             return
         if begun:

@@ -268,6 +268,8 @@ def test_an_error_in_a_stream_has_the_id_of_its_header(backend: FakeBackend, pro
 
 # The boundary.
 
+BUG = "This is a bug in claudegpt: ZeroDivisionError: oh. Please report it with the output of `claudegpt trace show`."
+
 
 def test_a_bug_is_an_error_body_before_the_stream_begins(
     backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch
@@ -275,7 +277,8 @@ def test_a_bug_is_an_error_body_before_the_stream_begins(
     monkeypatch.setattr("claudegpt_pkg.proxy.plan.translate", broken)
     response, error = proxy.error(ask())
     assert response.status_code == 500
-    assert error == {"type": "api_error", "message": "claudegpt itself failed: ZeroDivisionError: oh."}
+    assert error == {"type": "api_error", "message": BUG}
+    assert response.headers["x-should-retry"] == "false"
 
 
 def test_a_bug_is_an_error_event_after_it_began(
@@ -286,7 +289,27 @@ def test_a_bug_is_an_error_event_after_it_began(
         stream.until("content_block_delta")
         monkeypatch.setattr("claudegpt_pkg.translate.answer.blocks.BlockWriter.text", broken)
         backend.release()
-        assert stream.to_the_end()[-1]["error"]["message"] == "claudegpt itself failed: ZeroDivisionError: oh."
+        assert stream.to_the_end()[-1]["error"]["message"] == BUG
+
+
+@pytest.mark.parametrize("bug", [AttributeError("oh"), TypeError("oh"), KeyError("oh")])
+@pytest.mark.parametrize(
+    "place", ["stream.MessageStream.receive", "repair.Repairer.repair", "blocks.BlockWriter._open"]
+)
+def test_a_bug_in_the_stream_machine_is_ours_and_is_not_retried(
+    backend: FakeBackend, proxy: Served, monkeypatch: pytest.MonkeyPatch, place: str, bug: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise bug
+
+    backend.script(answer("Fine."))
+    monkeypatch.setattr(f"claudegpt_pkg.translate.answer.{place}", fail)
+    response, error = proxy.error(ask())
+    assert (response.status_code, error["type"]) == (500, "api_error")
+    assert "a bug in claudegpt" in error["message"] and "upstream" not in error["message"]
+    assert response.headers["x-should-retry"] == "false"
+    assert len(backend.requests) == 1
+    assert proxy.trace()["error"] == {"kind": "bug", "message": repr(bug)}
 
 
 def test_the_next_request_is_served_after_a_bug(

@@ -28,7 +28,6 @@ UNPARSED = "_unparsed_arguments"
 PARALLEL = frozenset({"multi_tool_use.parallel", "multi_tool_use_parallel"})  # several calls, written as one
 MAX_DEPTH = 200  # orjson writes at most 254 levels
 
-_PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 _STRING = re.compile(r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*')
 _HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -94,11 +93,12 @@ class ArgumentStream:
     def feed(self, text: str) -> str:
         """What can go out now that `text` has arrived."""
         reader = self._reader
-        if reader.in_value_string and not reader.rest and _PLAIN.fullmatch(text):  # nearly always
+        plain = reader.in_value_string and not reader.rest and text.isprintable() and '"' not in text
+        if plain and "\\" not in text:  # nearly always: the middle of a string
             reader.sent.append(text)
         else:
             text = reader.read(text)
-        return self._filter.feed(text) if self._filter else text
+        return text if self._filter is None else self._filter.feed(text)
 
     @property
     def is_whole(self) -> bool:

@@ -1,7 +1,8 @@
 """What any server sends → the events of an answer as the Responses protocol has them.
 
     repairer = Repairer(name="msg_1")
-    for repaired in repairer.repair(event): ...     # none, one or several
+    if repairer.passes(event): ...                  # nearly every delta: it is as it should be
+    for repaired in repairer.repair(event): ...     # else none, one or several
 
 What the events that come out have, whatever went in:
 
@@ -73,21 +74,27 @@ class Repairer:
         self._same_number = ""
         self._same_part: Any = None
 
-    def repair(self, event: Event) -> Out:
-        """The events that this one means. Raises UpstreamFailed for an answer that is larger than any real one."""
+    def passes(self, event: Event) -> bool:
+        """Whether the event is as the protocol has it, because it fits the one before: nearly every delta."""
         if (
-            event.get("type") == self._same_type
-            and event.get("item_id") == self._same_item
-            and event.get("output_index") == self._same_index
-            and event.get(self._same_number) == self._same_part
-            and type(delta := event.get("delta")) is str
-            and delta
+            event.get("output_index") != self._same_index
+            or event.get("type") != self._same_type
+            or event.get("item_id") != self._same_item
+            or event.get(self._same_number) != self._same_part
+            or type(delta := event.get("delta")) is not str
+            or not delta
         ):
-            self._same.length += len(delta)
-            self._size += len(delta) + DELTA_COST
-            if self._size > MAX_SIZE:
-                self._count(0)
-            return [event]
+            return False
+        size = len(delta)
+        self._same.length += size
+        self._size += size + DELTA_COST
+        return self._size <= MAX_SIZE
+
+    def repair(self, event: Event) -> Out:
+        """The events that this one means, if it does not pass as it is.
+
+        Raises UpstreamFailed for an answer that is larger than any real one.
+        """
         self._same_type = NOTHING
         handle = HANDLERS.get(kind) if isinstance(kind := event.get("type") or "", str) else None
         if handle is None:  # an event that nobody knows, or that says nothing to the client

@@ -61,6 +61,7 @@ TRANSITIONS = {
     (State.WHOLE, Signal.SKIP): State.CLOSED,
     (State.ENDING, Signal.CLOSE): State.CLOSED,
 }
+STREAMING = State.STREAMING  # looked up once: it is asked for with every delta
 INCOMPLETE = {"max_output_tokens": "max_tokens", "content_filter": "refusal"}
 
 
@@ -151,11 +152,10 @@ class MessageStream:
         """
         if self._writer.done:
             return []
-        repaired = self._repairer.repair(event)
-        if len(repaired) == 1:
-            return HANDLERS[repaired[0]["type"]](self, repaired[0])
+        if self._repairer.passes(event):
+            return HANDLERS[event["type"]](self, event)
         out: list[Event] = []
-        for each in repaired:
+        for each in self._repairer.repair(event):
             if not self._writer.done:
                 out += HANDLERS[each["type"]](self, each)
         return out
@@ -198,8 +198,8 @@ class MessageStream:
 
     def _text(self, event: Event) -> list[Event]:
         lane = self._items[event["output_index"]].parts[event["content_index"]]
-        if lane.state is State.STREAMING:
-            return self._write(lane, event["delta"])
+        if lane.state is STREAMING:
+            return self._writer.text(lane.block, event["delta"])
         return self._wait(lane, event["delta"])
 
     def _refusal(self, event: Event) -> list[Event]:
@@ -227,12 +227,12 @@ class MessageStream:
         if part != lane.last_part:
             text = text if lane.last_part is None else "\n\n" + text
             lane.last_part = part
-        return self._write(lane, text) if lane.state is State.STREAMING else self._wait(lane, text)
+        return self._write(lane, text) if lane.state is STREAMING else self._wait(lane, text)
 
     def _arguments(self, event: Event) -> list[Event]:
         lane = self._items[event["output_index"]].parts[0]
-        if lane.state is State.STREAMING:
-            return self._write(lane, event["delta"])
+        if lane.state is STREAMING and lane.arguments:
+            return self._writer.arguments(lane.block, lane.arguments.feed(event["delta"]))
         return self._wait(lane, event["delta"])
 
     def _arguments_done(self, event: Event) -> list[Event]:

@@ -15,6 +15,7 @@ from .json_text import loads_halves, mended
 
 Event = dict[str, Any]
 LANE = ("type", "item_id", "content_index", "summary_index")  # tells whose delta it is
+MAX_HALVES = 64  # of emojis that wait for their other half; each item has one at most
 MAX_EVENT = 64 * 2**20  # bytes; images and whole responses fit many times over
 
 
@@ -59,7 +60,11 @@ class Decoder:
             event = orjson.loads(data)
         except ValueError:
             event = self._with_halves(data)
-        return event if isinstance(event, dict) else None
+        if not isinstance(event, dict):
+            return None
+        if "type" not in event and (name := name_of(block)):
+            event["type"] = name
+        return event
 
     def _with_halves(self, data: bytes) -> Any:
         """An event in which an emoji was cut. Where a delta ends in its first half, the next one has the other."""
@@ -68,12 +73,17 @@ class Decoder:
         except ValueError:
             raise UpstreamFailed(f"The upstream sent an event that is not JSON: {data[:80]!r}.") from None
         if isinstance(event, dict) and isinstance(delta := event.get("delta"), str):
-            lane = tuple(event.get(name) for name in LANE)
+            lane = tuple(str(event.get(name)) for name in LANE)
             delta = self._halves.pop(lane, "") + delta
+            if len(self._halves) > MAX_HALVES:
+                self._halves.clear()
             if "\ud800" <= delta[-1:] <= "\udbff":
                 delta, self._halves[lane] = delta[:-1], delta[-1]
             event["delta"] = delta
-        return mended(event)
+        try:
+            return mended(event)
+        except ValueError as problem:
+            raise UpstreamFailed(f"The upstream sent an event that cannot be read: {problem}.") from None
 
     def _hold(self, piece: bytes) -> None:
         self._held += len(piece)
@@ -102,6 +112,14 @@ def data_of(block: bytes) -> bytes:
         lines = block.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         data = b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
     return b"" if data.strip() == b"[DONE]" else data
+
+
+def name_of(block: bytes) -> str:
+    """What the `event:` line of an event says; some servers give the type only there."""
+    for line in block.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+        if line.startswith(b"event:"):
+            return line[6:].strip().decode("utf-8", "replace")
+    return ""
 
 
 def encode(event: Event) -> bytes:

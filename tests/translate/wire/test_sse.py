@@ -117,3 +117,23 @@ def test_many_small_events_have_no_limit_together(monkeypatch: pytest.MonkeyPatc
 def test_an_event_is_written_on_two_lines_and_a_blank_one() -> None:
     assert encode({"type": "ping"}) == b'event: ping\ndata: {"type":"ping"}\n\n'
     assert read_sse(encode({"type": "x", "text": "a\nb\r\u2028c"})) == [{"type": "x", "text": "a\nb\r\u2028c"}]
+
+
+def test_the_type_may_stand_only_in_the_event_line() -> None:
+    sent = b'event: response.output_text.delta\ndata: {"delta":"x"}\n\nevent: a\ndata: {"type":"b"}\n\n'
+    assert [event["type"] for event in Decoder().feed(sent)] == ["response.output_text.delta", "b"]
+
+
+def test_halves_of_emojis_do_not_pile_up() -> None:
+    decoder = Decoder()
+    for number in range(1000):
+        decoder.feed(b'data: {"type":"d","item_id":"%d","delta":"\\ud83d"}\n\n' % number)
+    assert len(decoder._halves) < 100
+
+
+def test_an_event_nested_too_deeply_is_the_upstreams_failure() -> None:
+    deep = b"[" * 5000 + b"]" * 5000
+    with pytest.raises(UpstreamFailed):
+        Decoder().feed(b'data: {"a":' + deep + b"}\n\n")
+    with pytest.raises(UpstreamFailed):
+        Decoder().feed(b'data: {"b":"\\ud83d","a":' + deep + b"}\n\n")

@@ -136,11 +136,10 @@ def login(
 
     If your browser is on another machine (SSH), use --device, or paste the address at which the browser ends.
     """
-    from ..accounts.auth.login import login
+    from ..setup.login_screen import log_in
 
     settings = load(ctx.obj)
-    typed = sys.stdin if sys.stdin.isatty() else None
-    login(settings, tell, with_device=device, browser=not no_browser, typed=typed)
+    log_in(settings, with_device=device, browser=not no_browser)
     if settings[PROVIDER] != "chatgpt":
         tell("To use this account from now on:\n\nclaudegpt use chatgpt\n")
 

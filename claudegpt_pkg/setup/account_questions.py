@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 from .. import assembly
 from ..accounts.auth import entra
-from ..accounts.auth.login import login
 from ..accounts.auth.tokens import codex_file, codex_store, own_file
 from ..accounts.providers.azure import read_endpoint
 from ..accounts.providers.base import Provider
@@ -46,6 +45,7 @@ from ..terminal.console import say, tell
 from ..terminal.questions import Choice
 from .conversation import Conversation, ask_key, shorten_title
 from .local_servers import Ollama, find_ollama
+from .login_screen import log_in
 from .model_questions import TIER_NAMES, TierOptions, ask_models, fetch_list
 from .validators import judge_deployment, judge_endpoint, judge_url
 
@@ -162,8 +162,7 @@ def ask_chatgpt(talk: Conversation) -> None:
     settings = talk.settings
     how = talk.given.login or _ask_way_to_log_in(talk)
     if how != "keep":
-        typed = sys.stdin if sys.stdin.isatty() else None
-        login(settings, tell, with_device=how == "device", browser=how == "browser", typed=typed)
+        log_in(settings, with_device=how == "device", browser=how == "browser")
     _ask_models(talk, chatgpt, CODEX_TIERS)
 
 

@@ -430,11 +430,11 @@ def test_a_chatgpt_login_is_made_on_the_way(
 ) -> None:
     made = []
 
-    def login(settings: Settings, show: Callable[[str], None], *, with_device: bool, browser: bool, typed: Any) -> None:
+    def log_in(settings: Settings, *, with_device: bool, browser: bool) -> None:
         made.append((with_device, browser or with_device))
         write(own_file(settings.dirs.data).path, plan_login(login_server, plan))
 
-    monkeypatch.setattr(account_questions, "login", login)
+    monkeypatch.setattr(account_questions, "log_in", log_in)
     assert run(Person("chatgpt", how, None)) == {"CLAUDEGPT_PROVIDER": "chatgpt"}
     set_up(Nobody(), Given(provider="chatgpt", login=how), {})  # the same by a flag, where nobody can be asked
     assert made == [expected, expected]

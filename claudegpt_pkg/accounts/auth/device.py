@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from ...errors import NotLoggedIn, UpstreamFailed
@@ -30,6 +31,14 @@ REFUSED = {
     "deviceauth_expired_token": "The code was not used in time.",
     "deviceauth_access_denied": "The login was refused.",
 }
+
+
+ShowCode = Callable[[str, str], None]  # the page, the code
+Waiting = Callable[[float], AbstractContextManager[object]]
+
+
+def no_sign(seconds: float) -> AbstractContextManager[object]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -61,17 +70,24 @@ def login(
     file: TokenFile,
     show: Callable[[str], None],
     *,
+    show_code: ShowCode | None = None,
+    waiting: Waiting = no_sign,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Tokens:
-    """Log in and save the tokens. Raises NotLoggedIn when the user refuses or takes too long, UpstreamFailed."""
+    """Log in and save the tokens. Raises NotLoggedIn when the user refuses or takes too long, UpstreamFailed.
+
+    `show_code` shows the page and the code instead of `show`; `waiting` is a sign of life for so many seconds.
+    """
     code = begin(server)
-    show(
-        f"Open this page in any browser, on any device:\n\n{server.url}/codex/device\n\n"
-        f"and enter this code there:\n\n{code.typed}\n\n"
-        "It is good for 15 minutes. Enter it only where you started this login yourself."
-    )
-    approval = wait(server, code, sleep=sleep, deadline=clock() + PATIENCE, clock=clock)
+    page = f"{server.url}/codex/device"
+    if show_code:
+        show_code(page, code.typed)
+    else:
+        show(f"Open this page in any browser, on any device:\n\n{page}\n\nand enter this code there:\n\n{code.typed}\n")
+    show("The code is good for 15 minutes. Enter it only if you started this login yourself.")
+    with waiting(PATIENCE):
+        approval = wait(server, code, sleep=sleep, deadline=clock() + PATIENCE, clock=clock)
     redirect = f"{server.url}/deviceauth/callback"
     return file.log_in(lambda: server.exchange(approval.code, verifier=approval.verifier, redirect=redirect))
 

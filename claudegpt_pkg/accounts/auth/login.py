@@ -37,9 +37,17 @@ PATIENCE = 15 * 60.0  # seconds the user has for the login page
 
 
 def login(
-    settings: Settings, show: Show, *, with_device: bool = False, browser: bool = True, typed: TextIO | None = None
+    settings: Settings,
+    show: Show,
+    *,
+    with_device: bool = False,
+    browser: bool = True,
+    typed: TextIO | None = None,
+    show_code: device.ShowCode | None = None,
+    waiting: device.Waiting = device.no_sign,
 ) -> Tokens:
-    """Log in and save the tokens. `show` gets what the user must read, some lines at a time.
+    """Log in and save the tokens. `show` gets what the user must read, some lines at a time; `show_code` and `waiting`
+    as for device.login.
 
     `typed` is where the user can paste the address the browser ended at (the terminal), or None. Raises NotLoggedIn
     when the user refuses or takes too long, BadSetting when there is no free port or no room for the file,
@@ -49,7 +57,7 @@ def login(
     file = own_file(settings.dirs.data)
     file.make_sure()
     if with_device:
-        tokens = device.login(server, file, show)
+        tokens = device.login(server, file, show, show_code=show_code, waiting=waiting)
     else:
         tokens = browser_login(server, file, show, open_page=open_page if browser else None, typed=typed)
     show(f"Logged in as {tokens.email or tokens.account_id or 'somebody'} ({oauth.plan_name(tokens.plan)}).")
@@ -100,12 +108,12 @@ def browser_login(
             return file.log_in(lambda: server.exchange(code, verifier=pkce.verifier, redirect=redirect))
 
         page = oauth.authorize_url(server.url, redirect=redirect, state=state, challenge=pkce.challenge)
-        show(f"Log in to ChatGPT on this page:\n\n{page}\n")
+        show(f"Log in to ChatGPT on this page, within 15 minutes:\n\n{page}\n")
         if typed:
             why = "If that browser is on another machine," if callbacks else "Other programs have the ports it ends at:"
             show(f"{why} paste the address it ends at ({redirect}?…) here.")
-        if open_page:
-            open_page(page)
+        if open_page and open_page(page):
+            show("I opened this page in your browser. If you do not see it there, open it yourself.")
         keyboard = Keyboard(typed.fileno()) if typed else None
         return first_answer(callbacks, keyboard, finish, show, time.monotonic() + patience)
 
@@ -156,11 +164,12 @@ def first_answer(
             return tokens
 
 
-def open_page(page: str, environ: Mapping[str, str] = os.environ) -> None:
+def open_page(page: str, environ: Mapping[str, str] = os.environ) -> bool:
     """Open the user's browser, if there is a screen for it here or BROWSER names a program; never waits for it.
 
     It gets a process and a session of its own, without a terminal: a browser may stay in the foreground for hours, and
-    one that shows its pages as text would fill this terminal. The page's address is always shown too.
+    one that shows its pages as text would fill this terminal. The page's address is always shown too. Returns whether a
+    browser was started.
     """
     screen = sys.platform == "darwin" or any(
         environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
@@ -173,3 +182,5 @@ def open_page(page: str, environ: Mapping[str, str] = os.environ) -> None:
                 command, stdin=nothing, stdout=nothing, stderr=nothing, env=environ, cwd="/", start_new_session=True
             )
             threading.Thread(target=process.wait, daemon=True).start()
+            return True
+    return False

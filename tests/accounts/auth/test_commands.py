@@ -89,7 +89,9 @@ def test_login_with_a_code_on_another_device(server: FakeLogin) -> None:
     server.device_waits = 0
     server.device_interval = "1"
     terminal = Terminal("login", "--device")
-    terminal.until(rf"{re.escape(server.url)}/codex/device\s+and enter this code there:\s+ABCD-1234\s")
+    terminal.until(
+        rf"{re.escape(server.url)}/codex/device\s+and enter this code there:\s+(\x1b\[1m)?ABCD-1234(\x1b\[0m)?\s"
+    )
     terminal.until("Logged in as ann@example.com")
     assert terminal.end() == 0
 

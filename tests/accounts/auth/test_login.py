@@ -117,6 +117,21 @@ def test_the_page_is_shown_even_when_a_browser_opens(server: FakeLogin, file: To
     assert f"\n\n{server.url}/oauth/authorize?" in shown[0]
 
 
+@pytest.mark.parametrize("started", [True, False])
+def test_the_user_is_told_that_a_browser_was_opened(
+    server: FakeLogin, file: TokenFile, shown: list[str], started: bool
+) -> None:
+    browser = Browser()
+
+    def open_browser(page: str) -> bool:
+        browser.open(page)
+        return started
+
+    run(server, file, shown, open_page=open_browser)
+    told = "I opened this page in your browser. If you do not see it there, open it yourself."
+    assert (told in shown) is started
+
+
 def test_no_secret_is_shown(server: FakeLogin, file: TokenFile, shown: list[str]) -> None:
     browser = Browser()
     tokens = run(server, file, shown, open_page=browser.open)
@@ -308,7 +323,7 @@ def test_a_browser_is_opened_only_if_there_is_a_screen_or_the_user_names_one(
 
     monkeypatch.setattr("claudegpt_pkg.accounts.auth.login.subprocess.Popen", Process)
     monkeypatch.setattr("sys.platform", "linux")
-    open_page("https://x", environ)
+    assert open_page("https://x", environ) is opens
     assert bool(opened) == opens and all(command[-1] == "https://x" for command in opened)
 
 

@@ -1,24 +1,31 @@
-"""What the proxy learnt of an account's models (lessons.py), kept between sessions so that no refusal is met twice.
+"""Keeps what was learned about an account's models between sessions, so that no refusal is met twice.
 
-One file for each account at each address, in the cache directory; for a week, because accounts and deployments change
-too. What belongs to a single conversation is not kept. A file that cannot be read or written costs a refusal, no more.
+    learned = recall(folder, provider)                by model: what was learned, without what the provider states
+    remember(folder, provider, {"gpt-6-luna": …})     beside what other sessions have kept
+    forget(folder, provider)
+
+There is one file for each account at each address, in the cache directory. It lasts a week, because accounts and
+deployments change. Only the fields in STORED are kept: the images, reasoning and schemas of one conversation are not.
+A file that cannot be read or written costs one more refusal and nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from .. import files
 from ..accounts.providers.base import Provider
 from ..capabilities import Capabilities
 
-LASTS = 7 * 86_400.0  # seconds
+LASTS = 7 * 86_400.0  # seconds, from the first refusal in the file
 # What a refusal may teach about a model for longer than a session.
 STORED = frozenset(
     {
@@ -39,58 +46,58 @@ STORED = frozenset(
 )
 
 
+class _Saved(msgspec.Struct):
+    """The content of a file."""
+
+    since: float  # seconds since 1970
+    models: dict[str, Capabilities]
+
+
 def recall(folder: Path, provider: Provider) -> dict[str, Capabilities]:
-    """What is known, by model."""
-    saved = read(file_of(folder, provider))
-    rows = {model: decode(row) for model, row in saved["models"].items()} if saved else {}
-    return {model: known for model, known in rows.items() if known != Capabilities()}
+    """What was learned, by model. Models of which nothing was learned are not in it."""
+    saved = _read(capability_file(folder, provider))
+    return saved.models if saved else {}
 
 
-def remember(folder: Path, provider: Provider, lessons: Mapping[str, Capabilities]) -> None:
-    """Keep these for the next session, with what other sessions kept of other models; the week is counted from the
-    first of them."""
-    file = file_of(folder, provider)
-    saved = read(file) or {"since": time.time(), "models": {}}
-    rows = {**saved["models"], **{model: encode(known) for model, known in lessons.items()}}
-    models = {model: row for model, row in rows.items() if row != NOTHING}
+def remember(folder: Path, provider: Provider, learned: Mapping[str, Capabilities]) -> None:
+    """Keep this for the next session, beside what other sessions have kept of other models."""
+    file = capability_file(folder, provider)
+    saved = _read(file) or _Saved(time.time(), {})
+    models = _of_stored_fields({**saved.models, **learned})
+    rows = {model: _difference(known) for model, known in models.items()}
+    data = msgspec.json.encode({"since": saved.since, "models": rows}, order="sorted")
     with suppress(OSError):
-        files.replace_file(file, json.dumps({**saved, "models": models}, indent=1))
+        files.replace_file(file, msgspec.json.format(data, indent=1).decode())
 
 
 def forget(folder: Path, provider: Provider) -> None:
     with suppress(OSError):
-        file_of(folder, provider).unlink()
+        capability_file(folder, provider).unlink()
 
 
-def read(file: Path) -> dict[str, Any] | None:
-    try:
-        saved = json.loads(file.read_bytes())
-        young = 0 <= time.time() - saved["since"] < LASTS
-        for row in saved["models"].values():
-            decode(row)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return None
-    return dict(saved) if young else None
-
-
-def file_of(folder: Path, provider: Provider) -> Path:
+def capability_file(folder: Path, provider: Provider) -> Path:
     digest = hashlib.sha256(f"{provider.url}\n{provider.account}".encode()).hexdigest()[:16]
     return folder / f"capabilities-{digest}.json"
 
 
-def encode(known: Capabilities) -> dict[str, Any]:
-    """The fields that say something, without what is about one conversation."""
-    return {
-        name: sorted(value) if isinstance(value, frozenset) else value
-        for name in sorted(known.differing(Capabilities()) & STORED)
-        if (value := getattr(known, name)) is not None
+def _read(file: Path) -> _Saved | None:
+    """None if there is no file, it is too old, or it holds anything else than this version writes."""
+    try:
+        saved = msgspec.json.decode(file.read_bytes(), type=_Saved)
+    except (OSError, msgspec.DecodeError, RecursionError):
+        return None
+    saved.models = _of_stored_fields(saved.models)
+    return saved if 0 <= time.time() - saved.since < LASTS else None
+
+
+def _of_stored_fields(models: Mapping[str, Capabilities]) -> dict[str, Capabilities]:
+    """The models of which something was learned that is stored, without everything else."""
+    nothing = Capabilities()
+    stored = {
+        model: replace(nothing, **{name: getattr(known, name) for name in STORED}) for model, known in models.items()
     }
+    return {model: known for model, known in stored.items() if known != nothing}
 
 
-def decode(row: Mapping[str, Any]) -> Capabilities:
-    kinds: dict[str, Any] = {"efforts": tuple, "refused_fields": frozenset, "refused_includes": frozenset}
-    found: dict[str, Any] = {name: kinds.get(name, bool)(value) for name, value in row.items() if name in STORED}
-    return Capabilities(**found)
-
-
-NOTHING = encode(Capabilities())
+def _difference(known: Capabilities) -> dict[str, Any]:
+    return {name: getattr(known, name) for name in known.differing(Capabilities())}

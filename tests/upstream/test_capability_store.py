@@ -19,7 +19,7 @@ from claudegpt_pkg.models import Tiers
 from claudegpt_pkg.proxy.app import create_app
 from claudegpt_pkg.secret import Secret
 from claudegpt_pkg.server import bind, serving
-from claudegpt_pkg.upstream.capability_store import LASTS, file_of, forget, recall, remember
+from claudegpt_pkg.upstream.capability_store import LASTS, capability_file, forget, recall, remember
 from tests.support.fakes.answers import answer, error
 from tests.support.fakes.backend import FakeBackend, wait_until
 from tests.support.served import ask, served, settings_for
@@ -96,16 +96,27 @@ def test_it_can_be_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"since": "x", "models": {}}', '{"since": 9e9, "models": {}}', "null"]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"since": "x", "models": {}}',
+        '{"since": 9e9, "models": {}}',
+        '{"since": NOW, "models": {"big": {"web_search": "no"}}}',
+        '{"since": NOW, "models": {"big": {"efforts": ["enormous"]}}}',
+    ],
 )
 def test_a_file_that_is_no_use_is_nothing(tmp_path: Path, text: str) -> None:
-    file_of(tmp_path, PROVIDER).write_text(text)
+    capability_file(tmp_path, PROVIDER).write_text(text.replace("NOW", str(time.time())))
     assert recall(tmp_path, PROVIDER) == {}
 
 
 def test_a_row_of_another_version_is_nothing(tmp_path: Path) -> None:
-    rows = {"big": {"parameters": ["include"]}, "odd": {"efforts": ["enormous"]}}
-    file_of(tmp_path, PROVIDER).write_text(json.dumps({"since": time.time(), "models": rows}))
+    rows = {"big": {"parameters": ["include"]}, "odd": {"instructions": False, "refused_reasoning": ["rs_1"]}}
+    capability_file(tmp_path, PROVIDER).write_text(json.dumps({"since": time.time(), "models": rows}))
     assert recall(tmp_path, PROVIDER) == {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pty
 import re
 import shutil
 import signal
@@ -157,9 +158,27 @@ def test_without_uv_python_makes_it(clone: Clone) -> None:
 def test_each_step_is_named_with_the_time_it_takes(clone: Clone, tool: str) -> None:
     (clone.bin / "uv").unlink()
     clone.add(tool, UV if tool == "uv" else PYTHON)
-    steps = [line for line in clone.run().stderr.splitlines() if "step " in line]
-    assert [line.partition(":")[2].split(":")[0] for line in steps] == [" step 1 of 2", " step 2 of 2"]
+    steps = [line for line in clone.run().stderr.splitlines() if "/2: " in line]
+    assert [line.split(":")[1] for line in steps] == [" 1/2", " 2/2"]
     assert "4 s" in steps[1]
+
+
+def test_on_a_terminal_the_seconds_are_counted_in_one_line(clone: Clone) -> None:
+    ours, theirs = pty.openpty()
+    clone.wait.touch()
+    command = ["dash", str(clone.folder / "claudegpt"), "x"]
+    process = subprocess.Popen(command, env=clone.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"1 s" not in shown.rpartition(b"2/2")[2]:
+        shown += os.read(ours, 4096)
+    clone.wait.unlink()
+    assert process.wait(DEADLINE) == 0
+    os.close(ours)
+    lines = re.split(rb"\r\x1b\[K|\r\n", shown)
+    assert max(len(line.decode()) for line in lines if b"/2: " in line) <= 60
+    assert process.stdout
+    process.stdout.close()
 
 
 def test_a_python_that_is_too_old_is_passed_over(clone: Clone) -> None:

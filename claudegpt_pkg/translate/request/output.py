@@ -7,8 +7,8 @@ from typing import Any
 
 from ..wire import openai
 from ..wire.json_text import dumps
+from .answer_schema import Schema, is_object_format, is_strict
 from .draft import NOT_TAKEN, Draft
-from .schemas import Schema, is_object_format, is_strict
 from .unread_fields import UNKNOWN
 
 Request = Mapping[str, Any]

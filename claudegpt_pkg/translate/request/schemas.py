@@ -14,18 +14,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from ...errors import InvalidRequest
 from ..wire.json_text import encode, loads
+from .schema_references import NAMED_SCHEMAS, Schema, without_broken_references
+from .schema_top import COMBINATORS, REFUSED_AT_TOP, as_object, is_plain_object
 
-Schema = Mapping[str, Any]
-
-COMBINATORS = ("anyOf", "oneOf", "allOf")
-REFUSED_AT_TOP = (*COMBINATORS, "enum", "not", "$schema", "$ref")
 # Keywords that name a schema or its draft. Within one request they mean nothing, so nobody is told of their removal.
 IDENTIFIERS = frozenset(
     {"$schema", "$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef", "$vocabulary"}
@@ -33,7 +31,6 @@ IDENTIFIERS = frozenset(
 MAX_DEPTH = 50  # nested schemas; deeper ones accept anything (JSON nested some 250 deep cannot be sent)
 LARGEST_COUNT = 2**53  # more limits nothing, and a larger float cannot be written as a whole number
 MOST_BYTES_KEPT = 16_384  # of a schema whose repair is kept in memory; there are at most 512
-MOST_VARIANTS = 200  # that are merged at the top of one schema; references can multiply them without end
 
 TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
 # What other languages call the types; a name that is neither here nor above (`any`, `file`) says nothing.
@@ -85,68 +82,17 @@ def _repaired_text(text: bytes) -> Parameters | None:
 
 def _repaired(schema: Schema) -> Parameters:
     repair = _Repair()
-    top = schema if _is_plain_object(schema) else _as_object(schema, repair)
+    top = schema
+    if not is_plain_object(schema):
+        top = as_object(schema)
+        repair.changed += [keyword for keyword in REFUSED_AT_TOP if keyword in schema]
     repaired = repair.schema(top, depth=0)
-    if repair.has_references:
-        mended = _without_broken_references(repaired, repaired, repair)
-        repaired = mended if "$ref" in repair.changed else repaired
+    if repair.has_references and (mended := without_broken_references(repaired)) is not repaired:
+        repair.changed.append("$ref")
+        repaired = mended
     if "properties" not in repaired:
         repaired = {**repaired, "properties": {}}
     return Parameters(repaired, tuple(each for each in dict.fromkeys(repair.changed) if each not in IDENTIFIERS))
-
-
-# The top: an object, whatever it was before.
-
-
-def _is_plain_object(schema: Schema) -> bool:
-    return schema.get("type") == "object" and not any(key in schema for key in REFUSED_AT_TOP)
-
-
-def _as_object(schema: Schema, repair: _Repair) -> dict[str, Any]:
-    """An object schema that accepts at least what `schema` accepts, without what is refused at the top."""
-    repair.changed += [key for key in REFUSED_AT_TOP if key in schema]
-    return {**_Merge(schema).merged(schema, ()), "type": "object"}
-
-
-@dataclass
-class _Merge:
-    """The properties of everything that the combinators and the `$ref` at the top of a schema lead to."""
-
-    root: Schema
-    left: int = MOST_VARIANTS
-
-    def merged(self, schema: Schema, followed: tuple[str, ...]) -> dict[str, Any]:
-        """`followed`: the references that led here; one that leads back to itself adds nothing."""
-        self.left -= 1
-        reference = schema.get("$ref")
-        if isinstance(reference, str) and reference not in followed and self.left > 0:
-            followed = (*followed, reference)
-            found = _target(reference, self.root)
-            schema = {**(self.merged(found, followed) if isinstance(found, dict) else {}), **schema}
-        properties, required = _properties(schema), _required(schema)
-        for combinator in COMBINATORS:
-            variants = [each for each in _list(schema.get(combinator)) if isinstance(each, dict)]
-            parts = [self.merged(each, followed) for each in variants if self.left > 0 and len(followed) < MAX_DEPTH]
-            for part in parts:
-                properties = {**part["properties"], **properties}
-            if needs := [set(part.get("required", ())) for part in parts]:
-                common = set.union(*needs) if combinator == "allOf" else set.intersection(*needs)
-                required += [name for name in properties if name in common and name not in required]
-        kept = {key: value for key, value in schema.items() if key not in (*REFUSED_AT_TOP, "required")}
-        return {**kept, "properties": properties, **({"required": required} if required else {})}
-
-
-def _properties(schema: Schema) -> dict[str, Any]:
-    found = schema.get("properties")
-    return dict(found) if isinstance(found, dict) else {}
-
-
-def _required(schema: Schema) -> list[str]:
-    return [name for name in _list(schema.get("required")) if isinstance(name, str)]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 # Every schema within it.
@@ -350,7 +296,7 @@ KEYWORDS: dict[str, _Check] = {
     **dict.fromkeys(("exclusiveMinimum", "exclusiveMaximum"), _Repair.bound),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), _Repair.count),
     **dict.fromkeys(("minProperties", "maxProperties", "minContains", "maxContains"), _Repair.count),
-    **dict.fromkeys(("properties", "$defs", "definitions", "dependentSchemas"), _Repair.named_schemas),
+    **dict.fromkeys(NAMED_SCHEMAS - {"patternProperties"}, _Repair.named_schemas),
     **dict.fromkeys((*COMBINATORS, "prefixItems"), _Repair.schemas),
     **dict.fromkeys(("not", "if", "then", "else", "contains", "propertyNames"), _Repair.subschema),
     **dict.fromkeys(
@@ -367,14 +313,6 @@ KEYWORDS: dict[str, _Check] = {
     "required": _Repair.names,
     **dict.fromkeys(("type",), _Repair.type),
 }
-
-
-NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-NESTED = frozenset(
-    keyword
-    for keyword, check in KEYWORDS.items()
-    if check in (_Repair.schemas, _Repair.subschema, _Repair.schema_or_flag, _Repair.items)
-)
 
 
 def _same(new: Iterable[Any], old: Iterable[Any]) -> bool:
@@ -430,88 +368,3 @@ def _any_of(schemas: list[Any]) -> Any:
     """One schema for what any of these accepts."""
     unique = _distinct(schemas)
     return unique[0] if len(unique) == 1 else {"anyOf": unique}
-
-
-# References.
-
-_PERCENT = re.compile(r"%([0-7][0-9A-Fa-f])")
-
-
-def _target(reference: Any, root: Schema) -> Any:
-    """What `#/$defs/Name` leads to in `root`; None for a broken reference, and for one to another document."""
-    if not isinstance(reference, str) or not reference.startswith("#"):
-        return None
-    if reference in ("#", "#/"):
-        return root
-    if not reference.startswith("#/"):
-        return None
-    found: Any = root
-    for step in _PERCENT.sub(lambda match: chr(int(match[1], 16)), reference[2:]).split("/"):
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, list) and name.isascii() and name.isdigit():
-            found = found[int(name)] if len(name) < 10 and int(name) < len(found) else None
-        else:
-            found = found.get(name) if isinstance(found, dict) else None
-    return found
-
-
-def _leads_somewhere(reference: str, root: Schema) -> bool:
-    """Whether a reference ends at a schema, and not again at itself."""
-    followed: set[str] = set()
-    while reference not in followed:
-        followed.add(reference)
-        found = _target(reference, root)
-        if not isinstance(found, dict):
-            return False
-        if not isinstance(further := found.get("$ref"), str):
-            return True
-        reference = further
-    return False
-
-
-def _without_broken_references(value: Any, root: Schema, repair: _Repair) -> Any:
-    """`value` without the `$ref`s that lead nowhere; a property that is named `$ref` is none of them."""
-    if isinstance(value, list):
-        return [_without_broken_references(each, root, repair) for each in value]
-    if not isinstance(value, dict):
-        return value
-    result: dict[str, Any] = {}
-    for keyword, inner in value.items():
-        if keyword == "$ref" and not _leads_somewhere(inner, root):
-            repair.changed.append("$ref")
-        elif keyword in NAMED:
-            result[keyword] = {name: _without_broken_references(each, root, repair) for name, each in inner.items()}
-        elif keyword in NESTED:
-            result[keyword] = _without_broken_references(inner, root, repair)
-        else:
-            result[keyword] = inner
-    return result
-
-
-# The schema of an answer (`output_config.format`).
-
-# Keywords of strict output: one of the first must be there, and none that is in no list.
-STRICT_KINDS = frozenset({"type", "anyOf", "enum", "const", "$ref"})
-STRICT_OBJECTS = frozenset({"properties", "required", "additionalProperties", "$defs", "definitions"})
-STRICT_VALUES = frozenset({"items", "minItems", "maxItems", "pattern", "format", "multipleOf", "title", "description"})
-STRICT_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-STRICT_KEYS = STRICT_KINDS | STRICT_OBJECTS | STRICT_VALUES | STRICT_BOUNDS
-
-
-def is_object_format(schema: Schema) -> bool:
-    """Whether the upstream takes it as a format: 400 "schema must be a JSON Schema of 'type: "object"'"."""
-    return schema.get("type") == "object" and not any(key in schema for key in REFUSED_AT_TOP if key != "$schema")
-
-
-def is_strict(schema: Any) -> bool:
-    """Whether a schema qualifies for strict output: every object closed, every property required, no other keys."""
-    if not isinstance(schema, dict) or not schema.keys() <= STRICT_KEYS or not schema.keys() & STRICT_KINDS:
-        return False
-    properties = _properties(schema)
-    closed = schema.get("additionalProperties") is False and set(_required(schema)) == set(properties)
-    if (schema.get("type") == "object" or "properties" in schema) and not closed:
-        return False
-    inner = [*properties.values(), *_list(schema.get("anyOf")), *([schema["items"]] if "items" in schema else ())]
-    for key in ("$defs", "definitions"):
-        inner += (schema.get(key) or {}).values() if isinstance(schema.get(key) or {}, dict) else [None]
-    return all(map(is_strict, inner))

@@ -14,14 +14,12 @@ from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[impor
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from claudegpt_pkg.translate.request.schema_top import REFUSED_AT_TOP
 from claudegpt_pkg.translate.request.schemas import (
     KEYWORDS,
     MAX_DEPTH,
     MOST_BYTES_KEPT,
-    REFUSED_AT_TOP,
     function_parameters,
-    is_object_format,
-    is_strict,
 )
 
 OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
@@ -53,7 +51,7 @@ def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
         elif keyword in ("anyOf", "oneOf", "allOf", "prefixItems"):
             for inner in value:
                 yield from subschemas(inner)
-        elif keyword not in ("enum", "const", "default", "examples"):
+        elif keyword in KEYWORDS and keyword not in ("enum", "const", "default", "examples"):
             yield from subschemas(value)
 
 
@@ -91,90 +89,6 @@ def test_a_schema_that_backends_take_is_the_very_same_object(schema: dict[str, A
     assert function_parameters(schema).schema is schema
     assert function_parameters(schema).changed == ()
     check(schema)
-
-
-CHANGED_AT_TOP: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    *(({"$ref": broken}, OBJECT) for broken in ("#/definitions/Missing", "https://x.test/schema", "#", 7, None)),
-    ({}, OBJECT),
-    ({"type": "object"}, OBJECT),
-    ({"type": "object", "properties": None}, OBJECT),
-    ({"properties": {"a": {}}}, with_property({})),
-    ({"$schema": "http://json-schema.org/draft-07/schema#", **OBJECT}, OBJECT),
-    ({**OBJECT, "required": None}, OBJECT),
-    ({**OBJECT, "required": True}, OBJECT),
-    ({**OBJECT, "enum": [{}], "not": {}}, OBJECT),
-    (
-        {"type": ["object", "null"], "properties": {"a": {}}, "required": ["a"], "description": "d"},
-        {"type": "object", "properties": {"a": {}}, "required": ["a"], "description": "d"},
-    ),
-    (
-        {
-            "type": "object",
-            "anyOf": [
-                {"properties": {"a": {"type": "string"}, "c": {}}, "required": ["a", "c"]},
-                {"properties": {"b": {"type": "string"}, "c": {}}, "required": ["b", "c"]},
-            ],
-        },
-        {
-            "type": "object",
-            "properties": {"b": {"type": "string"}, "c": {}, "a": {"type": "string"}},
-            "required": ["c"],
-        },
-    ),
-    (
-        {
-            "type": "object",
-            "properties": {"a": {"type": "integer"}},
-            "allOf": [{"properties": {"a": {"type": "string"}, "b": {}}, "required": ["b"]}, {"required": ["a"]}],
-        },
-        {"type": "object", "properties": {"a": {"type": "integer"}, "b": {}}, "required": ["a", "b"]},
-    ),
-    (
-        {"anyOf": [{"allOf": [{"properties": {"a": {}}}, {"required": ["a"]}]}, {"properties": {"a": {}, "b": {}}}]},
-        {"type": "object", "properties": {"a": {}, "b": {}}},
-    ),
-    (
-        {"$ref": "#/definitions/Args", "definitions": {"Args": {**with_property({}), "required": ["a"]}}},
-        {
-            "type": "object",
-            "properties": {"a": {}},
-            "required": ["a"],
-            "definitions": {"Args": {**with_property({}), "required": ["a"]}},
-        },
-    ),
-    (
-        {"oneOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}], "$defs": {"A": with_property({}), "B": OBJECT}},
-        {**with_property({}), "$defs": {"A": with_property({}), "B": OBJECT}},
-    ),
-]
-
-
-@pytest.mark.parametrize(("schema", "taken"), CHANGED_AT_TOP)
-def test_the_top_becomes_an_object_that_accepts_at_least_what_the_schema_accepted(
-    schema: dict[str, Any], taken: dict[str, Any]
-) -> None:
-    before = copy.deepcopy(schema)
-    assert function_parameters(schema).schema == taken
-    assert schema == before
-    check(taken)
-
-
-ALL_NINE = [{"$ref": f"#/$defs/{n}"} for n in range(9)]
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}},
-        {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]},
-        {
-            "$ref": "#/$defs/0",
-            "$defs": {str(n): {"anyOf": [{"$ref": f"#/$defs/{m}"} for m in range(9)]} for n in range(9)},
-        },
-    ],
-)
-def test_circular_references_do_not_hang(schema: dict[str, Any]) -> None:
-    check(function_parameters(schema).schema)
 
 
 CHANGED: list[tuple[Any, Any]] = [
@@ -335,87 +249,3 @@ def test_whatever_a_schema_holds_backends_take_its_parameters(schema: dict[str, 
     check(made.schema)
     assert schema == before
     assert function_parameters(made.schema).schema == made.schema
-
-
-# The schema of an answer.
-
-
-@pytest.mark.parametrize(
-    ("schema", "is_one"),
-    [
-        (OBJECT, True),
-        ({**OBJECT, "$schema": "x"}, True),
-        ({"type": "array", "items": {}}, False),
-        ({**OBJECT, "anyOf": [{}]}, False),
-        ({"type": ["object", "null"]}, False),
-    ],
-)
-def test_only_an_object_can_be_the_format_of_an_answer(schema: Any, is_one: bool) -> None:
-    assert is_object_format(schema) is is_one
-
-
-@pytest.mark.parametrize("broken", [{"anyOf": 3}, {"$defs": [1]}, {"properties": 7}, {"required": True}])
-def test_a_broken_schema_is_not_strict(broken: Any) -> None:
-    schema = {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": False, **broken}
-    assert not is_strict(schema)
-
-
-TITLE = {
-    "type": "object",
-    "properties": {"title": {"type": "string"}},
-    "required": ["title"],
-    "additionalProperties": False,
-}
-STRICT: list[tuple[Any, bool]] = [
-    (TITLE, True),
-    ({**TITLE, "properties": {}, "required": []}, True),
-    ({**TITLE, "additionalProperties": True}, False),
-    ({**TITLE, "required": []}, False),
-    ({"type": "object", "additionalProperties": False}, True),
-    ({**TITLE, "properties": {"title": {"type": ["string", "null"], "enum": ["a", None]}}}, True),
-    ({**TITLE, "properties": {"title": {"type": "array", "items": TITLE}}}, True),
-    ({**TITLE, "properties": {"title": {"type": "array", "items": {"type": "object"}}}}, False),
-    ({**TITLE, "properties": {"title": {"anyOf": [TITLE, {"type": "null"}]}}}, True),
-    ({**TITLE, "properties": {"title": {"anyOf": [{"properties": {"a": {}}}]}}}, False),
-    ({**TITLE, "properties": {"title": {"oneOf": [{"type": "string"}]}}}, False),
-    ({**TITLE, "properties": {"title": {"allOf": [TITLE]}}}, False),
-    ({**TITLE, "properties": {"title": {"type": "string", "default": "x"}}}, False),
-    ({**TITLE, "properties": {"title": {"$ref": "#/$defs/t"}}, "$defs": {"t": TITLE}}, True),
-    ({**TITLE, "properties": {"title": {"$ref": "#/$defs/t"}}, "$defs": {"t": {"type": "object"}}}, False),
-    ({**TITLE, "properties": {"title": {}}}, False),
-    ({**TITLE, "properties": {"title": True}}, False),
-    ({**TITLE, "patternProperties": {}}, False),
-    ({**TITLE, "$schema": "x", "title": "T", "description": "d"}, False),
-]
-
-
-@pytest.mark.parametrize(("schema", "strict"), STRICT)
-def test_a_schema_is_strict_only_if_strict_output_takes_every_keyword(schema: Any, strict: bool) -> None:
-    assert is_strict(schema) is strict
-
-
-@pytest.mark.parametrize(
-    ("reference", "stays"),
-    [
-        ("#/$defs/list/anyOf/1", True),
-        ("#/$defs/list/anyOf/2", False),
-        ("#/$defs/list/anyOf/1234567890123", False),
-        ("#/$defs/list/anyOf/x", False),
-        ("#/$defs/percent%25name", True),
-        ("#/$defs/chain", True),
-        ("#/$defs/round", False),
-        ("#/$defs/list/description", False),
-        ("#", True),
-        ("#name", False),
-        ("#/", True),
-    ],
-)
-def test_a_reference_stays_only_if_it_leads_to_a_schema(reference: str, stays: bool) -> None:
-    definitions = {
-        "list": {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "d"},
-        "percent%name": {"type": "string"},
-        "chain": {"$ref": "#/$defs/list"},
-        "round": {"$ref": "#/$defs/round"},
-    }
-    made = property_of({"$ref": reference}, **{"$defs": definitions})
-    assert made == ({"$ref": reference} if stays else {})

@@ -92,3 +92,10 @@ ALL_NINE = [{"$ref": f"#/$defs/{n}"} for n in range(9)]
 )
 def test_circular_references_do_not_hang(schema: dict[str, Any]) -> None:
     check(function_parameters(schema).schema)
+
+
+def test_variants_within_variants_do_not_hang() -> None:
+    schema: dict[str, Any] = with_property({})
+    for _ in range(450):
+        schema = {"anyOf": [schema]}
+    check(function_parameters(schema).schema)

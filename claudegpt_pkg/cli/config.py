@@ -91,6 +91,15 @@ GROUPS = (
         ),
     ),
     Group(
+        "Web: search and fetch",
+        "claudegpt config set map_web_search 0",
+        (
+            declared.MAP_WEB_SEARCH,
+            declared.NO_WEB_SEARCH,
+            *(option for name, option in OPTIONS.items() if "_WEB_FETCH" in name),
+        ),
+    ),
+    Group(
         "Traces: the stored record of each turn",
         "claudegpt config set trace 0",
         (declared.TRACE, declared.TRACE_DIR, declared.TRACE_MAX_MB),

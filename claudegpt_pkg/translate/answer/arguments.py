@@ -27,6 +27,7 @@ from .argument_filter import ArgumentFilter, Empties
 UNPARSED = "_unparsed_arguments"
 PARALLEL = frozenset({"multi_tool_use.parallel", "multi_tool_use_parallel"})  # several calls, written as one
 MAX_DEPTH = 200  # orjson writes at most 254 levels
+MAX_WORD = 400  # characters of a number; a longer one is none
 
 _STRING = re.compile(r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*')
 _HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
@@ -164,8 +165,9 @@ class _JsonReader:
     def __init__(self) -> None:
         self.sent: list[str] = []  # what has gone out
         self.waiting: list[str] = []  # JSON as it should be, but what it belongs to has not come yet
-        self.rest = ""  # not read yet: the beginning of a word or an escape, or all that stands behind a fault
+        self.rest = ""  # not read yet: the beginning of a word or an escape
         self.broken = False
+        self._behind: list[str] = []  # what arrived after the fault
         self.in_value_string = False
         self._in_key = False
         self._expect = _Expect.OBJECT
@@ -189,7 +191,7 @@ class _JsonReader:
         return "".join(self.sent) + self.unsent()
 
     def unsent(self) -> str:
-        return "".join(self.waiting) + self.rest
+        return "".join([*self.waiting, self.rest, *self._behind])
 
     def closers(self) -> str:
         """What closes all that has gone out but the object itself."""
@@ -206,7 +208,7 @@ class _JsonReader:
     def read(self, text: str) -> str:
         """Take in more text; what may go out."""
         if self.broken:
-            self.rest += text
+            self._behind.append(text)
             return ""
         text, self.rest = self.rest + text, ""
         before, at = len(self.sent), 0
@@ -261,7 +263,11 @@ class _JsonReader:
         word = _WORD.match(text, at)
         if word is None:
             return self._read_mark(text[at], at)
-        if word.end() == len(text) and self._expect in (_Expect.VALUE, _Expect.FIRST_VALUE):
+        if (
+            word.end() == len(text)
+            and word.end() - at < MAX_WORD
+            and self._expect in (_Expect.VALUE, _Expect.FIRST_VALUE)
+        ):
             return -1
         if self._expect not in (_Expect.VALUE, _Expect.FIRST_VALUE) or not _LITERAL.fullmatch(word[0]):
             return self._break()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
@@ -32,6 +32,7 @@ KINDS = {
 }
 # The parts of a message that are said to the user. A part of no type is one, too.
 ANSWER_PARTS = {"output_text": "output_text", "text": "output_text", "refusal": "refusal", None: "output_text"}
+MAX_WORDS = 2000  # characters of what a server says went wrong
 MAX_COUNT = 2**53  # of tokens; more is no count
 
 
@@ -91,7 +92,7 @@ def reasoning_item(fields: Mapping[str, Any]) -> dict[str, Any]:
             kept[name] = fields[name]
     for name in ("summary", "content"):
         parts = fields.get(name)
-        if isinstance(parts, list) and all(isinstance(part, dict) for part in parts) and _is_writable(parts):
+        if isinstance(parts, list) and all(isinstance(part, dict) for part in parts) and written(parts):
             kept[name] = parts
     return openai.reasoning(kept)
 
@@ -155,8 +156,11 @@ def error_of(event: Mapping[str, Any]) -> dict[str, Any]:
     response = mapping(event.get("response"))
     found = response.get("error") or event.get("error")
     if found and not isinstance(found, dict):
-        found = {"message": str(found)[:2000]}
+        found = {"message": found}
     error = dict(found) if found else {name: value for name, value in event.items() if name not in _ENVELOPE}
+    for name in ("message", "code", "type", "param"):
+        if isinstance(error.get(name), dict | list):
+            error[name] = written(error[name])[:MAX_WORDS]
     if not error.get("type") and isinstance(event.get("error_type"), str):
         error["type"] = event["error_type"]
     for holder in (error, event):
@@ -173,23 +177,15 @@ def number_or_digits(value: Any) -> int | None:
     return count_or_none(value)
 
 
-def size_of(value: Any) -> int:
-    """Roughly how many bytes a JSON value holds."""
+def written(value: Any) -> str:
+    """A JSON value as text; "" if it is nested too deeply to be written."""
     try:
-        return len(dumps(value))
+        return dumps(value)
     except InvalidRequest:
-        return 0  # nested too deeply to be kept
+        return ""
 
 
 _ENVELOPE = ("type", "sequence_number", "response", "error", "event_id")
-
-
-def _is_writable(parts: Iterable[Any]) -> bool:
-    try:
-        dumps(parts)
-    except InvalidRequest:
-        return False
-    return True
 
 
 def _list(value: Any) -> list[Any]:

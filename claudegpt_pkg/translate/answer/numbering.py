@@ -44,6 +44,7 @@ class Record:
 
     __slots__ = (
         "announced",
+        "announcement",
         "arguments",
         "base",
         "call_id",
@@ -75,6 +76,7 @@ class Record:
         self.call_id: str | None = None
         self.public_id: str | None = None  # the call's id as it was announced
         self.announced = False
+        self.announcement: int | None = None  # hash of the item as it was announced
         self.is_open = True
         self.over = False  # closed because another item began, not by the server's word
         self.successor: Record | None = None  # the item in which the rest of this one's text came

@@ -26,9 +26,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ...errors import InvalidRequest, UpstreamFailed
+from ...errors import UpstreamFailed
 from ..wire import openai
-from ..wire.json_text import dumps
 from .arguments import PARALLEL, parallel_calls, read_object
 from .items import (
     KINDS,
@@ -42,11 +41,11 @@ from .items import (
     reasoning_item,
     said_in,
     search_item,
-    size_of,
     text_of,
     thinking_texts,
     url_citation,
     usage_counts,
+    written,
 )
 from .numbering import Numbering, Part, Record, number_or_none, text_or_none
 
@@ -331,7 +330,7 @@ class Repairer:
     def _arguments_delta(self, event: Event) -> None:
         delta = event.get("delta")
         if isinstance(delta, dict):
-            delta = dumps(delta)
+            delta = written(delta)
         if not isinstance(delta, str) or not delta:
             return
         record = self._record(Kind.CALL, event)
@@ -352,7 +351,7 @@ class Repairer:
         record = self._record(Kind.CALL, event, starts=True) if given else self._items.for_delta(Kind.CALL, event)
         if record is None or not record.is_open:
             return
-        self._count(size_of(given))
+        self._count(len(written(given)))
         record.arguments.append(given)
         if not record.is_named:
             record.identify(
@@ -408,13 +407,15 @@ class Repairer:
         kind = kind_of(fields)
         if kind is None:
             return
-        self._count(size_of(fields))
+        text = written(fields)
+        self._count(len(text))
         key = number_or_none(event.get("output_index"))
-        known = self._announced_before(kind, key, fields)
+        known = self._announced_before(kind, key, fields, hash(text))
         if known is None:
             known = self._add(kind, key, fields)
         elif known.is_open:
             self._identify(known, fields)
+        known.announcement = known.announcement or hash(text)
         self._end_speaker(known, Kind.TEXT)
 
     def _end_empty_messages(self) -> None:
@@ -425,7 +426,9 @@ class Repairer:
                 record.over = True
                 self._close(record)
 
-    def _announced_before(self, kind: Kind, key: int | None, fields: Mapping[str, Any]) -> Record | None:
+    def _announced_before(
+        self, kind: Kind, key: int | None, fields: Mapping[str, Any], announcement: int
+    ) -> Record | None:
         """The item that an announcement is of, if events told of it before."""
         known = self._items.by_id(kind, fields.get("call_id"), fields.get("id"))
         if known:
@@ -435,7 +438,7 @@ class Repairer:
             return None
         if not known.announced:
             return known
-        is_same = not known.has_content and not known.id and not known.call_id and known.fields == fields
+        is_same = not known.has_content and not known.id and not known.call_id and known.announcement == announcement
         return known if is_same and key is not None else None
 
     def _identify(self, record: Record, fields: Mapping[str, Any]) -> None:
@@ -478,7 +481,7 @@ class Repairer:
         kind = kind_of(fields)
         if kind is None:
             return
-        self._count(size_of(fields))
+        self._count(len(written(fields)))
         key = number_or_none(event.get("output_index"))
         digest = digest_of(kind, fields)
         record = self._told_of(kind, key, fields, digest)
@@ -678,8 +681,10 @@ class Repairer:
 
     def _expect_same(self, event: Event, record: Record, part: Part, numbered_by: str = "content_index") -> None:
         """Let deltas pass unchanged that say the same as `event` about where they belong."""
-        if record.order < self._named and record.index == event.get("output_index"):
-            self._same_type, self._same_item, self._same_index = event["type"], event.get("item_id"), record.index
+        item_id = event.get("item_id")
+        is_plain = item_id is None or isinstance(item_id, str)
+        if is_plain and record.order < self._named and record.index == event.get("output_index"):
+            self._same_type, self._same_item, self._same_index = event["type"], item_id, record.index
             self._same_number, self._same_part, self._same = numbered_by, event.get(numbered_by), part
 
     # The end.
@@ -732,10 +737,7 @@ def digest_of(kind: Kind, fields: Mapping[str, Any]) -> int:
     """A hash of what an item says when it is done: two messages that say the same under one id are one."""
     if kind is Kind.TEXT:
         return hash("".join(text for _, _, text, _ in message_parts(fields.get("content"))))
-    try:
-        return hash(dumps(fields))
-    except InvalidRequest:
-        return 0
+    return hash(written(fields))
 
 
 def message_rest(record: Record, told: list[tuple[int, str, str, list[Any]]]) -> list[tuple[int, str, str]]:
@@ -772,7 +774,7 @@ def merged_searches(output: Iterable[Any]) -> list[Mapping[str, Any]]:
 
 
 def dumps_or_empty(value: Any) -> str:
-    return dumps(value) if size_of(value) else "{}"
+    return written(value) or "{}"
 
 
 def _by_worth(record: Record) -> list[Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import files
+from .accounts.provider_table import chosen_kind
 from .accounts.providers.base import Provider
 from .errors import BadSetting
 from .records.session_usage import SessionUsage
@@ -22,12 +23,7 @@ from .settings.options import (
     HOST,
     ISOLATE,
     MCP_SERVERS,
-    OPENAI_BASE_URL,
-    OPENAI_HAIKU,
-    OPENAI_OPUS,
-    OPENAI_SONNET,
     PORT,
-    PROVIDER,
     TOKEN,
 )
 from .settings.settings import Dirs, Settings
@@ -133,10 +129,17 @@ def mcp_tools(
 
 def backend(settings: Settings) -> tuple[Provider, list[Site]]:
     """The provider that the settings name, and what has to be served for it."""
-    name = settings[PROVIDER]
-    if name is None:
+    from .accounts import model_list
+
+    kind = chosen_kind(settings)
+    if kind is None:
         raise no_account()
-    return PROVIDERS[name](settings)
+    if kind.make is None:
+        return demo(settings)
+    provider = kind.make(settings)
+    if kind.wants_list(settings) and model_list.take_first_look(provider, settings.dirs.cache):
+        provider = kind.make(settings)
+    return provider, []
 
 
 def no_account() -> BadSetting:
@@ -145,37 +148,6 @@ def no_account() -> BadSetting:
         "Run `claudegpt setup` (without a terminal `claudegpt setup --provider openai --api-key-stdin <FILE`, or "
         "chatgpt, codex, azure, demo), or try `claudegpt demo`.",
     )
-
-
-def openai(settings: Settings) -> tuple[Provider, list[Site]]:
-    from .accounts import model_list
-    from .accounts.providers.openai import openai
-
-    provider = openai(settings)
-    # What a server of the user's own has, no table knows: it is asked before it is first used.
-    chosen = all(settings[option] for option in (OPENAI_OPUS, OPENAI_SONNET, OPENAI_HAIKU))
-    foreign = settings[OPENAI_BASE_URL] != OPENAI_BASE_URL.default
-    if foreign and not chosen and model_list.take_first_look(provider, settings.dirs.cache):
-        provider = openai(settings)
-    return provider, []
-
-
-def chatgpt(settings: Settings) -> tuple[Provider, list[Site]]:
-    from .accounts.providers.chatgpt import chatgpt
-
-    return chatgpt(settings), []
-
-
-def codex(settings: Settings) -> tuple[Provider, list[Site]]:
-    from .accounts.providers.chatgpt import codex
-
-    return codex(settings), []
-
-
-def azure(settings: Settings) -> tuple[Provider, list[Site]]:
-    from .accounts.providers.azure import azure
-
-    return azure(settings), []
 
 
 def demo(settings: Settings) -> tuple[Provider, list[Site]]:
@@ -190,12 +162,3 @@ def demo(settings: Settings) -> tuple[Provider, list[Site]]:
 
     listener = bind("127.0.0.1", 0)
     return demo(url_of(listener), key), [Site(server, listener)]
-
-
-PROVIDERS: dict[str, Callable[[Settings], tuple[Provider, list[Site]]]] = {
-    "chatgpt": chatgpt,
-    "codex": codex,
-    "openai": openai,
-    "azure": azure,
-    "demo": demo,
-}

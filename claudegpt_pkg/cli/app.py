@@ -136,11 +136,13 @@ def login(
 
     If your browser is on another machine (SSH), use --device, or paste the address at which the browser ends.
     """
+    from ..accounts.provider_table import chosen_kind
     from ..setup.login_screen import log_in
 
     settings = load(ctx.obj)
     log_in(settings, with_device=device, browser=not no_browser)
-    if settings[PROVIDER] != "chatgpt":
+    kind = chosen_kind(settings)
+    if kind is None or not kind.logs_in:
         tell("To use this account from now on:\n\nclaudegpt use chatgpt\n")
 
 

@@ -165,7 +165,9 @@ def set_setting(ctx: typer.Context, name: str, value: Annotated[str | None, type
     try:
         option.parse(text)
     except ValueError as problem:
-        raise BadSetting(f"{option.name} {problem}, not {'that' if option.secret else repr(text)}.") from None
+        raise BadSetting(
+            f"{option.name} {problem}, not {repr(text) if option.show(text) == text else 'that'}."
+        ) from None
     file = write_setting(option, text)
     say(f"Saved {option.name}={SECRET if option.secret else text} in {file}.")
     report_overruled(option, text)
@@ -279,7 +281,7 @@ def shown_value(settings: Settings, option: Option[Any]) -> str:
     written = settings.written(option)
     if written is None:
         return default_text(option)
-    return SECRET if option.secret else written
+    return option.show(written)
 
 
 def default_text(option: Option[Any]) -> str:

@@ -19,9 +19,8 @@ from urllib.parse import urlsplit
 
 from .. import __version__, assembly
 from ..accounts import http
-from ..accounts.auth.tokens import codex_file, own_file
+from ..accounts.provider_table import PROVIDER_TABLE
 from ..accounts.providers.base import Provider
-from ..accounts.providers.chatgpt import codex_path
 from ..claude import install
 from ..claude.config_folder import config_folder, state_file
 from ..claude.session import PROXIES
@@ -154,7 +153,7 @@ def check_settings(settings: Settings) -> Iterator[Check]:
         except BadSetting as problem:
             yield failed_check("settings", problem)
         else:
-            good.append(f"{option.name}={'***' if option.secret else written} (from {settings.source(option)})")
+            good.append(f"{option.name}={option.show(written)} (from {settings.source(option)})")
     yield Check("settings", True, "\n".join(good) or "every setting has its default")
 
 
@@ -194,9 +193,9 @@ def find_secret_files(settings: Settings) -> Iterator[Path]:
         names = env_file.read(file)
         if any(option.secret and names.get(option.name) for option in OPTIONS.values()):
             yield file
-    logins = [own_file(settings.dirs.data).path]
-    if settings.written(PROVIDER) == "codex":
-        logins.append(codex_file(codex_path(settings)).path)
+    chosen = settings.written(PROVIDER)
+    kinds = [kind for name, kind in PROVIDER_TABLE.items() if kind.logs_in or name == chosen]
+    logins = [kind.login_file(settings).path for kind in kinds if kind.login_file]
     yield from (file for file in logins if file.exists())
 
 
@@ -294,7 +293,7 @@ def check_account(provider: Provider, settings: Settings, flags: Mapping[str, st
     try:
         quota, _ = status.ask_quota(provider)
         status.check_account(provider, settings, flags, quota)
-        yield Check("account", True, f"{provider.label}: accepted ({status.describe_credential(provider, settings)})")
+        yield Check("account", True, f"{provider.label}: accepted ({provider.credential})")
         with start_trial(flags) as trial:
             yield from check_models(trial)
     except ClaudegptError as problem:

@@ -58,6 +58,7 @@ def run_claude(
     found = [
         *(welcome_notices(chain.provider, session) if interface else ()),
         *exposed,
+        *(Notice(warning) for warning in chain.provider.warnings),
         *notices(args, session, chain.provider, program=program, terminal=terminal),
         *(find_update_notices(settings, program) if interface else ()),
     ]

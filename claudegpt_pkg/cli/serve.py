@@ -63,10 +63,10 @@ class Running:
 
 def run_proxy(flags: Mapping[str, str], *, stable: bool) -> None:
     """Serve until somebody ends the process. Prints the variables of a client to stdout, the rest to stderr."""
-    settings = load(flags)
+    settings = load(flags, serving=True)
     settings.check()
     if stable:
-        settings = load({**flags, **_stable_flags(settings)})
+        settings = load({**flags, **_stable_flags(settings)}, serving=True)
     chain = connect(settings)
     running = describe(chain)
     with _listed(settings.dirs, running) as add:

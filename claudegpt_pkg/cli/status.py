@@ -25,9 +25,7 @@ from ..accounts.quota import Quota, QuotaUnknown, Window, fetch_quota, read_mome
 from ..capabilities import Capabilities
 from ..errors import BadSetting, ClaudegptError, Forbidden, NotLoggedIn, UpstreamFailed
 from ..formats import format_moment, format_number
-from ..models import EFFORTS, KNOWN, TIERS, UNKNOWN_WINDOW, Model, Tier
-from ..secret import Secret
-from ..settings.options import AZURE_API_KEY, OPENAI_API_KEY, Option
+from ..models import EFFORTS, TIERS, Model, Tier
 from ..settings.settings import Settings, load
 from ..setup.capability_text import describe_capabilities
 from ..terminal.console import from_home, marks, plain, result_json, result_rows, result_table, say
@@ -36,7 +34,6 @@ from ..upstream.capability_store import recall
 BAR = 20  # characters
 SAVED_LIST = "The list below was saved earlier."
 BUILT_IN_LIST = "The list below is the one built into claudegpt."
-KEYS: dict[str, Option[Secret | None]] = {"openai": OPENAI_API_KEY, "azure": AZURE_API_KEY}
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def ask_account(flags: Mapping[str, str]) -> AccountReport:
         problem = failure
     return AccountReport(
         provider=provider,
-        credential=describe_credential(provider, settings),
+        credential=provider.credential,
         tokens=provider.login.read() if provider.login else None,
         quota=quota,
         quota_unknown=unknown,
@@ -146,16 +143,6 @@ def check_account(provider: Provider, settings: Settings, flags: Mapping[str, st
 
     with start_trial(flags) as trial:
         play_turn(trial, "haiku")
-
-
-def describe_credential(provider: Provider, settings: Settings) -> str:
-    """Which credential is sent, and where it is stored; never the credential itself."""
-    if provider.login:
-        return f"login saved in {provider.login.path}"
-    option = KEYS.get(provider.name)
-    if option and settings.written(option):
-        return f"API key from {settings.source(option)}"
-    return {"azure": "Entra ID", "codex": "Codex's API key"}.get(provider.name, "no credential needed")
 
 
 # Show.
@@ -214,12 +201,7 @@ def model_of(provider: Provider, tier: Tier) -> Model:
 
 def window_of(provider: Provider, model: Model) -> str:
     shown = format_number(model.window)
-    return shown if is_known(provider, model) else f"{shown} (assumed)"
-
-
-def is_known(provider: Provider, model: Model) -> bool:
-    """Whether the built-in table or the account's list has facts about the model."""
-    return model.id in KNOWN or (model.window, model.efforts) != (UNKNOWN_WINDOW, EFFORTS)
+    return f"{shown} (assumed)" if provider.is_assumed(model) else shown
 
 
 def note_of(report: AccountReport, model: Model) -> str:
@@ -241,7 +223,7 @@ def listed_model_object(provider: Provider, name: str, learnt: Capabilities) -> 
         "id": name,
         "name": model.name,
         "window": model.window,
-        "window_assumed": not is_known(provider, model),
+        "window_assumed": provider.is_assumed(model),
         "efforts": list(learnt.efforts or model.efforts),
         "tiers": [tier for tier in TIERS if provider.tiers.model(tier) == name],
         "notes": describe_capabilities(replace(learnt, efforts=None)),

@@ -18,7 +18,6 @@ from ..errors import ClaudegptError
 from ..formats import format_dollars, format_number
 from ..records.spending import Spent
 from ..records.usage_log import read_entries
-from ..settings.options import PROVIDER
 from ..settings.settings import Settings, load
 from ..terminal.console import result, result_json, result_rows, result_table, say
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from ..accounts.quota import Quota
 
 PERIODS = {"today": 1, "last 7 days": 7, "last 30 days": 30}
-PLANS = ("chatgpt", "codex")  # their server may report a quota
 COLUMNS = ("", "model", "account", "turns", "tokens in", "cached", "out", "list price")
 NUMBERS = ("turns", "tokens in", "cached", "out", "list price")
 SPARE = ("cached", "turns", "out")  # left out, in this order, if the terminal is too narrow
@@ -103,11 +101,13 @@ def paid_for(sums: Sums) -> Spent:
 
 
 def ask_quota(settings: Settings) -> Quota | None:
-    if settings[PROVIDER] not in PLANS:
-        return None
     from .. import assembly
+    from ..accounts.provider_table import chosen_kind
     from ..accounts.quota import fetch_quota
 
+    kind = chosen_kind(settings)
+    if kind is None or not kind.has_quota:
+        return None
     try:
         provider, _ = assembly.backend(settings)
         return fetch_quota(provider) if provider.usage_url else None

@@ -6,25 +6,16 @@ An account is ready if its credential is there; whether the server accepts it, `
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..accounts.providers.azure import azure
-from ..accounts.providers.base import Provider
-from ..accounts.providers.chatgpt import chatgpt, codex
-from ..accounts.providers.openai import openai
+from ..accounts.provider_table import PROVIDER_TABLE
 from ..errors import ClaudegptError
 from ..settings import env_file
 from ..settings.options import PROVIDER, PROVIDERS
 from ..settings.settings import Settings, load
 from ..terminal.console import from_home, marks, plain, result_json, result_rows, say
 
-MAKERS: dict[str, Callable[[Settings], Provider]] = {
-    "chatgpt": chatgpt,
-    "codex": codex,
-    "openai": openai,
-    "azure": azure,
-}
 DEMO = "built-in demo"
 
 
@@ -71,10 +62,11 @@ def show_accounts(flags: Mapping[str, str], *, as_json: bool) -> None:
 
 def find_account(settings: Settings, name: str) -> Account:
     """Whether the account can be used as far as this machine knows. No server is contacted."""
-    if name not in MAKERS:
+    make = PROVIDER_TABLE[name].make
+    if make is None:
         return Account(name, DEMO)
     try:
-        return Account(name, MAKERS[name](settings).label)
+        return Account(name, make(settings).label)
     except ClaudegptError as problem:
         return Account(name, None, problem)
 

@@ -6,27 +6,35 @@ A setting has one name everywhere: the environment variable's. It is declared on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..secret import Secret
+from ..secret import MASK, Secret
 from .values import (
     account_url,
+    api_version,
+    azure_address,
     claude_release,
+    codex_url,
     count,
+    credentials_in,
     effort,
     flag,
+    model_name,
     names,
     one_of,
     path,
     port,
+    responses_url,
     seconds,
     secret,
     size,
     text,
     web_url,
+    windows,
+    word,
 )
 
 T = TypeVar("T")
@@ -42,7 +50,20 @@ class Option(Generic[T]):
     help: str
     shown_default: str = ""  # what the docs say when `default` alone does not say it
     also: tuple[str, ...] = ()  # older or foreign names of the same setting
+    also_serving: tuple[str, ...] = ()  # names that count for `claudegpt serve` only
     secret: bool = False
+
+    @property
+    def is_address(self) -> bool:
+        return self.parse in _ADDRESSES
+
+    def show(self, written: str) -> str:
+        """What the user wrote, fit to be shown: *** for a secret, also for an address that holds one."""
+        hidden = self.secret or (self.is_address and credentials_in(written))
+        return MASK if hidden else written
+
+
+_ADDRESSES: tuple[Callable[[str], Any], ...] = (account_url, azure_address, codex_url, responses_url, web_url)
 
 
 PROVIDERS = ("chatgpt", "codex", "openai", "azure", "demo")
@@ -53,36 +74,49 @@ NO_FLAG: bool | None = None
 NO_NAMES: tuple[str, ...] = ()
 NANO: tuple[str, ...] = ("nano",)
 NO_PATH: Path | None = None
+NO_WINDOWS: Mapping[str, int] = {}
 
 PROVIDER = Option("CLAUDEGPT_PROVIDER", one_of(*PROVIDERS), NO_TEXT, "whose model runs: " + ", ".join(PROVIDERS))
 OPENAI_API_KEY = Option("OPENAI_API_KEY", secret, NO_SECRET, "provider openai: the API key", secret=True)
 OPENAI_BASE_URL = Option(
     "OPENAI_BASE_URL",
-    web_url,
+    responses_url,
     "https://api.openai.com/v1",
     "provider openai: where the Responses API is; any compatible server works, Ollama and vLLM among them",
 )
-OPENAI_OPUS = Option("CLAUDEGPT_OPENAI_OPUS", text, NO_TEXT, "openai: the opus tier's model", "newest known")
-OPENAI_SONNET = Option("CLAUDEGPT_OPENAI_SONNET", text, NO_TEXT, "openai: the sonnet tier's model", "newest known")
-OPENAI_HAIKU = Option("CLAUDEGPT_OPENAI_HAIKU", text, NO_TEXT, "openai: the haiku tier's model", "newest known")
-CODEX_OPUS = Option("CLAUDEGPT_CODEX_OPUS", text, NO_TEXT, "chatgpt, codex: the opus tier's model", "newest it has")
-CODEX_SONNET = Option(
-    "CLAUDEGPT_CODEX_SONNET", text, NO_TEXT, "chatgpt, codex: the sonnet tier's model", "newest it has"
+OPENAI_ORGANIZATION = Option(
+    "OPENAI_ORG_ID", word, NO_TEXT, "provider openai: the organization that pays, if the key belongs to several"
 )
-CODEX_HAIKU = Option("CLAUDEGPT_CODEX_HAIKU", text, NO_TEXT, "chatgpt, codex: the haiku tier's model", "newest it has")
+OPENAI_PROJECT = Option(
+    "OPENAI_PROJECT", word, NO_TEXT, "provider openai: the project that pays", also=("OPENAI_PROJECT_ID",)
+)
+OPENAI_OPUS = Option("CLAUDEGPT_OPENAI_OPUS", model_name, NO_TEXT, "openai: the opus tier's model", "newest known")
+OPENAI_SONNET = Option(
+    "CLAUDEGPT_OPENAI_SONNET", model_name, NO_TEXT, "openai: the sonnet tier's model", "newest known"
+)
+OPENAI_HAIKU = Option("CLAUDEGPT_OPENAI_HAIKU", model_name, NO_TEXT, "openai: the haiku tier's model", "newest known")
+CODEX_OPUS = Option(
+    "CLAUDEGPT_CODEX_OPUS", model_name, NO_TEXT, "chatgpt, codex: the opus tier's model", "newest it has"
+)
+CODEX_SONNET = Option(
+    "CLAUDEGPT_CODEX_SONNET", model_name, NO_TEXT, "chatgpt, codex: the sonnet tier's model", "newest it has"
+)
+CODEX_HAIKU = Option(
+    "CLAUDEGPT_CODEX_HAIKU", model_name, NO_TEXT, "chatgpt, codex: the haiku tier's model", "newest it has"
+)
 CODEX_AUTH = Option(
     "CLAUDEGPT_CODEX_AUTH", path, NO_PATH, "codex: the Codex CLI's login", "`auth.json` in `CODEX_HOME`"
 )
 CODEX_HOME = Option("CODEX_HOME", path, NO_PATH, "codex: the Codex CLI's folder", "`~/.codex`")
 CODEX_BASE_URL = Option(
     "CODEX_BASE_URL",
-    account_url,
+    codex_url,
     "https://chatgpt.com/backend-api/codex",
     "chatgpt, codex: where the ChatGPT backend is; https, or this machine",
 )
 CODEX_VERSION = Option(
     "CLAUDEGPT_CODEX_VERSION",
-    text,
+    word,
     NO_TEXT,
     "chatgpt, codex: a Codex CLI version to name as the newest we know, should a new model be withheld without one",
 )
@@ -93,26 +127,41 @@ AUTH_URL = Option(
     "chatgpt, codex: where the login server is; https, or this machine",
 )
 AZURE_ENDPOINT = Option(
-    "AZURE_OPENAI_ENDPOINT", text, NO_TEXT, "azure: the resource's address, in any form the portal shows it"
+    "AZURE_OPENAI_ENDPOINT", azure_address, NO_TEXT, "azure: the resource's address, in any form the portal shows it"
 )
 AZURE_API_KEY = Option(
     "AZURE_OPENAI_API_KEY", secret, NO_SECRET, "azure: the resource's key", "Entra ID, with the extra", secret=True
 )
 AZURE_API_VERSION = Option(
-    "AZURE_OPENAI_RESPONSES_API_VERSION", text, NO_TEXT, "azure: an `api-version` to ask for, where one is needed"
+    "AZURE_OPENAI_RESPONSES_API_VERSION",
+    api_version,
+    NO_TEXT,
+    "azure: an `api-version` to ask for, where one is needed",
 )
 AZURE_OPUS = Option(
-    "AZURE_OPENAI_CHAT_DEPLOYMENT_FULL", text, NO_TEXT, "azure: the opus tier's deployment", "the sonnet tier's"
+    "AZURE_OPENAI_CHAT_DEPLOYMENT_FULL", model_name, NO_TEXT, "azure: the opus tier's deployment", "the sonnet tier's"
 )
 AZURE_SONNET = Option(
-    "AZURE_OPENAI_CHAT_DEPLOYMENT", text, NO_TEXT, "azure: the sonnet tier's deployment", "the opus tier's"
+    "AZURE_OPENAI_CHAT_DEPLOYMENT", model_name, NO_TEXT, "azure: the sonnet tier's deployment", "the opus tier's"
 )
 AZURE_HAIKU = Option(
-    "AZURE_OPENAI_CHAT_DEPLOYMENT_NANO", text, NO_TEXT, "azure: the haiku tier's deployment", "the sonnet tier's"
+    "AZURE_OPENAI_CHAT_DEPLOYMENT_NANO", model_name, NO_TEXT, "azure: the haiku tier's deployment", "the sonnet tier's"
 )
-DEFAULT_OPUS = Option("ANTHROPIC_DEFAULT_OPUS_MODEL", text, NO_TEXT, "if you export it, it is the opus tier's model")
-DEFAULT_SONNET = Option("ANTHROPIC_DEFAULT_SONNET_MODEL", text, NO_TEXT, "the same for the sonnet tier")
-DEFAULT_HAIKU = Option("ANTHROPIC_DEFAULT_HAIKU_MODEL", text, NO_TEXT, "the same for the haiku tier")
+DEFAULT_OPUS = Option(
+    "ANTHROPIC_DEFAULT_OPUS_MODEL",
+    model_name,
+    NO_TEXT,
+    "the opus tier's model, if the provider's own setting names none; Claude's own names do not count",
+)
+DEFAULT_SONNET = Option("ANTHROPIC_DEFAULT_SONNET_MODEL", model_name, NO_TEXT, "the same for the sonnet tier")
+DEFAULT_HAIKU = Option("ANTHROPIC_DEFAULT_HAIKU_MODEL", model_name, NO_TEXT, "the same for the haiku tier")
+WINDOW = Option(
+    "CLAUDEGPT_WINDOW",
+    windows,
+    NO_WINDOWS,
+    "windows of models in tokens, `MODEL=TOKENS,…`, such as `qwen3:8b=131072,llama4=1m`; they beat what a server says",
+    "what the account says",
+)
 PASSTHROUGH = Option(
     "PASSTHROUGH_MODE",
     flag,
@@ -189,7 +238,14 @@ TRACE = Option("CLAUDEGPT_TRACE", flag, True, "keep one file a turn: what was as
 TRACE_DIR = Option("CLAUDEGPT_TRACE_DIR", path, NO_PATH, "where traces go", "the state directory")
 TRACE_MAX_MB = Option("CLAUDEGPT_TRACE_MAX_MB", count, 200, "oldest traces are deleted past this many MB")
 HOST = Option("CLAUDEGPT_HOST", text, "127.0.0.1", "the address the proxy listens on; beyond loopback it needs a token")
-PORT = Option("CLAUDEGPT_PORT", port, 0, "the port the proxy listens on", "a free one", also=("PORT",))
+PORT = Option(
+    "CLAUDEGPT_PORT",
+    port,
+    0,
+    "the port on which the proxy listens; for `claudegpt serve` PORT counts too",
+    "a free one",
+    also_serving=("PORT",),
+)
 JSON_LIMIT = Option("PROXY_JSON_LIMIT", size, 64 * 2**20, "the largest request body", "64mb")
 TOKEN = Option("CLAUDEGPT_TOKEN", secret, NO_SECRET, "what a client must present", "random at each start", secret=True)
 FIRST_EVENT_TIMEOUT = Option(
@@ -224,7 +280,8 @@ ISOLATE = Option(
 OPTIONS: dict[str, Option[Any]] = {value.name: value for value in list(globals().values()) if isinstance(value, Option)}
 NAMES: dict[str, Option[Any]] = {name: option for option in OPTIONS.values() for name in (option.name, *option.also)}
 OURS = "CLAUDEGPT_"
-NO_SETTINGS = {f"{OURS}HOME", f"{OURS}CLONE", f"{OURS}DEBUG"}  # read from the environment only, before there are any
+# Read from the environment only, before there are settings; the last two are notes of a session.
+NO_SETTINGS = {f"{OURS}{name}" for name in ("HOME", "CLONE", "DEBUG", "EXPORTED", "STARTED")}
 
 
 def nearest(name: str) -> str | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from ..errors import BadSetting
 from ..secret import hold
 from . import env_file
 from .options import NAMES, NO_SETTINGS, OPTIONS, OURS, TRACE_DIR, Option, nearest
+from .values import credentials_in, is_loopback
 
 T = TypeVar("T")
 
@@ -64,8 +65,9 @@ class Layer:
 class Settings:
     """All settings as one reading found them. Immutable; a value is parsed when it is asked for."""
 
-    def __init__(self, layers: list[Layer], dirs: Dirs):
+    def __init__(self, layers: list[Layer], dirs: Dirs, *, serving: bool = False):
         self._layers = layers
+        self._serving = serving
         self.dirs = dirs
 
     def __getitem__(self, option: Option[T]) -> T:
@@ -73,12 +75,12 @@ class Settings:
         found = self._find(option)
         if found is None:
             return option.default
-        raw, source = found
+        raw, source, name = found
         try:
             return option.parse(raw)
         except ValueError as problem:
-            shown = "its value" if option.secret or "@" in raw else repr(raw)
-            raise BadSetting(f"{option.name} {problem}, not {shown} (from {source}).", "Correct it there.") from None
+            shown = repr(raw) if option.show(raw) == raw else "its value"
+            raise BadSetting(f"{name} {problem}, not {shown} (from {source}).", "Correct it there.") from None
 
     def source(self, option: Option[Any]) -> str:
         found = self._find(option)
@@ -121,11 +123,18 @@ class Settings:
     def trace_dir(self) -> Path:
         return self[TRACE_DIR] or self.dirs.state / "traces"
 
-    def _find(self, option: Option[Any]) -> tuple[str, str] | None:
+    def shown(self, option: Option[Any]) -> str | None:
+        """What the user wrote, with *** for a secret; None where the default holds."""
+        written = self.written(option)
+        return None if written is None else option.show(written)
+
+    def _find(self, option: Option[Any]) -> tuple[str, str, str] | None:
+        """The text, its source, and the name under which it stands there."""
+        names = (option.name, *option.also, *(option.also_serving if self._serving else ()))
         for layer in self._layers:
-            for name in (option.name, *option.also):
+            for name in names:
                 if value := layer.values.get(name):
-                    return value, layer.source
+                    return value, layer.source, name
         return None
 
 
@@ -134,9 +143,10 @@ def load(
     environ: Mapping[str, str] | None = None,
     *,
     pending: Mapping[str, str | None] | None = None,
+    serving: bool = False,
 ) -> Settings:
     """Read every layer. `flags` maps setting names to values; `environ` defaults to the process's; `pending` are
-    changes to `config.env` that are not written yet.
+    changes to `config.env` that are not written yet. `serving`: for `claudegpt serve`, for which PORT counts too.
 
     Raises BadSetting when a settings file is there but cannot be read.
     """
@@ -154,7 +164,8 @@ def load(
         Layer(str(dirs.config_file), {name: value for name, value in config.items() if value}),
         *(Layer(str(file), env_file.read(file)) for file in others),
     ]
-    return Settings(layers, dirs)
+    hold_address_credentials(layers)
+    return Settings(layers, dirs, serving=serving)
 
 
 def hold_proxy_logins(environ: Mapping[str, str]) -> None:
@@ -166,3 +177,13 @@ def hold_proxy_logins(environ: Mapping[str, str]) -> None:
                 hold(written)
                 hold(written.partition(":")[2])
             hold(base64.b64encode(unquote(login).encode()).decode())
+
+
+def hold_address_credentials(layers: Iterable[Layer]) -> None:
+    """A secret in an address is refused; until it is, no message must show it."""
+    for option in OPTIONS.values():
+        if option.is_address:
+            for layer in layers:
+                for credential in credentials_in(layer.values.get(option.name, "")):
+                    if not is_loopback(credential):  # http://127.0.0.1@elsewhere: every message names that host
+                        hold(credential)

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from ..formats import printable
 from ..models import EFFORTS
 from ..secret import Secret
+
+LEAST_WINDOW, MOST_WINDOW = 1024, 100_000_000  # tokens
+# What a parameter of an address is called, or looks like, that is a credential.
+_CREDENTIAL_NAME = re.compile(r"(?i)key|token|secret|sig|pass|pwd|auth|cred|code|session|jwt|bearer|sas$")
+_CREDENTIAL_VALUE = re.compile(r"sk-|eyJ|[A-Za-z0-9+/=_.-]{32}")
 
 
 def text(value: str) -> str:
@@ -86,24 +92,123 @@ def size(value: str) -> int:
     return int(match[1]) * {None: 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}[match[2]]
 
 
+def credentials_in(address: str) -> list[str]:
+    """The secrets that an address holds: a user name and password, or a query or fragment that looks like a key.
+
+    Such an address is refused and never shown, because addresses stand in messages, in `claudegpt config`, in traces.
+    """
+    rest = address.partition("://")[2] or address
+    authority = re.split(r"[/?#]", rest)[0]
+    found = [part for part in authority.rpartition("@")[0].split(":", 1) if part]
+    if "@" in rest and not found:
+        found.append("@")  # a password may have a slash in it; which part it is, nobody can tell
+    for piece in re.split(r"[?#&;]", rest)[1:]:
+        name, equals, value = (unquote(part) for part in piece.partition("="))
+        if not equals:
+            name, value = "", name
+        if value and (_CREDENTIAL_NAME.search(name) or _CREDENTIAL_VALUE.match(value)):
+            found += [value, piece.partition("=")[2] or piece]
+    return found
+
+
 def web_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+\S*", value.strip()):
+    """An address of a server, its scheme and host in lower case, without a fragment and without a slash at its end."""
+    text = value.strip()
+    if not re.match(r"(?i)https?://[^\s/]+\S*$", text):
         raise ValueError("is an address that begins with https:// or http://")
-    if "@" in urlsplit(value.strip()).netloc:
-        raise ValueError("is an address without a user name or password")
+    if credentials_in(text):
+        raise ValueError("is an address without a user name, a password or a key in it")
     try:
-        (urlsplit(value.strip()).hostname or "").encode("idna")  # as every library does it, later
-    except UnicodeError:
-        raise ValueError("is an address with a host name that can exist") from None
-    return value.strip().rstrip("/")
+        parts = urlsplit(text)
+        (parts.hostname or "").encode("idna")  # as every library does it, later
+        if not parts.hostname or parts.port == 0:
+            raise ValueError
+    except ValueError:  # UnicodeError is one
+        raise ValueError("is an address with a host name and a port that can exist") from None
+    return parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/"), fragment="").geturl()
 
 
-def account_url(value: str) -> str:
+def secure_url(value: str) -> str:
     """An address that a login or a key may be sent to."""
     parts = urlsplit(web_url(value))
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ValueError("is an address that begins with https:// (http:// only on this machine)")
     return parts.geturl()
+
+
+def account_url(value: str) -> str:
+    """The same, to which paths are added."""
+    url = secure_url(value)
+    if urlsplit(url).query:
+        raise ValueError("is an address without a query (?…)")
+    return url
+
+
+def responses_url(value: str) -> str:
+    """The base of a Responses API: /responses is added to its path. A query, such as an API version, stays behind it.
+    The whole address of /responses or /chat/completions, as other programs want it, is cut."""
+    parts = urlsplit(web_url(value))
+    path = re.sub(r"/+(responses|chat/completions)$", "", parts.path)
+    if parts.hostname == "api.openai.com" and not path:
+        path = "/v1"
+    return parts._replace(path=path).geturl()
+
+
+def codex_url(value: str) -> str:
+    """The base of the ChatGPT backend; other programs want it without /codex at its end."""
+    parts = urlsplit(account_url(value))
+    path = re.sub(r"/+responses$", "", parts.path)
+    if path.endswith("/backend-api"):
+        path += "/codex"
+    return parts._replace(path=path).geturl()
+
+
+def azure_address(value: str) -> str:
+    """An address of a resource, in any form that the portal shows (accounts/providers/azure.py reads it)."""
+    if credentials_in(value):
+        raise ValueError("is an address without a user name, a password or a key in it")
+    return value
+
+
+def add_path(base: str, path: str) -> str:
+    """https://host/v1?api-version=1 and "responses" → https://host/v1/responses?api-version=1"""
+    parts = urlsplit(base)
+    return parts._replace(path=f"{parts.path}/{path}").geturl()
+
+
+def word(value: str) -> str:
+    """A name as it can stand in a header."""
+    if not re.fullmatch(r"[!-~]+", value.strip()):
+        raise ValueError("is one word of ASCII characters")
+    return value.strip()
+
+
+def api_version(value: str) -> str:
+    if not re.fullmatch(r"[\w.-]+", value.strip(), re.ASCII):
+        raise ValueError("is a version such as preview or 2026-10-01-preview")
+    return value.strip()
+
+
+def model_name(value: str) -> str:
+    name = printable(value.strip())
+    if name is None:
+        raise ValueError("is a name on one line, without control characters")
+    return name
+
+
+def windows(value: str) -> Mapping[str, int]:
+    """Tokens by model, from "qwen3:8b=131072,llama4=1m"; k is a thousand, m a million."""
+    found = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        name, equals, tokens = part.rpartition("=")
+        size = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)\s*([km]?)", tokens.strip().lower())
+        if not (equals and name.strip() and size):
+            raise ValueError("is MODEL=TOKENS for each model, such as qwen3:8b=131072,llama4=1m")
+        count = int(float(size[1]) * {"": 1, "k": 1000, "m": 1_000_000}[size[2]])
+        if not LEAST_WINDOW <= count <= MOST_WINDOW:
+            raise ValueError(f"has windows from {LEAST_WINDOW:,} to {MOST_WINDOW:,} tokens")
+        found[name.strip()] = count
+    return found
 
 
 def secret(value: str) -> Secret:

@@ -15,7 +15,15 @@ from collections.abc import Callable
 
 from .. import assembly
 from ..accounts.auth import entra
-from ..accounts.auth.tokens import codex_file, codex_store, own_file
+from ..accounts.auth.tokens import codex_store, own_file
+from ..accounts.provider_table import (
+    AZURE_TIERS,
+    CODEX_TIERS,
+    OPENAI_TIERS,
+    PROVIDER_TABLE,
+    TierOptions,
+    chosen_kind,
+)
 from ..accounts.providers.azure import read_endpoint
 from ..accounts.providers.base import Provider
 from ..accounts.providers.chatgpt import chatgpt, codex, codex_path
@@ -26,35 +34,23 @@ from ..settings.options import (
     AZURE_API_KEY,
     AZURE_API_VERSION,
     AZURE_ENDPOINT,
-    AZURE_HAIKU,
-    AZURE_OPUS,
-    AZURE_SONNET,
-    CODEX_HAIKU,
-    CODEX_OPUS,
-    CODEX_SONNET,
     OPENAI_API_KEY,
     OPENAI_BASE_URL,
-    OPENAI_HAIKU,
-    OPENAI_OPUS,
-    OPENAI_SONNET,
     PROVIDER,
 )
 from ..settings.settings import Settings
-from ..settings.values import web_url
+from ..settings.values import responses_url
 from ..terminal.console import say, tell
 from ..terminal.questions import Choice
 from .conversation import Conversation, ask_key, shorten_title
 from .local_servers import Ollama, find_ollama
 from .login_screen import log_in
-from .model_questions import TIER_NAMES, TierOptions, ask_models, fetch_list
+from .model_questions import TIER_NAMES, ask_models, fetch_list
 from .validators import judge_deployment, judge_endpoint, judge_url
 
 SERVER = "server"  # provider openai at another server's address
 OLLAMA = "ollama"  # the same, at an Ollama that was found on this machine
 OLLAMA_ADDRESS = "http://localhost:11434/v1"
-OPENAI_TIERS: TierOptions = {"opus": OPENAI_OPUS, "sonnet": OPENAI_SONNET, "haiku": OPENAI_HAIKU}
-CODEX_TIERS: TierOptions = {"opus": CODEX_OPUS, "sonnet": CODEX_SONNET, "haiku": CODEX_HAIKU}
-AZURE_TIERS: TierOptions = {"opus": AZURE_OPUS, "sonnet": AZURE_SONNET, "haiku": AZURE_HAIKU}
 IN_PLAN, BY_TOKEN = "included in your plan", "paid by the token"
 OPENAI_KEYS = "Keys are made on this page:\n\nhttps://platform.openai.com/api-keys\n"
 AZURE_KEYS = (
@@ -75,7 +71,7 @@ def choose_account(talk: Conversation) -> str:
     if given.provider:
         if flag := given.find_misplaced_flag():
             raise BadSetting(f"{flag} is not for provider {given.provider}.", "See `claudegpt setup --help`.")
-        return SERVER if given.provider == "openai" and given.base_url else given.provider
+        return SERVER if given.base_url else given.provider
     settings = talk.settings
     now = account_in(settings)
     if not talk.asker.there:
@@ -114,19 +110,22 @@ def account_titles(settings: Settings, ollama: Ollama | None, *, has_codex: bool
 def account_in(settings: Settings) -> str | None:
     """The account that is set up; None if there is none, or its settings are unusable."""
     try:
-        foreign = settings[OPENAI_BASE_URL] != OPENAI_BASE_URL.default
-        return SERVER if settings[PROVIDER] == "openai" and foreign else settings[PROVIDER]
+        kind = chosen_kind(settings)
+        return SERVER if kind and kind.is_own_server(settings) else settings[PROVIDER]
     except BadSetting:
         return None
 
 
 def describe_login(settings: Settings, name: str) -> str:
     """What a login costs and whose it is, in a few words."""
-    file = own_file(settings.dirs.data) if name == "chatgpt" else codex_file(codex_path(settings))
+    kind = PROVIDER_TABLE[name]
+    if kind.login_file is None:
+        return BY_TOKEN
+    file = kind.login_file(settings)
     if not file.path.exists():
-        return f"{IN_PLAN} · {'log in now' if name == 'chatgpt' else 'none found'}"
+        return f"{IN_PLAN} · {'log in now' if kind.logs_in else 'none found'}"
     try:
-        if name == "codex" and file.api_key():
+        if file.shared and file.api_key():
             return f"{BY_TOKEN} · an API key"
         tokens = file.read()
     except ClaudegptError:
@@ -193,7 +192,7 @@ def ask_server(talk: Conversation) -> None:
         "Address of its Responses API", default=now or OLLAMA_ADDRESS, judge=judge_url, flag="--base-url"
     )
     try:
-        talk.answers[OPENAI_BASE_URL.name] = web_url(url)
+        talk.answers[OPENAI_BASE_URL.name] = responses_url(url)
     except ValueError as problem:  # from the command line: a typed one was judged
         raise BadSetting(f"--base-url {problem}.") from None
     ask_key(talk, OPENAI_API_KEY, "Its API key", optional=True)
@@ -227,7 +226,7 @@ def ask_azure(talk: Conversation) -> None:
 def _ask_azure_key(talk: Conversation) -> None:
     ways = [Choice("key", "With the resource's key"), Choice("entra", "With Entra ID (`az login`)")]
     found = talk.settings.written(AZURE_API_KEY)
-    in_use = account_in(talk.settings) == "azure" or not talk.asker.there
+    in_use = chosen_kind(talk.settings) is PROVIDER_TABLE["azure"] or not talk.asker.there
     usual = "entra" if entra.installed() and in_use and not found else "key"
     question = "How do you log in to Azure?"
     way = "key" if talk.given.key else talk.asker.choose(question, ways, default=usual, flag="--api-key-stdin")

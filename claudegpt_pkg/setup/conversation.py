@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..accounts.provider_table import PROVIDER_TABLE
 from ..accounts.providers.base import Provider
 from ..errors import BadSetting
-from ..models import EFFORTS, KNOWN, UNKNOWN_WINDOW, Tier
+from ..models import Tier
 from ..secret import Secret
 from ..settings.options import Option
 from ..settings.settings import Settings, load
@@ -38,17 +39,16 @@ class Given:
 
     def find_misplaced_flag(self) -> str | None:
         """A flag that belongs to another provider: a key may be meant for another server."""
-        flags: dict[str, tuple[object, str]] = {
-            "--endpoint": (self.endpoint, "azure"),
-            "--api-version": (self.api_version, "azure"),
-            "--base-url": (self.base_url, "openai"),
-            "--api-key-stdin": (self.key, "openai azure"),
-            "--device or --no-browser": (self.login, "chatgpt"),
-            **{f"--{tier}": (model, "chatgpt codex openai azure") for tier, model in self.models.items()},
+        flags: dict[str, object] = {
+            "--endpoint": self.endpoint,
+            "--api-version": self.api_version,
+            "--base-url": self.base_url,
+            "--api-key-stdin": self.key,
+            "--device or --no-browser": self.login,
+            **{f"--{tier}": model for tier, model in self.models.items()},
         }
-        return next(
-            (flag for flag, (given, fits) in flags.items() if given and self.provider not in fits.split()), None
-        )
+        belong = PROVIDER_TABLE[self.provider].setup_flags if self.provider else frozenset()
+        return next((flag for flag, given in flags.items() if given and flag not in belong), None)
 
 
 class Conversation:
@@ -123,6 +123,4 @@ def shorten_title(title: str) -> str:
 
 def is_assumed(provider: Provider, model_id: str) -> bool:
     """Whether nobody has told what the model can do: neither the account's list nor the built-in table."""
-    model = provider.model(model_id)
-    known = model.id in KNOWN or provider.name == "demo"
-    return not known and (model.window, model.efforts) == (UNKNOWN_WINDOW, EFFORTS)
+    return provider.is_assumed(provider.model(model_id))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..accounts import model_list
 from ..accounts.model_list import ModelList, NoList
+from ..accounts.provider_table import TierOptions
 from ..accounts.providers.base import Provider
 from ..accounts.providers.openai import NEWEST
 from ..errors import BadSetting, NotLoggedIn, UpstreamFailed
@@ -24,7 +25,6 @@ from ..terminal.questions import Asker, Choice
 from .conversation import Answers, Conversation, is_assumed, shorten_title
 from .validators import judge_model
 
-TierOptions = dict[Tier, Option[str | None]]
 BY_NAME = "?"  # in place of a model's name: the user types one
 FOLLOW = ""  # no setting: whichever model is the newest
 NOW = "="  # the models that are set now

@@ -9,14 +9,14 @@ import re
 
 from ..accounts.providers.azure import read_endpoint
 from ..errors import BadSetting
-from ..settings.values import web_url
+from ..settings.values import responses_url
 
 ADDRESS = re.compile(r"(?i)\w+://|www\.|localhost\b|[\w-]+(\.[\w-]+)*\.(com|net|org|io|ai|dev|local)([:/]|$)")
 
 
 def judge_url(text: str) -> str | None:
     try:
-        web_url(text)
+        responses_url(text)
     except ValueError as problem:
         return f"An address {str(problem).removeprefix('is an address ')}."
     return None

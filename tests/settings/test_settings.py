@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from claudegpt_pkg.errors import BadSetting
-from claudegpt_pkg.secret import Secret
+from claudegpt_pkg.secret import Secret, without_secrets
 from claudegpt_pkg.settings import options as module
 from claudegpt_pkg.settings.options import EFFORT, JSON_LIMIT, OPENAI_API_KEY, OPTIONS, PORT, PROVIDER, TRACE
 from claudegpt_pkg.settings.settings import Dirs, load
@@ -62,7 +62,25 @@ def test_a_file_in_the_current_directory_is_never_read(
 
 
 def test_an_empty_value_counts_as_not_set(environ: dict[str, str]) -> None:
-    assert load({}, {**environ, "CLAUDEGPT_PORT": "", "PORT": "81"})[PORT] == 81
+    environ |= {"CLAUDEGPT_EFFORT": "", "PROXY_DEFAULT_EFFORT": "low"}
+    assert load({}, environ)[EFFORT] == "low"
+
+
+@pytest.mark.parametrize("value", ["3000", "http", "-1"])
+def test_the_port_of_another_program_counts_for_serve_only(environ: dict[str, str], value: str) -> None:
+    environ["PORT"] = value
+    settings = load({}, environ)
+    settings.check()
+    assert (settings[PORT], settings.source(PORT)) == (0, "default")
+
+
+def test_serve_takes_port_unless_its_own_setting_names_one(environ: dict[str, str]) -> None:
+    environ["PORT"] = "3000"
+    assert load({}, environ, serving=True)[PORT] == 3000
+    assert load({}, {**environ, "CLAUDEGPT_PORT": "81"}, serving=True)[PORT] == 81
+    environ["PORT"] = "http"
+    with pytest.raises(BadSetting, match=r"^PORT is a whole number, not 'http' \(from the environment\)"):
+        load({}, environ, serving=True).check()
 
 
 def test_a_bad_value_names_the_setting_its_source_and_what_it_wants(environ: dict[str, str]) -> None:
@@ -72,11 +90,99 @@ def test_a_bad_value_names_the_setting_its_source_and_what_it_wants(environ: dic
     assert settings.written(TRACE) == "maybe"
 
 
-def test_a_password_in_an_address_is_refused_and_not_shown(environ: dict[str, str]) -> None:
-    environ["OPENAI_BASE_URL"] = "https://me:s3cr3t@api.test/v1"
-    with pytest.raises(BadSetting, match="without a user name or password") as caught:
-        load(environ=environ)[module.OPENAI_BASE_URL]
-    assert "s3cr3t" not in str(caught.value)
+ADDRESSES = ["OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "CODEX_BASE_URL", "CLAUDEGPT_AUTH_URL"]
+HIDDEN = "s3cr3t-of-the-user"
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"https://ann:{HIDDEN}@api.test/v1",
+        f"https://{HIDDEN}@api.test/v1",
+        f"ann:{HIDDEN}@api.test",
+        f"https://ann:{HIDDEN}/x@api.test/v1",
+        f"https://api.test/v1?api-key={HIDDEN}",
+        f"https://api.test/v1?a=b&subscription-key={HIDDEN}",
+        f"https://api.test/v1?x=1;token={HIDDEN}",
+        f"https://api.test/v1?SIG={HIDDEN}",
+        f"https://api.test/v1?%61pi%2Dkey={HIDDEN}",
+        f"https://api.test/v1#access_token={HIDDEN}",
+        f"https://api.test/v1?code={HIDDEN}",
+        f"https://api.test/v1?x=sk-{HIDDEN}",
+        f"https://api.test/v1?{HIDDEN}{HIDDEN}",
+        f"https://api.test/v1#{HIDDEN}{HIDDEN}",
+    ],
+)
+def test_a_secret_in_an_address_is_refused_and_never_shown(environ: dict[str, str], name: str, address: str) -> None:
+    settings = load(environ={**environ, name: address})
+    option = OPTIONS[name]
+    with pytest.raises(BadSetting, match=f"{name} .*its value") as caught:
+        settings[option]
+    assert HIDDEN not in str(caught.value) and settings.shown(option) == "***"
+    assert HIDDEN not in without_secrets(f"somebody quotes {address}") or "/x@" in address
+
+
+@pytest.mark.parametrize(
+    ("address", "base"),
+    [
+        ("https://api.openai.com/v1/", "https://api.openai.com/v1"),
+        ("HTTPS://API.openai.com/v1", "https://api.openai.com/v1"),
+        ("https://api.openai.com", "https://api.openai.com/v1"),
+        ("HTTP://h:8000/v1", "http://h:8000/v1"),
+        ("http://h/v1/responses", "http://h/v1"),
+        ("http://h/v1/chat/completions/", "http://h/v1"),
+        ("http://h/v1?api-version=2026-10-01", "http://h/v1?api-version=2026-10-01"),
+        ("http://h/v1/responses?api-version=X#top", "http://h/v1?api-version=X"),
+        ("http://h/models", "http://h/models"),
+    ],
+)
+def test_the_base_of_an_api_is_found_in_what_is_pasted(environ: dict[str, str], address: str, base: str) -> None:
+    assert load(environ={**environ, "OPENAI_BASE_URL": address})[module.OPENAI_BASE_URL] == base
+
+
+@pytest.mark.parametrize(
+    ("address", "base"),
+    [
+        ("https://chatgpt.com/backend-api", "https://chatgpt.com/backend-api/codex"),
+        ("https://chatgpt.com/backend-api/", "https://chatgpt.com/backend-api/codex"),
+        ("https://chatgpt.com/backend-api/codex", "https://chatgpt.com/backend-api/codex"),
+        ("https://chatgpt.com/backend-api/codex/responses", "https://chatgpt.com/backend-api/codex"),
+        ("http://127.0.0.1:8080/other", "http://127.0.0.1:8080/other"),
+    ],
+)
+def test_the_chatgpt_backend_is_found_with_and_without_codex(environ: dict[str, str], address: str, base: str) -> None:
+    assert load(environ={**environ, "CODEX_BASE_URL": address})[module.CODEX_BASE_URL] == base
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[", "https://[::1/v1", "https://h:port/v1", "https://h:99999/v1", "ftp://h/v1", "h/v1", "https://"],
+)
+def test_what_is_no_address_is_refused_with_words(environ: dict[str, str], address: str) -> None:
+    with pytest.raises(BadSetting, match="OPENAI_BASE_URL is an address "):
+        load(environ={**environ, "OPENAI_BASE_URL": address})[module.OPENAI_BASE_URL]
+
+
+def test_windows_are_stated_by_model(environ: dict[str, str]) -> None:
+    text = " qwen3:8b=131072, org/llama4=1m ,a=b=32.5K,, "
+    found = load(environ={**environ, "CLAUDEGPT_WINDOW": text})[module.WINDOW]
+    assert found == {"qwen3:8b": 131_072, "org/llama4": 1_000_000, "a=b": 32_500}
+
+
+@pytest.mark.parametrize("text", ["131072", "qwen3:8b", "=131072", "a=many", "a=", "a=1,b", "a=-5", "a=1e9", "a=0x10"])
+def test_what_states_no_window_is_refused(environ: dict[str, str], text: str) -> None:
+    with pytest.raises(BadSetting, match=r"CLAUDEGPT_WINDOW (is MODEL=TOKENS for each model|has windows from 1,024)"):
+        load(environ={**environ, "CLAUDEGPT_WINDOW": text})[module.WINDOW]
+
+
+@pytest.mark.parametrize(
+    "name", ["CLAUDEGPT_OPENAI_OPUS", "ANTHROPIC_DEFAULT_HAIKU_MODEL", "AZURE_OPENAI_CHAT_DEPLOYMENT"]
+)
+@pytest.mark.parametrize("value", ["a\nb", "a\x1b[2J", "a\u202eb", "x" * 300])
+def test_a_models_name_is_one_printable_line(environ: dict[str, str], name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match="is a name on one line"):
+        load(environ={**environ, name: value})[OPTIONS[name]]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +218,7 @@ def test_misspelt_names_are_found_wherever_they_stand_and_others_are_nobodys_aff
 @pytest.mark.parametrize("host", ["a" * 64 + ".test", "api..test", ".test"])
 def test_an_address_that_no_server_can_have_is_refused(host: str, environ: dict[str, str]) -> None:
     environ["OPENAI_BASE_URL"] = f"https://{host}/v1"
-    with pytest.raises(BadSetting, match="is an address with a host name that can exist"):
+    with pytest.raises(BadSetting, match="is an address with a host name and a port that can exist"):
         load(environ=environ)[module.OPENAI_BASE_URL]
 
 

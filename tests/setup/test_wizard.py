@@ -274,7 +274,7 @@ def test_a_key_that_goes_out_unencrypted_is_said_and_not_refused(
     far = backend.url.replace("127.0.0.1", "0.0.0.0")  # which is this machine, and does not look like it
     monkeypatch.setenv("NO_PROXY", "0.0.0.0")
     assert run(Person("server", far, KEY, None))["OPENAI_BASE_URL"] == far
-    assert "unencrypted: on the way it can be read. Use https:// if the server can." in said()
+    assert "unencrypted: others on the network can read it. Use https:// if the server can." in said()
 
 
 def test_the_models_of_a_server_with_names_of_its_own_are_kept_by_name(backend: FakeBackend) -> None:

@@ -18,9 +18,9 @@ from ...models import Tiers
 from ...secret import Secret
 from ...settings.options import AZURE_API_KEY, AZURE_API_VERSION, AZURE_ENDPOINT, AZURE_HAIKU, AZURE_OPUS, AZURE_SONNET
 from ...settings.settings import Settings
-from ...settings.values import account_url
+from ...settings.values import credentials_in, secure_url
 from ..auth.entra import PUBLIC, Entra, default_token
-from .base import Provider, choose_tiers
+from .base import Provider, choose_tiers, with_windows
 
 # `include_obfuscation` is not documented for Azure; without it a stream is a little larger, no more.
 CAPABILITIES = Capabilities(refused_fields=frozenset({"stream_options"}), tool_search=False)
@@ -80,6 +80,8 @@ def azure(settings: Settings) -> Provider:
         tiers=choose_tiers(settings, (AZURE_OPUS, AZURE_SONNET, AZURE_HAIKU), deployments(settings, endpoint)),
         capabilities=CAPABILITIES,
         auth=AzureKey(key) if key else Entra(default_token(), cloud=endpoint.cloud),
+        credential=f"API key from {settings.source(AZURE_API_KEY)}" if key else "Entra ID",
+        models=with_windows({}, settings),
     )
 
 
@@ -103,12 +105,14 @@ def read_endpoint(pasted: str) -> Endpoint:
     was pasted there is not repeated.
     """
     text = pasted.strip().strip("\"'<>")
+    if credentials_in(text):
+        raise BadSetting("AZURE_OPENAI_ENDPOINT: that address has a user name, a password or a key in it.", FORMS)
     if KEY.fullmatch(text):
         raise BadSetting("AZURE_OPENAI_ENDPOINT: that looks like a key, not like an address.", FORMS)
     if RESOURCE.fullmatch(text) and text != "localhost":
         text = f"{text}.openai.azure.com"
     try:
-        parts = urlsplit(account_url(text if "://" in text else f"https://{text}"))
+        parts = urlsplit(secure_url(text if "://" in text else f"https://{text}"))
     except ValueError:
         raise BadSetting(f"AZURE_OPENAI_ENDPOINT is not an address a key may be sent to: {pasted!r}.", FORMS) from None
     named = DEPLOYMENT.search(parts.path)

@@ -28,7 +28,7 @@ from ..auth.bearer import Bearer
 from ..auth.login_server import LoginServer
 from ..auth.oauth import ORIGINATOR, USER_AGENT, plan_name
 from ..auth.tokens import TokenFile, codex_file, own_file
-from .base import Provider, choose_tiers
+from .base import Provider, choose_tiers, foreign_choices, with_windows
 from .openai import NEWEST, openai_with
 
 CAPABILITIES = Capabilities(
@@ -74,7 +74,8 @@ def codex(settings: Settings) -> Provider:
     """What the Codex CLI is logged in with: a plan, or an API key. Raises like `chatgpt`."""
     file = codex_file(codex_path(settings))
     if key := file.api_key():
-        return openai_with(settings, key, name="codex", label="Codex's API key", own=TIERS)
+        provider = openai_with(settings, key, name="codex", label="Codex's API key", own=TIERS)
+        return replace(provider, credential=f"API key in {file.path}")
     bearer = Bearer(file, LoginServer(settings[AUTH_URL]), early=EARLY_WITH_CODEX)
     return plan(settings, file, bearer, name="codex", whose=", Codex's login")
 
@@ -88,23 +89,25 @@ def plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whos
     account = tokens.account_id or ""
     base = settings[CODEX_BASE_URL]
     models_url = f"{base}/models?client_version={settings[CODEX_VERSION] or LIST_VERSION}"
-    seen = model_list.read_cached(settings.dirs.cache, models_url, account)
+    saved = model_list.read_cached(settings.dirs.cache, models_url, account) or model_list.ModelList(())
     return Provider(
         name=name,
         label=plan_name(tokens.plan) + whose,
         url=f"{base}/responses",
-        tiers=choose_tiers(settings, TIERS, model_list.newest_tiers(seen.offered if seen else (), NEWEST)),
+        tiers=choose_tiers(settings, TIERS, model_list.newest_tiers(saved.offered, NEWEST)),
         capabilities=CAPABILITIES,
         auth=bearer,
         fixed_headers=headers(settings[CODEX_VERSION]),
         session_header="session-id",
-        models=OFFLINE | (seen.models if seen else {}),
-        offered=tuple(model.id for model in seen.offered) if seen else (),
+        models=with_windows(OFFLINE | saved.models, settings),
+        offered=tuple(model.id for model in saved.offered),
         models_url=models_url,
         metered=False,
         account=account,
         usage_url=usage_url(base),
         login=file,
+        credential=f"login saved in {file.path}",
+        warnings=tuple(foreign_choices(settings, TIERS, saved.models)),
     )
 
 

@@ -198,3 +198,18 @@ def test_a_deployment_s_name_is_its_name_whatever_it_ends_in() -> None:
     for asked, served in [("claude-opus-4-8", "fast-high"), ("team-xhigh", "team-xhigh"), ("other-low", "other-low")]:
         choice = choose_model(asked, tiers)
         assert (choice.model, choice.effort) == (served, None)
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "https://ann:planted-secret@res.openai.azure.com",
+        "ann:planted-secret@res.openai.azure.com",
+        "https://res.openai.azure.com/openai?api-key=planted-secret",
+        "https://res.openai.azure.com/openai?api-version=1&code=planted-secret",
+    ],
+)
+def test_a_secret_in_the_address_is_refused_and_not_shown(pasted: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        read_endpoint(pasted)
+    assert "planted-secret" not in str(caught.value)

@@ -72,7 +72,9 @@ def test_settings_name_the_tiers(tmp_path: Path) -> None:
     assert openai(own).tiers == Tiers("a", NEWEST.sonnet, "c")
 
 
-def test_what_the_user_exports_for_claude_code_is_the_tiers_model(tmp_path: Path) -> None:
+def test_what_is_exported_for_claude_code_is_the_tiers_model_unless_our_setting_names_one(
+    tmp_path: Path,
+) -> None:
     own = settings(
         tmp_path,
         OPENAI_API_KEY="k",
@@ -80,7 +82,7 @@ def test_what_the_user_exports_for_claude_code_is_the_tiers_model(tmp_path: Path
         ANTHROPIC_DEFAULT_OPUS_MODEL="gpt-x[1m]",
         ANTHROPIC_DEFAULT_SONNET_MODEL="gpt-y",
     )
-    assert openai(own).tiers == Tiers("gpt-x", "gpt-y", NEWEST.haiku)
+    assert openai(own).tiers == Tiers("a", "gpt-y", NEWEST.haiku), "the more specific name wins"
 
 
 @pytest.mark.parametrize(
@@ -95,3 +97,73 @@ def test_one_of_claudes_own_names_exported_says_nothing_about_ours(tmp_path: Pat
         ANTHROPIC_DEFAULT_HAIKU_MODEL=claudes,
     )
     assert openai(own).tiers == Tiers("a", NEWEST.sonnet, NEWEST.haiku)
+
+
+def test_a_model_that_only_a_foreign_variable_chooses_is_told_if_the_account_lacks_it(tmp_path: Path) -> None:
+    exported = {
+        "OPENAI_API_KEY": "k",
+        "ANTHROPIC_DEFAULT_OPUS_MODEL": "glm-5.2",
+        "ANTHROPIC_DEFAULT_SONNET_MODEL": "gpt-7-sol-high",
+        "ANTHROPIC_DEFAULT_HAIKU_MODEL": "glm-5.2-air",
+        "CLAUDEGPT_OPENAI_HAIKU": "gpt-7-luna",
+    }
+    own = settings(tmp_path, **exported)
+    assert not openai(own).warnings, "no list is known yet"
+    refresh_now(openai(own), own.dirs.cache, answering({"data": [{"id": "gpt-7-sol"}, {"id": "gpt-7-luna"}]}))
+    assert openai(own).warnings == (
+        "ANTHROPIC_DEFAULT_OPUS_MODEL=glm-5.2 (from the environment) chooses the opus tier's model, which this account "
+        "does not list. Unset it, or set CLAUDEGPT_OPENAI_OPUS.",
+    )
+
+
+def test_a_query_stays_behind_the_path_that_is_added(tmp_path: Path) -> None:
+    provider = openai(settings(tmp_path, OPENAI_BASE_URL="http://h.test/v1?api-version=X"))
+    assert provider.url == "http://h.test/v1/responses?api-version=X"
+    assert provider.models_url == "http://h.test/v1/models?api-version=X"
+
+
+def test_the_organization_and_the_project_that_pay_are_sent(tmp_path: Path) -> None:
+    """As OpenAI's own clients do."""
+    names = {"OPENAI_API_KEY": "k", "OPENAI_ORG_ID": "org-1", "OPENAI_PROJECT_ID": "proj_1"}
+    sent = openai(settings(tmp_path, **names)).headers("key")
+    assert (sent["openai-organization"], sent["openai-project"]) == ("org-1", "proj_1")
+    assert openai(settings(tmp_path, **names, OPENAI_PROJECT="proj_2")).headers("")["openai-project"] == "proj_2"
+    assert (
+        not {"openai-organization", "openai-project"}
+        & openai(settings(tmp_path, OPENAI_API_KEY="k")).headers("").keys()
+    )
+    with pytest.raises(BadSetting, match="OPENAI_ORG_ID is one word"):
+        openai(settings(tmp_path, **{**names, "OPENAI_ORG_ID": "a\r\nx: y"}))
+
+
+def test_a_stated_window_beats_the_list_and_the_table(tmp_path: Path) -> None:
+    own = settings(
+        tmp_path, OPENAI_BASE_URL="http://h.test/v1", CLAUDEGPT_WINDOW="qwen3:8b=65536,gpt-6.1-sol=100k,new=32k"
+    )
+    refresh_now(openai(own), own.dirs.cache, answering({"data": [{"id": "qwen3:8b", "max_model_len": 40_960}]}))
+    found = openai(own)
+    windows = {name: found.model(name).window for name in ("qwen3:8b", "gpt-6.1-sol", "new", "other")}
+    assert windows == {"qwen3:8b": 65_536, "gpt-6.1-sol": 100_000, "new": 32_000, "other": 272_000}
+    assert found.model("gpt-6.1-sol").price and found.offered == ("qwen3:8b",)
+
+
+@pytest.mark.parametrize(
+    ("row", "window"),
+    [
+        ({"max_model_len": 40_960}, 40_960),  # vLLM
+        ({"meta": {"n_ctx": 8192, "n_ctx_train": 131_072}}, 8192),  # llama.cpp
+        ({"context_length": 200_000}, 200_000),  # OpenRouter
+        ({"context_window": 131_072}, 131_072),  # Groq
+        ({"max_context_length": "32768", "loaded_context_length": 16_384}, 16_384),  # LM Studio
+        ({"max_model_len": 0, "context_length": 4096}, 4096),
+        ({"max_model_len": True}, 272_000),
+        ({"max_model_len": 100}, 272_000),
+        ({"max_model_len": 10**400}, 272_000),
+        ({"meta": [8192]}, 272_000),
+        ({}, 272_000),
+    ],
+)
+def test_the_window_that_a_server_states_is_used(tmp_path: Path, row: dict[str, object], window: int) -> None:
+    own = settings(tmp_path, OPENAI_BASE_URL="http://h.test/v1")
+    refresh_now(openai(own), own.dirs.cache, answering({"data": [{"id": "m", **row}]}))
+    assert openai(own).model("m").window == window

@@ -29,6 +29,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # A public function name that several modules have because it does the same job for two things.
 SAME_JOB: dict[str, str] = {
     "main": "the entry of a program",
+    "error": "the constructor of an error body, of either API",
+    "model_list": "the constructor of a list of models, of either API",
+    "response_completed": "the constructor of that event, for the demo and for the repaired stream",
+    "text_delta": "the constructor of that event, of either API",
+    "usage": "the constructor of the usage of an answer, of either API",
+    "create_app": "makes the ASGI app of a server",
     "read": "the reader of the one format that its module is about",
 }
 # Words that end like a participle, or are one, and name something else.

@@ -1,7 +1,7 @@
-"""What a request asks of the model: the parts of a Responses body that the demo's script looks at. Pure.
+"""Reads a Responses request into what the demo's scripts need. Pure.
 
-A *turn* begins with the user's newest words; `results` are the tool calls made since then, with what they returned.
-Claude Code wraps much of what it says itself in tags inside the user's messages; those are not the user's words.
+A turn begins with the user's newest words. `results` are the tool calls made since then, with what they returned.
+Claude Code puts its own texts into the user's messages, inside tags; those texts are not the user's words.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Any
 
 import orjson
 
-from .pictures import describe
+from .pictures import describe_picture
 
 Body = Mapping[str, Any]
 Item = Mapping[str, Any]
 
-# Sections the client puts into user messages and tool results by itself.
+# Sections that the client adds to user messages and tool results.
 CLIENT_TAGS = "system-reminder|local-command-\\w+|command-\\w+|bash-\\w+|ide_\\w+|user-memory-input"
 CLIENT_SECTION = re.compile(rf"<({CLIENT_TAGS})>.*?</\1>", re.DOTALL)
 INTERRUPTED = re.compile(r"^\[Request interrupted by user[^\]]*\]$")
 WORKING_DIRECTORY = re.compile(r"working directory:[ \t]*(\S[^\n]*)", re.IGNORECASE)
 PLAN_MODE = re.compile(r"plan mode (?:is|still) active", re.IGNORECASE)
-# How a tool's failure begins: this wire has no `is_error`, so the text says it.
+# How the output of a failed tool begins. The Responses API has no `is_error`, so only the text tells.
 FAILED = re.compile(r"\s*(?:error[: \n]|<tool_use_error>|exit code [1-9])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One tool call of the turn and what came back."""
+    """One tool call of the turn, and what it returned."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -51,25 +51,25 @@ class Conversation:
     tools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name → parameters
     choice: str = "auto"  # auto, none, required, or the name of the tool to call
     parallel: bool = True
-    folder: str | None = None  # the working directory, where the client says it
-    planning: bool = False  # nothing may be changed
-    system: str = ""  # what the client, not the user, says
+    folder: str | None = None  # the working directory, if the client names it
+    planning: bool = False  # plan mode: the model may change nothing
+    system: str = ""  # the texts of the client, not of the user
     schema: Mapping[str, Any] | None = None  # the answer must be JSON of this schema
 
 
-def read(body: Body) -> Conversation:
-    """The conversation in a request that `rules.check` has passed."""
+def read_conversation(body: Body) -> Conversation:
+    """Read the conversation from a request that `rules.check` has accepted."""
     given = body["input"]
     items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    prompts = [(at, words) for at, item in enumerate(items) if (words := users_words(item))]
+    prompts = [(at, words) for at, item in enumerate(items) if (words := _find_user_words(item))]
     start, prompt = prompts[-1] if prompts else (0, "")
-    choice, tools = chosen(body)
-    said = "\n".join([body.get("instructions") or "", *(text for item in items for text in clients_words(item))])
+    choice, tools = _read_tool_choice(body)
+    said = "\n".join([body.get("instructions") or "", *(text for item in items for text in _find_client_words(item))])
     folders = WORKING_DIRECTORY.findall(said)
     return Conversation(
         prompt=prompt,
-        results=tuple(results(items[start:])),
-        attachments=tuple(attachments(items[start].get("content"))) if items else (),
+        results=tuple(_read_results(items[start:])),
+        attachments=tuple(_describe_attachments(items[start].get("content"))) if items else (),
         earlier=tuple(words for _, words in prompts[:-1]),
         calls_before=tuple(item["name"] for item in items if item.get("type") == "function_call"),
         tools=tools,
@@ -78,58 +78,58 @@ def read(body: Body) -> Conversation:
         folder=folders[-1].strip() if folders else None,
         planning=bool(PLAN_MODE.search(said)),
         system=said,
-        schema=wanted_schema(body),
+        schema=_find_wanted_schema(body),
     )
 
 
-def users_words(item: Item) -> str:
-    """What the user said in this item: the last text of a user's message that is not the client's own."""
+def _find_user_words(item: Item) -> str:
+    """Return the last text of a user message that the client did not add; "" for any other item."""
     if item.get("role") != "user":
         return ""
-    spoken = [words for text in texts(item.get("content")) if (words := without_client(text))]
+    spoken = [words for text in _read_texts(item.get("content")) if (words := _remove_client_sections(text))]
     return spoken[-1] if spoken else ""
 
 
-def clients_words(item: Item) -> Iterator[str]:
+def _find_client_words(item: Item) -> Iterator[str]:
     if item.get("role") in ("developer", "system"):
-        yield from texts(item.get("content"))
+        yield from _read_texts(item.get("content"))
     elif item.get("role") == "user":
-        for text in texts(item.get("content")):
+        for text in _read_texts(item.get("content")):
             yield from (match[0] for match in CLIENT_SECTION.finditer(text))
 
 
-def without_client(text: str) -> str:
+def _remove_client_sections(text: str) -> str:
     words = CLIENT_SECTION.sub("", text).strip()
     return "" if INTERRUPTED.match(words) else words
 
 
-def texts(content: Any) -> list[str]:
+def _read_texts(content: Any) -> list[str]:
     if isinstance(content, str):
         return [content]
     return [part["text"] for part in content or () if isinstance(part.get("text"), str)]
 
 
-def attachments(content: Any) -> Iterator[str]:
+def _describe_attachments(content: Any) -> Iterator[str]:
     for part in content if isinstance(content, list) else ():
         source = part.get("image_url") or part.get("file_data") or part.get("file_url")
         if source:
-            yield describe_source(source, part.get("filename"))
+            yield _describe_source(source, part.get("filename"))
 
 
-def describe_source(source: str, filename: str | None) -> str:
+def _describe_source(source: str, filename: str | None) -> str:
     head, _, coded = source.partition(";base64,")
     if not coded:
         return f"something at {source[:200]}"
     try:
-        return describe(base64.b64decode(coded), head.removeprefix("data:"), filename)
+        return describe_picture(base64.b64decode(coded), head.removeprefix("data:"), filename)
     except binascii.Error:
         return f"unreadable {head.removeprefix('data:')} data"
 
 
-def results(items: list[Item]) -> Iterator[Result]:
-    """The calls among `items` that have an output, in the order they were made.
+def _read_results(items: list[Item]) -> Iterator[Result]:
+    """Yield the calls among `items` that have an output, in their order.
 
-    Images and files that follow in a message without words belong to the outputs before them (a PDF, in 2.1.197).
+    Images and files in a following message without text belong to the outputs before it (2.1.197 sends a PDF so).
     """
     outputs: dict[str, Any] = {}
     shown: dict[str, list[str]] = {}
@@ -137,22 +137,22 @@ def results(items: list[Item]) -> Iterator[Result]:
     for item in items:
         if item.get("type") == "function_call_output":
             newest = item["call_id"]
-            outputs[newest], shown[newest] = item["output"], list(attachments(item["output"]))
+            outputs[newest], shown[newest] = item["output"], list(_describe_attachments(item["output"]))
         elif newest and item.get("role") == "user":
-            shown[newest] += attachments(item["content"])
+            shown[newest] += _describe_attachments(item["content"])
     for item in items:
         if item.get("type") == "function_call" and item["call_id"] in outputs:
-            text = without_client("\n".join(texts(outputs[item["call_id"]])))
+            text = _remove_client_sections("\n".join(_read_texts(outputs[item["call_id"]])))
             yield Result(
                 name=item["name"],
-                arguments=arguments(item["arguments"]),
+                arguments=_read_arguments(item["arguments"]),
                 text=text,
                 attachments=tuple(shown[item["call_id"]]),
                 failed=bool(FAILED.match(text)),
             )
 
 
-def arguments(text: str) -> dict[str, Any]:
+def _read_arguments(text: str) -> dict[str, Any]:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -160,8 +160,8 @@ def arguments(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def chosen(body: Body) -> tuple[str, dict[str, Mapping[str, Any]]]:
-    """Whether a tool must be called, and the functions that may be."""
+def _read_tool_choice(body: Body) -> tuple[str, dict[str, Mapping[str, Any]]]:
+    """Return the choice (auto, none, required or a name) and the functions that may be called."""
     declared = body.get("tools") or []
     functions = {tool["name"]: tool.get("parameters") or {} for tool in declared if tool["type"] == "function"}
     choice = body.get("tool_choice") or "auto"
@@ -175,7 +175,7 @@ def chosen(body: Body) -> tuple[str, dict[str, Mapping[str, Any]]]:
     return "auto", functions
 
 
-def wanted_schema(body: Body) -> Mapping[str, Any] | None:
+def _find_wanted_schema(body: Body) -> Mapping[str, Any] | None:
     wanted = (body.get("text") or {}).get("format") or {}
     kinds: dict[str, Mapping[str, Any]] = {"json_schema": wanted.get("schema") or {}, "json_object": {}}
     return kinds.get(wanted.get("type", "text"))

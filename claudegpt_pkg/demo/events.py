@@ -1,7 +1,7 @@
-"""The Responses wire as a server speaks it: one constructor for each shape the demo sends.
+"""The Responses API as a server sends it: one constructor for each shape.
 
-The shapes are those of the `openai` package's types and of backends the project recorded; the tests parse every event
-with those types. `sequence_number` is put on by whoever sends the stream.
+The shapes follow the types of the `openai` package and recorded backends. The tests parse every event with those
+types. The sender of the stream adds `sequence_number`.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ DEFAULTS: dict[str, Any] = {
 
 
 def response(body: Mapping[str, Any], *, response_id: str, created_at: int) -> dict[str, Any]:
-    """A response in progress, repeating what `body` asked for; the nested parameters keep their defaults."""
-    echoed = {key: _filled(value, body.get(key)) for key, value in DEFAULTS.items()}
+    """A response in progress. It repeats the parameters of `body`; nested parameters keep their defaults."""
+    echoed = {key: _fill(value, body.get(key)) for key, value in DEFAULTS.items()}
     return {
         "id": response_id,
         "object": "response",
@@ -77,7 +77,7 @@ def usage(*, input_tokens: int, cached: int, written: int, output_tokens: int, r
     }
 
 
-def _filled(default: Any, given: Any) -> Any:
+def _fill(default: Any, given: Any) -> Any:
     if given is None:
         return default
     return {**default, **given} if isinstance(default, dict) else given
@@ -119,11 +119,11 @@ def output_text(text: str) -> Part:
 # Events of a stream, in the order it holds them.
 
 
-def created(begun: Mapping[str, Any]) -> Event:
+def response_created(begun: Mapping[str, Any]) -> Event:
     return {"type": "response.created", "response": begun}
 
 
-def in_progress(begun: Mapping[str, Any]) -> Event:
+def response_in_progress(begun: Mapping[str, Any]) -> Event:
     return {"type": "response.in_progress", "response": begun}
 
 
@@ -186,11 +186,11 @@ def item_done(index: int, item: Item) -> Event:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
-def completed(ended: Mapping[str, Any]) -> Event:
+def response_completed(ended: Mapping[str, Any]) -> Event:
     return {"type": "response.completed", "response": ended}
 
 
-def incomplete(ended: Mapping[str, Any]) -> Event:
+def response_incomplete(ended: Mapping[str, Any]) -> Event:
     return {"type": "response.incomplete", "response": ended}
 
 

@@ -1,4 +1,4 @@
-"""Reading a folder's listing: which names stand in it, which of them are worth a look, how paths are joined. Pure."""
+"""Reads the listing of a folder: its names, the files to open first, paths in a sentence. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 MOST_NAMES = 5000
 NOTE = "claudegpt-demo-note"
-# What the client's tools say instead of names.
+# What the client's tools return if there are no names.
 NO_NAMES = re.compile(
     r"\((?:bash completed with )?no output\)|\(results are truncated|no files found|\[no output\]", re.I
 )
@@ -21,7 +21,7 @@ READABLE = re.compile(
 )
 PLAIN_NAMES = re.compile(r"(?:makefile|dockerfile|license|copying|authors|changelog|todo|notes?)$", re.IGNORECASE)
 PRIVATE = re.compile(r"\.env|secret|credential|passw|token|\.pem$|\.key$|^id_|^\.(?:netrc|npmrc|pypirc)", re.IGNORECASE)
-# A file or folder as people write it in a sentence: with a slash or an extension.
+# A file or folder in a sentence: a word with a slash or an extension.
 PATH_WORD = re.compile(r"(?<![\w/.~-])(?:~?/|\.{1,2}/)?(?:[\w@+-][\w.@+-]*/)*[\w@+.-]*[\w/](?![\w/])")
 EXTENSION = re.compile(r"[\w-]\.[A-Za-z]\w{0,5}$|^\.\w+$")
 SENTENCE = 400  # characters
@@ -29,51 +29,51 @@ LINE_NUMBER = re.compile(r"\s*\d+(?:→|\t|$)")
 ABBREVIATIONS = ("e.g", "i.e", "etc", "a.m", "p.m")
 
 
-def entries(listing: str, within: Sequence[str | None] = ()) -> tuple[str, ...]:
-    """The names in the output of `ls -Ap`, folders with a slash at their end, or of Glob, which gives paths.
+def read_entries(listing: str, within: Sequence[str | None] = ()) -> tuple[str, ...]:
+    """Return the names in the output of `ls -Ap` (folders end with a slash) or of Glob (which gives paths).
 
-    Paths are shortened to what they are within the first of the folders `within` that fits.
+    Paths become relative to the first folder of `within` that they lie in.
     """
     lines = (line.strip() for line in listing.splitlines()[:MOST_NAMES] if not NO_NAMES.match(line))
-    names = (relative(line, within) for line in lines if line and len(line) < 1024)
+    names = (_make_relative(line, within) for line in lines if line and len(line) < 1024)
     return tuple(dict.fromkeys(name for name in names if name.isprintable()))
 
 
-def relative(path: str, within: Sequence[str | None]) -> str:
+def _make_relative(path: str, within: Sequence[str | None]) -> str:
     starts = (folder.rstrip("/") + "/" for folder in within if folder)
     return path.removeprefix(next((start for start in starts if path.startswith(start)), ""))
 
 
-def worth_reading(names: Sequence[str], most: int) -> list[str]:
-    """The files to open first: what explains the folder, then other text; never what may hold a secret."""
-    files = [name for name in names if is_text(name) and not PRIVATE.search(name) and not name.startswith(NOTE)]
-    return sorted(files, key=lambda name: (name.count("/"), rank(name), len(name), name))[:most]
+def choose_files(names: Sequence[str], most: int) -> list[str]:
+    """Choose the files to open first: those that explain the folder, then other text; never a possible secret."""
+    files = [name for name in names if _is_text(name) and not PRIVATE.search(name) and not name.startswith(NOTE)]
+    return sorted(files, key=lambda name: (name.count("/"), _rank_name(name), len(name), name))[:most]
 
 
-def rank(name: str) -> int:
+def _rank_name(name: str) -> int:
     lower = name.lower()
     found = (at for at, pattern in enumerate(FIRST_TO_READ) if re.match(pattern, lower))
     return next(found, len(FIRST_TO_READ) + name.startswith("."))
 
 
-def is_text(name: str) -> bool:
+def _is_text(name: str) -> bool:
     return bool(READABLE.search(name) or PLAIN_NAMES.match(name))
 
 
 def is_file_name(path: str) -> bool:
-    """Whether a path looks like a file's: with an extension, or a name only files have."""
+    """Whether a path looks like a file: it has an extension, or a name that only files have."""
     name = path.rpartition("/")[2]
     return bool(EXTENSION.search(name) or PLAIN_NAMES.match(name))
 
 
-def free_note(names: Sequence[str]) -> str | None:
-    """A name for the note that is not taken: nothing the demo writes replaces anything."""
+def choose_note_name(names: Sequence[str]) -> str | None:
+    """Choose a free name for the note, so that the demo never replaces a file. None if all names are taken."""
     numbered = [f"{NOTE}.md", *(f"{NOTE}-{number}.md" for number in range(2, 100))]
     return next((name for name in numbered if name not in names), None)
 
 
-def paths_in(words: str) -> list[str]:
-    """The files and folders a sentence names, in order; long instructions, such as /init's, name them in passing."""
+def find_paths(words: str) -> list[str]:
+    """Return the files and folders that a sentence names, in order. Long instructions (`/init`) are not searched."""
     if len(words) > SENTENCE:
         return []
     found = (match[0].rstrip(".") for match in PATH_WORD.finditer(re.sub(r"https?://\S+", " ", words)))
@@ -81,17 +81,17 @@ def paths_in(words: str) -> list[str]:
 
 
 def join(folder: str | None, name: str) -> str:
-    """`name` within `folder`, absolute where the folder is known."""
+    """The path of `name` in `folder`; relative if the folder is not known."""
     name = name.removeprefix("./")
     return name if folder is None or name.startswith(("/", "~")) else f"{folder.rstrip('/')}/{name}"
 
 
-def quoted(path: str) -> str:
+def quote_path(path: str) -> str:
     return shlex.quote(path)
 
 
 def first_lines(text: str, most: int) -> str:
-    """The beginning of what a tool returned, without the line numbers that Read puts before each."""
+    """The first lines of a tool's output, without the line numbers that Read adds."""
     lines = text.strip("\n").splitlines()
     if lines and re.match(r"\s*\d+[→\t]", lines[0]):
         lines = "\n".join(LINE_NUMBER.sub("", line) for line in lines).rstrip("\n").split("\n")
@@ -99,8 +99,8 @@ def first_lines(text: str, most: int) -> str:
     return "\n".join([*shown, *(["…"] if len(lines) > most else [])])
 
 
-def fenced(text: str) -> str:
-    """As a Markdown code block that the text cannot end."""
+def fence(text: str) -> str:
+    """Put a text into a Markdown code block that the text itself cannot end."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}\n{text}\n{fence}"

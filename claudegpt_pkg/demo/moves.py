@@ -1,9 +1,9 @@
 """What a script yields: moves, and the calls in them.
 
-A script is plain Python. It yields a `Move` with tool calls and is handed their results; it returns its last move, the
-answer. It holds no state between requests: `model.decide` runs it again from the start with the results the
-conversation already has. Each script yields a bounded number of moves whatever the tools return, uses only tools the
-client declared, overwrites and deletes nothing, and goes on without what is missing, denied or broken.
+A script is a generator. It yields a `Move` with tool calls and receives their results; it returns its last move, the
+answer. It keeps no state between requests: `model.decide` runs it again from the start with the results of the
+conversation. Each script yields a limited number of moves, uses only tools that the client declares, overwrites and
+deletes nothing, and goes on if a tool is missing, denied or broken.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Move:
-    """What the model does next: think, say something, call tools. Without calls it is the end of the turn."""
+    """What the model does next: think, say something, call tools. A move without calls ends the turn."""
 
     think: str = ""
     say: str = ""
@@ -35,8 +35,8 @@ Results = tuple[Result, ...]
 Script = Generator[Move, Results, Move]
 
 
-def use(talk: Conversation, name: str, **values: Any) -> Call | None:
-    """A call of the client's tool, with those of `values` its schema knows; None where it cannot be made."""
+def make_call(talk: Conversation, name: str, **values: Any) -> Call | None:
+    """A call of the client's tool with those of `values` that its schema has; None if the call cannot be made."""
     schema = talk.tools.get(name)
     if schema is None:
         return None
@@ -46,7 +46,7 @@ def use(talk: Conversation, name: str, **values: Any) -> Call | None:
     return Call(name, {key: value for key, value in values.items() if key in known})
 
 
-def sampled(talk: Conversation, name: str) -> dict[str, Any]:
-    """Arguments that fit the tool's schema, made from the user's words."""
+def make_arguments(talk: Conversation, name: str) -> dict[str, Any]:
+    """Make arguments that fit the tool's schema from the user's words."""
     value = Sampler(talk.tools[name], talk.prompt).value()
     return value if isinstance(value, dict) else {}

@@ -1,10 +1,10 @@
-"""How many tokens a prompt has, and how many of them the backend has seen before: the demo's prompt cache.
+"""The demo's prompt cache: how many tokens a prompt has, and how many of them were seen before.
 
-The cache is a real one over the bytes of the prompt: two requests with the same model and `prompt_cache_key` share what
-their prompts have in common from the first byte on, in whole blocks of 128 tokens and from 1,024 tokens up, as the
-vendor documents it. Thus a client that changes a byte in front sees its hits vanish here too.
+The cache works on the bytes of the prompt: two requests with the same model and `prompt_cache_key` share the beginning
+that their prompts have in common, in whole blocks of 128 tokens and from 1,024 tokens up, as OpenAI documents it. So a
+client that changes a byte near the beginning loses its cache hits here too.
 
-The demo has no vocabulary: a token is four bytes, an image or file about a thousand tokens.
+The demo has no vocabulary: a token is four bytes, an image or file is about a thousand tokens.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EMBEDDED_TOKENS = 1000
 
 @dataclass(frozen=True)
 class Input:
-    """A prompt's tokens: all, those found in the cache, those now written to it."""
+    """The tokens of a prompt: all of them, those found in the cache, those written to it."""
 
     tokens: int
     cached: int
@@ -37,20 +37,20 @@ class Input:
 
 
 class PrefixCache:
-    """What was seen, by model and cache key."""
+    """The prompts that were seen, by model and cache key."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[tuple[str, str], set[bytes]] = OrderedDict()
 
     def read(self, body: Mapping[str, Any]) -> Input:
-        """The prompt of a request, counted; from now on it is in the cache."""
-        data = prompt(body)
+        """Count the prompt of a request and put it into the cache."""
+        data = prompt_bytes(body)
         key = (body["model"], body.get("prompt_cache_key") or "")
-        before, now = self._seen.get(key, set()), list(prefixes(data))
+        before, now = self._seen.get(key, set()), list(_digest_prefixes(data))
         hits = next((at for at, prefix in enumerate(now) if prefix not in before), len(now))
         self._remember(key, before.union(now) if len(before) < MOST_BLOCKS else set(now))
         cached = _above_least(hits)
-        return Input(tokens=tokens(data), cached=cached, written=_above_least(len(now)) - cached)
+        return Input(tokens=count_tokens_roughly(data), cached=cached, written=_above_least(len(now)) - cached)
 
     def _remember(self, key: tuple[str, str], prefixes: set[bytes]) -> None:
         self._seen[key] = prefixes
@@ -59,21 +59,21 @@ class PrefixCache:
             self._seen.popitem(last=False)
 
 
-def prompt(body: Mapping[str, Any]) -> bytes:
-    """What the model reads, in the order it reads it: tools, instructions, input."""
+def prompt_bytes(body: Mapping[str, Any]) -> bytes:
+    """The prompt in the order in which a model reads it: tools, instructions, input."""
     given = body.get("input")
     items = [given] if isinstance(given, str) else given or []
     parts = [body.get("tools") or [], body.get("instructions") or "", *items]
     return EMBEDDED.sub(_stand_in, b"\n".join(orjson.dumps(part) for part in parts))
 
 
-def tokens(data: bytes | str) -> int:
+def count_tokens_roughly(data: bytes | str) -> int:
     size = len(data.encode()) if isinstance(data, str) else len(data)
     return -(-size // BYTES_PER_TOKEN)
 
 
-def prefixes(data: bytes) -> Iterator[bytes]:
-    """A digest of each prefix of whole blocks."""
+def _digest_prefixes(data: bytes) -> Iterator[bytes]:
+    """Yield a digest of each prefix of whole blocks."""
     step = BLOCK_TOKENS * BYTES_PER_TOKEN
     running = hashlib.blake2b(digest_size=16)
     for at in range(0, len(data) - step + 1, step):

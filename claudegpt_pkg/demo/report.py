@@ -1,4 +1,4 @@
-"""The words of the demo's answers: what was found, in Markdown, and that no GPT is behind it."""
+"""The texts of the demo's answers, in Markdown. They say that no GPT is behind them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUOTED_LINES = 8  # shown in the answer
 
 @dataclass
 class Findings:
-    """What a script has gathered so far: the sections of its answer, and what it learned for later steps."""
+    """What a script has found so far: the sections of its answer, and facts for its later steps."""
 
     folder: str | None
     names: tuple[str, ...] = ()
@@ -29,17 +29,17 @@ class Findings:
     sections: list[str] = field(default_factory=list)
     quotes: list[str] = field(default_factory=list)
 
-    def failed(self, result: Result) -> None:
+    def note_failure(self, result: Result) -> None:
         reason = re.sub(r"</?tool_use_error>|^\s*error:\s*", " ", result.text, flags=re.IGNORECASE)
-        self.sections.append(f"`{result.name}` did not work, so I went on without it: {plain(reason)}")
+        self.sections.append(f"`{result.name}` did not work, so I went on without it: {shorten_line(reason)}")
 
 
-def report(first: str, findings: Findings) -> str:
+def write_report(first: str, findings: Findings) -> str:
     found = findings.sections or ["No tool was there to look around with, so I can only talk."]
     return "\n\n".join([first, *found, NEXT])
 
 
-def listed(names: tuple[str, ...], place: str | None) -> str:
+def list_names(names: tuple[str, ...], place: str | None) -> str:
     where = f"In `{place}`" if place else "In this folder"
     if not names:
         return f"{where} there is nothing."
@@ -48,7 +48,7 @@ def listed(names: tuple[str, ...], place: str | None) -> str:
     return f"{where}:\n\n{shown}{more}"
 
 
-def plain(words: str) -> str:
-    """Any text as one short line."""
+def shorten_line(words: str) -> str:
+    """Put any text on one short line."""
     line = " ".join(words.split())
     return line if len(line) <= 160 else line[:159] + "…"

@@ -1,10 +1,9 @@
-"""A value that fits a JSON Schema: what the demo answers with where the client wants JSON, or a tool wants arguments.
+"""Makes a value that fits a JSON Schema, for a client that wants JSON and for the arguments of a tool.
 
     Sampler(schema, "add 2 and 3").value()   → {"a": 2, "b": 3}, "a" and "b" being required numbers
 
-Words and numbers are taken from the user's own words, in order, so that the value is recognisably about them. Optional
-properties are left out, unless there is nothing else. What a schema cannot say simply (patterns, formats, `not`) is met
-where that is easy and passed over where it is not.
+Words and numbers come from the user's own words, in order, so that the value is recognisably about them. Optional
+properties are left out unless there are no required ones. Patterns, formats and `not` are followed if that is easy.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ MAX_DEPTH = 6
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 QUOTED = re.compile(r"[\"'“‘`]([^\"'“”‘’`\n]{1,200})[\"'”’`]")
 NAMED = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+(?: [A-Z][\w-]+)*")  # a name within a sentence
-SECTION = re.compile(r"<(\w+)>\s*(.+?)\s*</\1>", re.DOTALL)  # what the words are about, where they quote it
+SECTION = re.compile(r"<(\w+)>\s*(.+?)\s*</\1>", re.DOTALL)  # the quoted subject of the words
 HEADINGS = ("title", "name", "topic", "subject", "summary", "description")
 FORMATS = {
     "date": "2026-01-01",
@@ -37,7 +36,7 @@ class Sampler:
         self._schema = schema
         self._numbers = [float(found) for found in NUMBER.findall(words)]
         self._texts = [*QUOTED.findall(words), *NAMED.findall(words)]
-        self._text = text if text is not None else title(words)  # what a string is when nothing better is known
+        self._text = text if text is not None else title(words)  # the value of a string if nothing better is known
 
     def value(self) -> Any:
         return self._sample(self._schema, 0)
@@ -45,7 +44,7 @@ class Sampler:
     def _sample(self, schema: Any, depth: int) -> Any:
         if not isinstance(schema, dict) or depth > MAX_DEPTH:
             return None
-        schema = self._resolved(schema)
+        schema = self._resolve(schema)
         for key in ("const", "default"):
             if key in schema:
                 return schema[key]
@@ -53,11 +52,11 @@ class Sampler:
             return schema["enum"][0]
         for key in ("anyOf", "oneOf"):
             if schema.get(key):
-                return self._sample({**first_that_is_something(schema[key]), **without(schema, key)}, depth + 1)
+                return self._sample({**_first_that_is_something(schema[key]), **_without_key(schema, key)}, depth + 1)
         return self._of_type(schema, depth)
 
     def _of_type(self, schema: Schema, depth: int) -> Any:
-        kind = kind_of(schema)
+        kind = _kind_of(schema)
         if kind == "object":
             return self._object(schema, depth)
         if kind == "array":
@@ -95,28 +94,28 @@ class Sampler:
         found = self._texts.pop(0) if self._texts else self._text
         return found.ljust(schema.get("minLength") or 0, ".")[: schema.get("maxLength")]
 
-    def _resolved(self, schema: Schema) -> Schema:
-        """With `#/…` references followed and `allOf` joined."""
+    def _resolve(self, schema: Schema) -> Schema:
+        """Follow `#/…` references and join `allOf`."""
         for _ in range(MAX_DEPTH):
             if "$ref" in schema:
-                schema = {**self._referred(schema["$ref"]), **without(schema, "$ref")}
+                schema = {**self._follow(schema["$ref"]), **_without_key(schema, "$ref")}
             elif "allOf" in schema:
                 joined: dict[str, Any] = {}
                 for part in schema["allOf"]:
                     properties = {**joined.get("properties", {}), **part.get("properties", {})}
                     required = [*joined.get("required", []), *part.get("required", [])]
                     joined |= {**part, "properties": properties, "required": required}
-                schema = {**joined, **without(schema, "allOf")}
+                schema = {**joined, **_without_key(schema, "allOf")}
         return schema
 
-    def _referred(self, reference: str) -> Schema:
+    def _follow(self, reference: str) -> Schema:
         found: Any = self._schema
         for step in reference.removeprefix("#").split("/")[1:]:
             found = found.get(step, {}) if isinstance(found, dict) else {}
         return found if isinstance(found, dict) else {}
 
 
-def kind_of(schema: Schema) -> str:
+def _kind_of(schema: Schema) -> str:
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = next((one for one in kind if one != "null"), "null")
@@ -125,17 +124,17 @@ def kind_of(schema: Schema) -> str:
     return "object" if "properties" in schema else "array" if "items" in schema else "string"
 
 
-def first_that_is_something(variants: list[Any]) -> Schema:
+def _first_that_is_something(variants: list[Any]) -> Schema:
     usable = [variant for variant in variants if isinstance(variant, dict)]
     return next((variant for variant in usable if variant.get("type") != "null"), {})
 
 
-def without(schema: Schema, key: str) -> dict[str, Any]:
+def _without_key(schema: Schema, key: str) -> dict[str, Any]:
     return {name: value for name, value in schema.items() if name != key}
 
 
 def title(words: str) -> str:
-    """The first few words of what the words are about, as a title."""
+    """Make a title from the first words of the subject."""
     section = SECTION.search(words)
     plain = re.sub(r"<[^>]{1,60}>|[`*_#\"]", " ", section[2] if section else words).split()
     shown = " ".join(plain[:7])[:60].strip(" .,:;?!")

@@ -1,4 +1,4 @@
-"""The smaller scripts: one for each kind of prompt that needs no tour."""
+"""The short scripts: one for each kind of prompt that needs no tour."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import textwrap
 from typing import Any
 
 from .conversation import Conversation
-from .folder import fenced, first_lines, join, paths_in
-from .moves import Call, Move, Script, sampled, use
-from .report import ABILITIES, DEMO, NEXT, QUOTED_LINES, REAL, Findings, plain, report
+from .folder import fence, find_paths, first_lines, join
+from .moves import Call, Move, Script, make_arguments, make_call
+from .report import ABILITIES, DEMO, NEXT, QUOTED_LINES, REAL, Findings, shorten_line, write_report
 from .sample import QUOTED
-from .tour import look, read
+from .tour import look, read_files
 
 
 def read_file(talk: Conversation) -> Script:
     findings = Findings(talk.folder)
-    yield from read(talk, findings, paths_in(talk.prompt)[:2])
-    return Move("**Answering**\n\nI show what came back.", report(REAL, findings))
+    yield from read_files(talk, findings, find_paths(talk.prompt)[:2])
+    return Move("**Answering**\n\nI show what came back.", write_report(REAL, findings))
 
 
 CONTENT = re.compile(
@@ -26,29 +26,29 @@ CONTENT = re.compile(
 
 
 def create_file(talk: Conversation) -> Script:
-    """Write the file the prompt names, unless there is one already."""
+    """Write the file that the prompt names, unless it exists."""
     findings = Findings(talk.folder)
-    name = paths_in(talk.prompt)[0]
+    name = find_paths(talk.prompt)[0]
     if not talk.planning:
         yield from look(talk, findings, f"{name.rpartition('/')[0]}/" if "/" in name else None)
     findings.sections.clear()
-    content = content_in(talk.prompt)
-    call = use(talk, "Write", file_path=join(findings.folder, name), content=content)
+    content = _find_content(talk.prompt)
+    call = make_call(talk, "Write", file_path=join(findings.folder, name), content=content)
     if name.rpartition("/")[2] in findings.names:
         findings.sections.append(f"`{name}` is there already, and I replace nothing.")
     elif call is None or talk.planning or not findings.looked:
-        findings.sections.append(f"I did not write `{name}`: {why_not_written(talk, call)}.")
+        findings.sections.append(f"I did not write `{name}`: {_explain_unwritten(talk, call)}.")
     else:
         think = f"**Writing a file**\n\n`{name}` is not there yet; I write what the user asked for."
         (result,) = yield Move(think, "", (call,))
         if result.failed:
-            findings.failed(result)
+            findings.note_failure(result)
         else:
-            findings.sections.append(f"I wrote **`{name}`**:\n\n{fenced(first_lines(content, QUOTED_LINES))}")
-    return Move("**Answering**\n\nI say what became of it.", report(REAL, findings))
+            findings.sections.append(f"I wrote **`{name}`**:\n\n{fence(first_lines(content, QUOTED_LINES))}")
+    return Move("**Answering**\n\nI say what became of it.", write_report(REAL, findings))
 
 
-def why_not_written(talk: Conversation, call: Call | None) -> str:
+def _explain_unwritten(talk: Conversation, call: Call | None) -> str:
     if talk.planning:
         return "plan mode is on"
     return "I could not see whether it is there already" if call else "there is no Write tool"
@@ -61,35 +61,35 @@ REPLACE = re.compile(
 
 
 def edit_file(talk: Conversation) -> Script:
-    """Replace one text by another in the file the prompt names; Claude Code wants it read before."""
+    """Replace a text in the file that the prompt names. Claude Code requires that the file was read before."""
     findings = Findings(talk.folder)
-    name, wanted = paths_in(REPLACE.sub("", talk.prompt))[0], REPLACE.search(talk.prompt)
+    name, wanted = find_paths(REPLACE.sub("", talk.prompt))[0], REPLACE.search(talk.prompt)
     old, new = (wanted["old"], wanted["new"]) if wanted else ("", "")
     path = join(talk.folder, name)
-    call = use(talk, "Edit", file_path=path, old_string=old, new_string=new)
+    call = make_call(talk, "Edit", file_path=path, old_string=old, new_string=new)
     if call is None or talk.planning:
         findings.sections.append(f"I did not edit `{name}`: {'plan mode is on' if call else 'there is no Edit tool'}.")
-        return Move("**Answering**\n\nI say why nothing happened.", report(REAL, findings))
-    yield from read(talk, findings, [name])
+        return Move("**Answering**\n\nI say why nothing happened.", write_report(REAL, findings))
+    yield from read_files(talk, findings, [name])
     think = f"**Editing**\n\nThe user gave both texts, so this needs no judgement: `{old}` becomes `{new}`."
     (result,) = yield Move(think, "", (call,))
     if result.failed:
-        findings.failed(result)
+        findings.note_failure(result)
     else:
         findings.sections.append(f"In **`{name}`** I replaced `{old}` by `{new}`.")
-    return Move("**Answering**\n\nI say what became of it.", report(REAL, findings))
+    return Move("**Answering**\n\nI say what became of it.", write_report(REAL, findings))
 
 
-# What the client puts around a subagent's answer.
+# What Claude Code adds around a subagent's answer.
 HAND_BACK = re.compile(
     r"^<tools-used[^\n]*|^\[Subagent hand-back\][^\n]*|^agentId:[^\n]*|<usage>.*?</usage>", re.M | re.S
 )
 
 
 def delegate(talk: Conversation) -> Script:
-    """Let a subagent look around, and pass on what it says."""
+    """Start a subagent that looks around, and repeat its answer."""
     findings = Findings(talk.folder)
-    call = use(
+    call = make_call(
         talk,
         "Agent",
         description="Look around",
@@ -98,18 +98,18 @@ def delegate(talk: Conversation) -> Script:
         run_in_background=False,
     )
     if call is None:
-        return Move("**Answering**\n\nThere is no one to ask.", report(REAL, findings))
+        return Move("**Answering**\n\nThere is no one to ask.", write_report(REAL, findings))
     (result,) = yield Move("**Delegating**\n\nThe user wants a subagent; it shall look around.", "", (call,))
     if result.failed:
-        findings.failed(result)
+        findings.note_failure(result)
     else:
         said = textwrap.dedent(HAND_BACK.sub("", result.text)).strip()
-        findings.sections.append(f"The subagent answered:\n\n{fenced(first_lines(said, 40))}")
-    return Move("**Answering**\n\nI pass on what the subagent said.", report(REAL, findings))
+        findings.sections.append(f"The subagent answered:\n\n{fence(first_lines(said, 40))}")
+    return Move("**Answering**\n\nI pass on what the subagent said.", write_report(REAL, findings))
 
 
-def content_in(prompt: str) -> str:
-    """What the prompt says should stand in the file."""
+def _find_content(prompt: str) -> str:
+    """Return the content that the prompt wants in the file."""
     match = CONTENT.search(prompt)
     said = match[1].strip() if match else ""
     quote = QUOTED.search(said or prompt)
@@ -124,8 +124,8 @@ HARMLESS = re.compile(
 )
 
 
-def command_in(prompt: str) -> str | None:
-    """The command that a "run …" prompt means."""
+def find_shell_command(prompt: str) -> str | None:
+    """Return the command of a "run …" prompt, or None."""
     match = RUN.fullmatch(prompt)
     if not match or NO_COMMAND.match(match[1]):
         return None
@@ -133,10 +133,10 @@ def command_in(prompt: str) -> str | None:
     return (quote[1] if quote else match[1]).strip()
 
 
-def run_command(talk: Conversation) -> Script:
+def run_shell_command(talk: Conversation) -> Script:
     findings = Findings(talk.folder)
-    command = command_in(talk.prompt) or ""
-    call = use(talk, "Bash", command=command, description="Run the command the user asked for")
+    command = find_shell_command(talk.prompt) or ""
+    call = make_call(talk, "Bash", command=command, description="Run the command the user asked for")
     if not HARMLESS.fullmatch(command):
         findings.sections.append("I only run a few harmless commands, such as `ls`, `cat`, `wc` or `git status`.")
     elif call is None:
@@ -144,35 +144,35 @@ def run_command(talk: Conversation) -> Script:
     else:
         (result,) = yield Move(f"**Running a command**\n\nThe user asked for `{command}`.", "", (call,))
         if result.failed:
-            findings.failed(result)
+            findings.note_failure(result)
         else:
-            findings.sections.append(f"`{command}` printed:\n\n{fenced(first_lines(result.text, 40))}")
-    return Move("**Answering**\n\nI show what came back.", report(REAL, findings))
+            findings.sections.append(f"`{command}` printed:\n\n{fence(first_lines(result.text, 40))}")
+    return Move("**Answering**\n\nI show what came back.", write_report(REAL, findings))
 
 
 def use_named_tool(talk: Conversation) -> Script:
-    """Call the tool the prompt is about, with arguments made from its words; then say what came back."""
-    name = named_tool(talk)
+    """Call the tool that the prompt is about, with arguments made from its words, and repeat the output."""
+    name = find_named_tool(talk)
     findings = Findings(talk.folder)
     if name:
-        call = Call(name, sampled(talk, name))
+        call = Call(name, make_arguments(talk, name))
         (result,) = yield Move(f"**Using a tool**\n\n`{name}` seems to be what this is about.", "", (call,))
         if result.failed:
-            findings.failed(result)
+            findings.note_failure(result)
         else:
             answer = " and ".join(
-                [*([fenced(first_lines(result.text, 40))] if result.text else []), *result.attachments]
+                [*([fence(first_lines(result.text, 40))] if result.text else []), *result.attachments]
             )
             findings.sections.append(f"`{name}` returned:\n\n{answer or 'nothing'}")
-    return Move("**Answering**\n\nI show what came back.", report(REAL, findings))
+    return Move("**Answering**\n\nI show what came back.", write_report(REAL, findings))
 
 
 RISKY = re.compile(r"delete|remove|drop|kill|send|publish|deploy|write|update|create|push|merge|pay|buy|post", re.I)
 CLAUDE_CODES_OWN = ("Bash", "Read", "Agent", "Task")
 
 
-def named_tool(talk: Conversation) -> str | None:
-    """A harmless-looking tool, not one of Claude Code's own, whose every word is in the prompt or one is by itself."""
+def find_named_tool(talk: Conversation) -> str | None:
+    """Find a tool, not one of Claude Code's own, that looks harmless and whose name is in the prompt."""
     own = any(name in talk.tools for name in CLAUDE_CODES_OWN)
     said = set(re.findall(r"[a-z]+", talk.prompt.lower()))
     for name in talk.tools:
@@ -184,7 +184,7 @@ def named_tool(talk: Conversation) -> str | None:
     return None
 
 
-# Words in a tool's name that say little of what it is about.
+# Words in a tool's name that say little about the tool.
 _FILLERS = "get the fetch find lookup look up read list show tool query search run"
 FILLERS = frozenset(_FILLERS.split())
 
@@ -192,7 +192,7 @@ FILLERS = frozenset(_FILLERS.split())
 def echo(talk: Conversation) -> Script:
     yield from ()
     return Move(
-        "**Repeating**\n\nThe user told me what to say.", f"{told_to_say(talk.prompt)}\n\n*(the claudegpt demo)*"
+        "**Repeating**\n\nThe user told me what to say.", f"{find_words_to_say(talk.prompt)}\n\n*(the claudegpt demo)*"
     )
 
 
@@ -206,8 +206,8 @@ NOT_LITERAL = re.compile(
 )
 
 
-def told_to_say(prompt: str) -> str | None:
-    """The words of "say …", where they are meant literally."""
+def find_words_to_say(prompt: str) -> str | None:
+    """Return the words of a "say …" prompt, or None."""
     match = SAY.fullmatch(prompt) if len(prompt) < 200 else None
     if not match or NOT_LITERAL.match(match["words"]):
         return None
@@ -221,10 +221,10 @@ def greet(talk: Conversation) -> Script:
     )
 
 
-def recall(talk: Conversation) -> Script:
-    """What the user said before: the conversation itself is all the memory there is."""
+def repeat_earlier_words(talk: Conversation) -> Script:
+    """Repeat what the user said earlier in the conversation. The demo has no other memory."""
     yield from ()
-    said = "\n".join(f"{number}. {plain(words)}" for number, words in enumerate(talk.earlier[-20:], 1))
+    said = "\n".join(f"{number}. {shorten_line(words)}" for number, words in enumerate(talk.earlier[-20:], 1))
     used = ", ".join(f"`{name}`" for name in dict.fromkeys(talk.calls_before)) or "none"
     before = f"Before this you said:\n\n{said}" if said else "Before this you have said nothing."
     return Move(
@@ -240,9 +240,9 @@ def chat(talk: Conversation) -> Script:
 
 
 def summarise(talk: Conversation) -> Script:
-    """The summary Claude Code asks for when it compacts a conversation."""
+    """Write the summary that Claude Code requests when it compacts a conversation."""
     yield from ()
-    said = "\n".join(f"   - {plain(words)}" for words in talk.earlier[-40:]) or "   - nothing yet"
+    said = "\n".join(f"   - {shorten_line(words)}" for words in talk.earlier[-40:]) or "   - nothing yet"
     used = ", ".join(dict.fromkeys(talk.calls_before)) or "none"
     return Move(
         say="<analysis>\nThis is a conversation with the claudegpt demo, a script without a GPT.\n</analysis>\n\n"
@@ -253,27 +253,27 @@ def summarise(talk: Conversation) -> Script:
 
 
 def suggest(talk: Conversation) -> Script:
-    """What the user might type next, for Claude Code's input line."""
+    """Suggest what the user might type next, for Claude Code's input line."""
     yield from ()
     asked = any("in this folder" in words.lower() for words in talk.earlier)
     return Move(say="run `git status`" if asked else "what is in this folder?")
 
 
 def judge(talk: Conversation) -> Script:
-    """Auto mode of older clients asks whether an action is safe: a script cannot know, so the answer is to block."""
+    """Answer the auto mode classifier: block. A script cannot know whether an action is safe."""
     yield from ()
     return Move(say="<block>yes</block><reason>The claudegpt demo is a script and cannot judge an action.</reason>")
 
 
-# What a `tool_choice` demands.
+# A call that `tool_choice` demands.
 
 
-def forced_call(talk: Conversation) -> Call | None:
-    """The call a `tool_choice` demands: harmless where it is a tool we know."""
-    name = talk.choice if talk.choice in talk.tools else named_tool(talk) or next(iter(talk.tools), None)
+def make_forced_call(talk: Conversation) -> Call | None:
+    """Make the call that `tool_choice` demands; a harmless one if the tool is known."""
+    name = talk.choice if talk.choice in talk.tools else find_named_tool(talk) or next(iter(talk.tools), None)
     if name is None:
         return None
-    return use(talk, name, **HARMLESS_ARGUMENTS.get(name, {})) or Call(name, sampled(talk, name))
+    return make_call(talk, name, **HARMLESS_ARGUMENTS.get(name, {})) or Call(name, make_arguments(talk, name))
 
 
 HARMLESS_ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -1,10 +1,10 @@
-"""Encrypted reasoning, as the demo has it: an opaque token that only an unchanged copy opens again.
+"""The demo's encrypted reasoning: an opaque token that can be opened only if it comes back unchanged.
 
     token = seal({"item": "rs_1", "thought": "…"})
     unseal(token)   → the same dict, or None for a token that was cut, mangled, or made by another backend
 
-The key is in this file on purpose: what matters here is that a client brings the token back whole, also to a demo that
-was started again in between; there is nothing to hide in it.
+The key is in this file on purpose: there is nothing to hide. The token shows whether a client brings reasoning back
+whole, also to a demo that was restarted in between.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is not answered: the fields of the error body, and its HTTP status."""
+    """Why a request is refused: the fields of the error body, and the HTTP status."""
 
     message: str
     param: str | None = None
@@ -28,14 +28,14 @@ WORDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"
 KINDS = {type(None): "null", float: "a decimal number", **WORDS}
 
 
-def anything(path: str, value: Any) -> Iterator[Refusal]:
+def accept_anything(path: str, value: Any) -> Iterator[Refusal]:
     return iter(())
 
 
 def of_type(expected: type) -> Check:
     def check(path: str, value: Any) -> Iterator[Refusal]:
         if type(value) is not expected:
-            yield wrong_type(path, WORDS[expected], value)
+            yield _wrong_type(path, WORDS[expected], value)
 
     return check
 
@@ -50,7 +50,7 @@ def short_text(most: int, pattern: str | None = None) -> Check:
 
     def check(path: str, value: Any) -> Iterator[Refusal]:
         if not isinstance(value, str):
-            yield wrong_type(path, "a string", value)
+            yield _wrong_type(path, "a string", value)
         elif len(value) > most:
             yield Refusal(
                 f"Invalid '{path}': string too long. Expected a string with maximum length {most}, "
@@ -79,10 +79,10 @@ def item_id(prefix: str) -> Check:
     return check
 
 
-def one_of(*words: str) -> Check:
+def word_among(*words: str) -> Check:
     def check(path: str, value: Any) -> Iterator[Refusal]:
         if value not in words:
-            yield not_among(path, value, words)
+            yield _not_among(path, value, words)
 
     return check
 
@@ -90,7 +90,7 @@ def one_of(*words: str) -> Check:
 def integer(least: int) -> Check:
     def check(path: str, value: Any) -> Iterator[Refusal]:
         if type(value) is not int:
-            yield wrong_type(path, "an integer", value)
+            yield _wrong_type(path, "an integer", value)
         elif value < least:
             yield Refusal(
                 f"Invalid '{path}': integer below minimum value. Expected a value >= {least}, but got {value} instead.",
@@ -101,10 +101,10 @@ def integer(least: int) -> Check:
     return check
 
 
-def number(least: float, most: float) -> Check:
+def number_between(least: float, most: float) -> Check:
     def check(path: str, value: Any) -> Iterator[Refusal]:
         if type(value) not in (int, float):
-            yield wrong_type(path, "a decimal number", value)
+            yield _wrong_type(path, "a decimal number", value)
         elif not least <= value <= most:
             message = (
                 f"Invalid '{path}': decimal out of range. Expected a value from {least} to {most}, but got {value}."
@@ -115,14 +115,14 @@ def number(least: float, most: float) -> Check:
 
 
 def optional(check: Check) -> Check:
-    """The same, or null."""
+    """Accept null, and what `check` accepts."""
     return lambda path, value: iter(()) if value is None else check(path, value)
 
 
 def list_of(check: Check) -> Check:
     def check_all(path: str, value: Any) -> Iterator[Refusal]:
         if not isinstance(value, list):
-            yield wrong_type(path, "an array", value)
+            yield _wrong_type(path, "an array", value)
             return
         for at, element in enumerate(value):
             yield from check(f"{path}[{at}]", element)
@@ -141,16 +141,18 @@ def shape(required: Mapping[str, Check], others: Mapping[str, Check] | None = No
 
     def check(path: str, value: Any) -> Iterator[Refusal]:
         if not isinstance(value, dict):
-            yield wrong_type(path, "an object", value)
+            yield _wrong_type(path, "an object", value)
             return
         for name in required:
             if name not in value:
-                yield missing(inside(path, name))
+                yield missing(_join_path(path, name))
         for name, element in value.items():
             if name in known:
-                yield from known[name](inside(path, name), element)
+                yield from known[name](_join_path(path, name), element)
             else:
-                yield Refusal(f"Unknown parameter: '{inside(path, name)}'.", inside(path, name), "unknown_parameter")
+                yield Refusal(
+                    f"Unknown parameter: '{_join_path(path, name)}'.", _join_path(path, name), "unknown_parameter"
+                )
 
     return check
 
@@ -160,20 +162,20 @@ def by_type(checks: Mapping[str, Check], default: str | None = None) -> Check:
 
     def check(path: str, value: Any) -> Iterator[Refusal]:
         if not isinstance(value, dict):
-            yield wrong_type(path, "an object", value)
+            yield _wrong_type(path, "an object", value)
             return
         kind = value.get("type", default)
         if kind is None:
-            yield missing(inside(path, "type"))
+            yield missing(_join_path(path, "type"))
         elif isinstance(kind, str) and kind in checks:
             yield from checks[kind](path, {name: element for name, element in value.items() if name != "type"})
         else:
-            yield not_among(inside(path, "type"), kind, tuple(checks))
+            yield _not_among(_join_path(path, "type"), kind, tuple(checks))
 
     return check
 
 
-def inside(path: str, name: str) -> str:
+def _join_path(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
@@ -181,12 +183,12 @@ def missing(path: str) -> Refusal:
     return Refusal(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
 
 
-def wrong_type(path: str, expected: str, value: Any) -> Refusal:
+def _wrong_type(path: str, expected: str, value: Any) -> Refusal:
     got = KINDS.get(type(value), "something else")
     return Refusal(f"Invalid type for '{path}': expected {expected}, but got {got} instead.", path, "invalid_type")
 
 
-def not_among(path: str, value: Any, words: tuple[str, ...]) -> Refusal:
+def _not_among(path: str, value: Any, words: tuple[str, ...]) -> Refusal:
     listed = ", ".join(f"'{word}'" for word in words[:-1])
     supported = f"{listed}, and '{words[-1]}'" if listed else f"'{words[-1]}'"
     return Refusal(f"Invalid value: '{value}'. Supported values are: {supported}.", path, "invalid_value")

@@ -1,4 +1,4 @@
-"""The tour of a folder: look around, read a file or two, write a note, run a command, tell what came back."""
+"""The tour of a folder: list it, read a file or two, write a note, run a command, report the outputs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Generator, Iterator
 
 from .conversation import Conversation, Result
-from .folder import entries, fenced, first_lines, free_note, join, paths_in, quoted, worth_reading
-from .moves import Call, Move, Results, Script, use
-from .report import QUOTED_LINES, REAL, SHOWN_NAMES, Findings, listed, report
+from .folder import choose_files, choose_note_name, fence, find_paths, first_lines, join, quote_path, read_entries
+from .moves import Call, Move, Results, Script, make_call
+from .report import QUOTED_LINES, REAL, SHOWN_NAMES, Findings, list_names, write_report
 
 PLACES = ("/", "./", "../")
-READ_LINES = 40  # asked of the Read tool
+READ_LINES = 40  # lines that Read is asked for
 NO_WRITING = re.compile(
     r"\b(?:don'?t|do not|without|never|no)\b[^.?!\n]{0,30}\b(?:writ|chang|modif|creat|touch|edit|note|file)|read.?only",
     re.I,
@@ -23,127 +23,127 @@ CHANGE = re.compile(
 )
 
 
-def forbids_writing(prompt: str) -> bool:
+def _forbids_writing(prompt: str) -> bool:
     return bool(NO_WRITING.search(prompt))
 
 
-def asks_for_change(prompt: str) -> bool:
-    return bool(CHANGE.search(prompt)) and not forbids_writing(prompt)
+def _asks_for_change(prompt: str) -> bool:
+    return bool(CHANGE.search(prompt)) and not _forbids_writing(prompt)
 
 
 def tour(talk: Conversation) -> Script:
     findings = Findings(talk.folder)
-    target = named_place(talk.prompt)
+    target = find_place(talk.prompt)
     yield from look(talk, findings, target)
-    yield from read(talk, findings, wanted_files(findings, paths_in(talk.prompt), target))
-    note = yield from leave_note(talk, findings)
-    yield from run_check(talk, findings, note)
+    yield from read_files(talk, findings, _find_wanted_files(findings, find_paths(talk.prompt), target))
+    note = yield from _leave_note(talk, findings)
+    yield from _run_check(talk, findings, note)
     return Move(
         think="**Putting it together**\n\nI have what the tools returned; I will report it and nothing else.",
-        say=report(opening(talk), findings),
+        say=write_report(_choose_opening(talk), findings),
     )
 
 
-def named_place(prompt: str) -> str | None:
-    """The first path in the prompt that is surely meant as one, and perhaps as a folder's."""
-    return next((path for path in paths_in(prompt) if path.endswith("/") or path.startswith(PLACES)), None)
+def find_place(prompt: str) -> str | None:
+    """Return the first word of the prompt that is certainly a path, or None."""
+    return next((path for path in find_paths(prompt) if path.endswith("/") or path.startswith(PLACES)), None)
 
 
 def look(talk: Conversation, findings: Findings, target: str | None) -> Generator[Move, Results, None]:
-    """List the folder, with whichever of the client's tools can."""
+    """List the folder with the first of the client's tools that can."""
     where = f"`{target}`" if target else "the current folder"
-    for call in lookers(talk, target):
+    for call in _make_listing_calls(talk, target):
         think = f"**Looking around**\n\nI start with what is there: {where}, listed with {call.name}."
         (result,) = yield Move(think, "I'll look around first.", (call,))
         if result.failed:
-            findings.failed(result)
+            findings.note_failure(result)
             continue
         lines = result.text.splitlines()
         if findings.folder is None and lines and lines[0].startswith("/"):
             findings.folder = lines[0] if call.name == "Bash" else lines[0].rpartition("/")[0]
             lines = lines[call.name == "Bash" :]
         within = (join(findings.folder, target) if target else None, target, findings.folder)
-        findings.names, findings.looked = entries("\n".join(lines), within), True
-        findings.sections.append(listed(findings.names, target or findings.folder))
+        findings.names, findings.looked = read_entries("\n".join(lines), within), True
+        findings.sections.append(list_names(findings.names, target or findings.folder))
         return
 
 
-def lookers(talk: Conversation, target: str | None) -> Iterator[Call]:
-    listing = "ls -Ap" + (f" -- {quoted(target)}" if target else "")
+def _make_listing_calls(talk: Conversation, target: str | None) -> Iterator[Call]:
+    listing = "ls -Ap" + (f" -- {quote_path(target)}" if target else "")
     if talk.folder is None and target is None:
         listing = f"pwd && {listing}"
     place = {"path": join(talk.folder, target)} if target else {}
     calls = (
-        use(talk, "Bash", command=listing, description="List what is in this folder"),
-        use(talk, "Glob", pattern="*", **place),
-        use(talk, "LS", path=join(talk.folder, target or ".")),
+        make_call(talk, "Bash", command=listing, description="List what is in this folder"),
+        make_call(talk, "Glob", pattern="*", **place),
+        make_call(talk, "LS", path=join(talk.folder, target or ".")),
     )
     yield from (call for call in calls if call)
 
 
-def wanted_files(findings: Findings, named: list[str], target: str | None) -> list[str]:
-    """The files the prompt names; else those worth reading in the folder that was listed."""
-    if target and findings.names == (target,):  # ls says so of a file
+def _find_wanted_files(findings: Findings, named: list[str], target: str | None) -> list[str]:
+    """Return the files that the prompt names, or else those to open first in the listed folder."""
+    if target and findings.names == (target,):  # `ls` of a file prints its name
         return [target]
     asked = [path for path in named if path != target and not path.endswith("/") and f"{path}/" not in findings.names]
     if asked:
         return asked[:2]
     inside = f"{target.rstrip('/')}/" if target else ""
-    return [inside + name for name in worth_reading(findings.names, 2)]
+    return [inside + name for name in choose_files(findings.names, 2)]
 
 
-def read(talk: Conversation, findings: Findings, files: list[str]) -> Generator[Move, Results, None]:
-    """Read the files, at once if the client allows it."""
+def read_files(talk: Conversation, findings: Findings, files: list[str]) -> Generator[Move, Results, None]:
+    """Read the files, all at once if the client allows parallel calls."""
     together = [files] if talk.parallel else [[name] for name in files]
     for group in together:
-        calls = tuple(call for name in group if (call := reader(talk, findings.folder, name)))
+        calls = tuple(call for name in group if (call := _make_read_call(talk, findings.folder, name)))
         if not calls:
             continue
         shown = " and ".join(f"`{name}`" for name in group)
         think = f"**Reading**\n\nOf what is there, {shown} should say most about it."
         for result, name in zip((yield Move(think, "", calls)), group, strict=False):
-            take_in(findings, result, name)
+            _note_result(findings, result, name)
 
 
-def reader(talk: Conversation, folder: str | None, name: str) -> Call | None:
+def _make_read_call(talk: Conversation, folder: str | None, name: str) -> Call | None:
     path = join(folder, name)
-    return use(talk, "Read", file_path=path, limit=READ_LINES) or use(
-        talk, "Bash", command=f"head -n {READ_LINES} -- {quoted(path)}", description="Show the beginning of a file"
+    return make_call(talk, "Read", file_path=path, limit=READ_LINES) or make_call(
+        talk, "Bash", command=f"head -n {READ_LINES} -- {quote_path(path)}", description="Show the beginning of a file"
     )
 
 
-def take_in(findings: Findings, result: Result, name: str) -> None:
+def _note_result(findings: Findings, result: Result, name: str) -> None:
     if result.failed:
-        findings.failed(result)
+        findings.note_failure(result)
         return
     if result.attachments:
         findings.sections.append(f"**`{name}`** is {' and '.join(result.attachments)}.")
         return
     quote = first_lines(result.text, QUOTED_LINES)
-    findings.quotes.append(f"`{name}` begins:\n\n{fenced(quote)}")
-    findings.sections.append(f"**`{name}`** begins:\n\n{fenced(quote)}")
+    findings.quotes.append(f"`{name}` begins:\n\n{fence(quote)}")
+    findings.sections.append(f"**`{name}`** begins:\n\n{fence(quote)}")
 
 
-def leave_note(talk: Conversation, findings: Findings) -> Generator[Move, Results, str | None]:
-    """Write what was found into a new file; its name, or None where that was not possible or not wanted."""
+def _leave_note(talk: Conversation, findings: Findings) -> Generator[Move, Results, str | None]:
+    """Write the findings into a new file. Returns its name; None if that was not possible or not wanted."""
     if talk.planning:
         findings.sections.append("Plan mode is on, so I changed nothing.")
         return None
-    note = free_note(findings.names) if findings.looked and not forbids_writing(talk.prompt) else None
+    note = choose_note_name(findings.names) if findings.looked and not _forbids_writing(talk.prompt) else None
     path = join(findings.folder, note or "")
-    call = use(talk, "Write", file_path=path, content=note_text(findings)) if note else None
+    call = make_call(talk, "Write", file_path=path, content=_note_text(findings)) if note else None
     if call is None:
         return None
     think = f"**Writing a note**\n\nI keep what I found in a new file, `{note}`; it replaces nothing."
     (result,) = yield Move(think, "I'll keep what I found in a note.", (call,))
     if result.failed:
-        findings.failed(result)
+        findings.note_failure(result)
         return None
     findings.sections.append(f"I wrote **`{note}`**, a note with these findings. Delete it whenever you like.")
     return note
 
 
-def note_text(findings: Findings) -> str:
+def _note_text(findings: Findings) -> str:
     names = "\n".join(f"- `{name}`" for name in findings.names[:SHOWN_NAMES]) or "- nothing"
     more = f"\n- and {len(findings.names) - SHOWN_NAMES} more" if len(findings.names) > SHOWN_NAMES else ""
     quotes = "".join(f"\n{quote}\n" for quote in findings.quotes)
@@ -154,26 +154,26 @@ def note_text(findings: Findings) -> str:
     )
 
 
-def run_check(talk: Conversation, findings: Findings, note: str | None) -> Generator[Move, Results, None]:
-    """Run a harmless command: about the note if there is one."""
+def _run_check(talk: Conversation, findings: Findings, note: str | None) -> Generator[Move, Results, None]:
+    """Run a harmless command, about the note if there is one."""
     if talk.planning or not findings.looked:
         return
     command, purpose = (
-        (f"wc -l -c {quoted(join(findings.folder, note))}", "Count the lines and bytes of the note")
+        (f"wc -l -c {quote_path(join(findings.folder, note))}", "Count the lines and bytes of the note")
         if note
         else ("ls -A | wc -l", "Count what is in this folder")
     )
-    call = use(talk, "Bash", command=command, description=purpose)
+    call = make_call(talk, "Bash", command=command, description=purpose)
     if call is None:
         return
     (result,) = yield Move(f"**Checking**\n\nA command shows whether the result is there: `{command}`.", "", (call,))
     if result.failed:
-        findings.failed(result)
+        findings.note_failure(result)
         return
-    findings.sections.append(f"`{command}` printed:\n\n{fenced(first_lines(result.text, QUOTED_LINES))}")
+    findings.sections.append(f"`{command}` printed:\n\n{fence(first_lines(result.text, QUOTED_LINES))}")
 
 
-def opening(talk: Conversation) -> str:
-    if asks_for_change(talk.prompt):
+def _choose_opening(talk: Conversation) -> str:
+    if _asks_for_change(talk.prompt):
         return f"{REAL} What you ask needs a real model; instead I looked at what is here."
     return REAL

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from claudegpt_pkg.demo.folder import entries, fenced, first_lines, free_note, join, paths_in, worth_reading
+from claudegpt_pkg.demo.folder import choose_files, choose_note_name, fence, find_paths, first_lines, join, read_entries
 
 
 @pytest.mark.parametrize(
@@ -18,17 +18,17 @@ from claudegpt_pkg.demo.folder import entries, fenced, first_lines, free_note, j
     ],
 )
 def test_names_are_read_from_a_listing(listing: str, names: tuple[str, ...]) -> None:
-    assert entries(listing, (None, "docs/", "/home/me")) == names
+    assert read_entries(listing, (None, "docs/", "/home/me")) == names
 
 
 def test_the_readme_is_opened_first_and_binaries_and_secrets_never() -> None:
     names = ["zebra.py", "README.md", "logo.png", "package.json", "credentials.json", "src/", "Makefile"]
 
-    assert worth_reading(names, 9) == ["README.md", "Makefile", "package.json", "zebra.py"]
+    assert choose_files(names, 9) == ["README.md", "Makefile", "package.json", "zebra.py"]
 
 
 def test_a_note_never_takes_a_name_that_is_there() -> None:
-    assert free_note(["claudegpt-demo-note.md", "claudegpt-demo-note-2.md"]) == "claudegpt-demo-note-3.md"
+    assert choose_note_name(["claudegpt-demo-note.md", "claudegpt-demo-note-2.md"]) == "claudegpt-demo-note-3.md"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_note_never_takes_a_name_that_is_there() -> None:
     ],
 )
 def test_paths_are_found_in_a_sentence(words: str, paths: list[str]) -> None:
-    assert paths_in(words) == paths
+    assert find_paths(words) == paths
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_line_numbers_of_the_read_tool_are_left_out(numbered: str) -> None:
 
 
 def test_a_text_cannot_end_the_code_block_it_is_shown_in() -> None:
-    assert fenced("```\nhi\n```").startswith("````\n")
+    assert fence("```\nhi\n```").startswith("````\n")

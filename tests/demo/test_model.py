@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.demo.conversation import read
+from claudegpt_pkg.demo.conversation import read_conversation
 
 from ..support.demo_client import ENVIRONMENT, PLACE, USUAL, Folder, converse, function, request, says
 
@@ -338,7 +338,7 @@ def test_a_file_shown_after_its_result_belongs_to_the_result() -> None:
     shown = {"type": "input_file", "filename": "bill.pdf", "file_data": "data:application/pdf;base64,JVBERg=="}
     items = [*first.input[:-2], {"type": "message", "role": "user", "content": [shown]}]
 
-    assert read(request(items, [])).results[0].attachments == ("`bill.pdf`, a PDF file (4 bytes)",)
+    assert read_conversation(request(items, [])).results[0].attachments == ("`bill.pdf`, a PDF file (4 bytes)",)
 
 
 # Other clients' tools.

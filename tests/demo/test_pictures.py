@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from claudegpt_pkg.demo.pictures import describe
+from claudegpt_pkg.demo.pictures import describe_picture
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">II", 640, 480)
 GIF = b"GIF89a" + struct.pack("<HH", 320, 200)
@@ -25,8 +25,8 @@ JPEG = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08" + struct.pack(">HH", 30
     ],
 )
 def test_a_picture_is_described_by_its_first_bytes(data: bytes, kind: str, words: str) -> None:
-    assert describe(data, kind) == words
+    assert describe_picture(data, kind) == words
 
 
 def test_a_named_file_is_called_by_its_name() -> None:
-    assert describe(b"%PDF", "application/pdf", "bill.pdf") == "`bill.pdf`, a PDF file (4 bytes)"
+    assert describe_picture(b"%PDF", "application/pdf", "bill.pdf") == "`bill.pdf`, a PDF file (4 bytes)"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from claudegpt_pkg.demo.prefix import KEPT_PROMPTS, PrefixCache, prompt, tokens
+from claudegpt_pkg.demo.prefix import KEPT_PROMPTS, PrefixCache, count_tokens_roughly, prompt_bytes
 
 
 def body(*words: str, key: str | None = "a", model: str = "gpt-demo") -> dict[str, Any]:
@@ -25,7 +25,7 @@ def test_cached_and_written_are_whole_blocks_within_the_prompt() -> None:
         found = cache.read(body(*["word " * 40] * length))
         assert found.cached % 128 == found.written % 128 == 0
         assert found.cached + found.written <= found.tokens
-        assert found.tokens == tokens(prompt(body(*["word " * 40] * length)))
+        assert found.tokens == count_tokens_roughly(prompt_bytes(body(*["word " * 40] * length)))
 
 
 def test_a_short_prompt_is_not_cached() -> None:
@@ -61,6 +61,8 @@ def test_only_so_many_conversations_are_remembered() -> None:
 
 
 def test_an_image_counts_as_one_whatever_its_size() -> None:
-    small, large = (tokens(prompt(body(f"data:image/png;base64,{'A' * size}"))) for size in (400, 400_000))
+    small, large = (
+        count_tokens_roughly(prompt_bytes(body(f"data:image/png;base64,{'A' * size}"))) for size in (400, 400_000)
+    )
 
     assert small == large

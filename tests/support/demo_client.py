@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from claudegpt_pkg.demo.answer import answer
-from claudegpt_pkg.demo.conversation import read
+from claudegpt_pkg.demo.answer import stream_move
+from claudegpt_pkg.demo.conversation import read_conversation
 from claudegpt_pkg.demo.model import decide
 from claudegpt_pkg.demo.prefix import PrefixCache
 from claudegpt_pkg.demo.rules import check
@@ -175,6 +175,8 @@ def converse(
 
 def respond(body: dict[str, Any], new_id: Callable[[str], str]) -> list[dict[str, Any]]:
     assert (refusal := check(body)) is None, refusal
-    *_, event = answer(decide(read(body)), body, PrefixCache().read(body), new_id=new_id, created_at=0)
+    *_, event = stream_move(
+        decide(read_conversation(body)), body, PrefixCache().read(body), new_id=new_id, created_at=0
+    )
     output: list[dict[str, Any]] = event["response"]["output"]
     return output

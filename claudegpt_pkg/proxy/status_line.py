@@ -48,7 +48,9 @@ def status_line(
         levels=effort_levels(proxy, choice.model),
         suffix=choice.effort,
     )
-    head = [to_one_line(model.name), effort if level else ""]
+    other = usage.answered_by.get(choice.model)
+    name = f"{model.name} (answered by {provider.model(other).name})" if other else model.name
+    head = [to_one_line(name), effort if level else ""]
     tokens, most = _tokens_used(_object(report, "context_window")), min(model.window, window or model.window)
     quota, clock = usage.scarcest_window(), time.time() if now is None else now
     forms = (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,6 +34,7 @@ from .attempts import Attempts, Failure, SearchSkipped, Step
 from .context import Proxy
 from .learning import Learning
 from .plan import CLAUDE_CODE, Ask, Plan, make_plan, translate_as_planned
+from .served_model import read_served_model
 from .turn_record import TurnRecord
 
 MOST_ATTEMPTS = 4
@@ -166,6 +167,8 @@ class Turn:
             held: list[Event] | None = [] if attempt.must_search else None  # until the search is seen
             async for events in upstream:
                 ours, failure = receive_all(answer, events)
+                if not attempt.begun or answer.done:
+                    self._note_served_model(attempt, upstream.headers, events)
                 if held is not None:
                     held += ours
                     ours, held = (held, None) if any(map(_starts_search, ours)) else ([], held)
@@ -185,6 +188,11 @@ class Turn:
             self._record.mark("done")
             if answer.stop_reason != "stop_sequence":  # there the upstream goes on, and must be cut off
                 await upstream.drain()
+
+    def _note_served_model(self, attempt: Attempt, headers: Mapping[str, str], events: list[Event]) -> None:
+        asked, served = attempt.plan.target.model, read_served_model(headers, events)
+        if served and not self._proxy.provider.tiers.literal:
+            self._record.note_served_model(asked, served)
 
     def _begin(self, attempt: Attempt) -> None:
         """The first real event: no further attempt can be made."""

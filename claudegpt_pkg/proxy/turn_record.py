@@ -3,6 +3,7 @@
     record = TurnRecord(ask, proxy)
     record.planned(plan, translation, body)      of each attempt
     record.mark("accepted")                      milliseconds since the turn began
+    record.note_served_model(asked, served)      if the answer names its model
     record.count(model, usage)                   once, when the answer is complete
     record.close(problem, learned, folder)       always, at the end
 
@@ -23,6 +24,7 @@ from ..translate.answer.fold import Folder
 from ..translate.request.translate import Translation
 from .context import Proxy
 from .plan import Ask, Plan
+from .served_model import differs
 
 
 class TurnRecord:
@@ -58,6 +60,12 @@ class TurnRecord:
         self._fields |= {"tier": plan.choice.tier, "model": plan.target.model, "effort": plan.target.effort}
         self._fields["notes"] = translation.notes
         self.mark("translated")
+
+    def note_served_model(self, asked: str, served: str) -> None:
+        """Keep which model answered, if that is another one than the one that was asked for."""
+        if differs(asked, served):
+            self._fields["answered_by"] = served
+        self._proxy.session_usage.note_served_model(asked, served if differs(asked, served) else None)
 
     def count(self, model_id: str, usage: dict[str, Any]) -> None:
         proxy, self._fields["usage"] = self._proxy, usage

@@ -53,6 +53,7 @@ class SessionUsage:
     windows: tuple[QuotaWindow, ...] = ()  # as the last answer stated them
     interrupted: int = 0  # turns
     models_seen: set[str] = field(default_factory=set)  # the models that the session was switched to
+    answered_by: dict[str, str] = field(default_factory=dict)  # model asked for → the other one that answered
     on_switch: Callable[[], None] = lambda: None  # called when the session is seen on a second model
 
     @property
@@ -65,6 +66,13 @@ class SessionUsage:
             self.models_seen.add(bare_name(model))
             if len(self.models_seen) == 2:
                 self.on_switch()
+
+    def note_served_model(self, asked: str, served: str | None) -> None:
+        """`served` answered the last request for `asked`; None: that model did itself."""
+        if served:
+            self.answered_by[asked] = served
+        else:
+            self.answered_by.pop(asked, None)
 
     def add(self, model: Model, counts: Mapping[str, Any], *, turn: bool = True) -> Spent:
         """Count an answer. Returns what this answer alone has taken."""
@@ -87,6 +95,7 @@ class SessionUsage:
             "total": asdict(self.total),
             "models": {name: asdict(spent) for name, spent in self.models.items()},
             "limits": [asdict(window) for window in self.windows],
+            "answered_by": self.answered_by,
         }
 
 

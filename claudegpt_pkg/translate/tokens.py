@@ -22,52 +22,52 @@ FILE_BYTES_PER_TOKEN = 40  # of base64: a PDF's pages are read as text and as pi
 
 def count_tokens(body: Mapping[str, Any]) -> int:
     """Input tokens of a Responses request body. CPU-bound, about 30 MB a second: call it in a thread if large."""
-    tokens = count(body.get("instructions") or "")
+    tokens = count_text(body.get("instructions") or "")
     for tool in body.get("tools") or ():
-        tokens += ITEM_TOKENS + count(dumps(tool))
+        tokens += ITEM_TOKENS + count_text(dumps(tool))
     for item in body["input"]:
-        tokens += ITEM_TOKENS + item_tokens(item)
+        tokens += ITEM_TOKENS + _count_item(item)
     return tokens
 
 
-def item_tokens(item: Mapping[str, Any]) -> int:
+def _count_item(item: Mapping[str, Any]) -> int:
     kind = item["type"]
     if kind == "message":
-        return parts_tokens(item["content"])
+        return _count_parts(item["content"])
     if kind == "function_call":
-        return count(item["name"]) + count(item["arguments"])
+        return count_text(item["name"]) + count_text(item["arguments"])
     if kind == "function_call_output":
-        return parts_tokens(item["output"])
+        return _count_parts(item["output"])
     if kind == "reasoning":
-        return blob_tokens(item.get("encrypted_content") or "")
-    return count(dumps({key: item[key] for key in ("arguments", "tools") if key in item}))
+        return _count_blob(item.get("encrypted_content") or "")
+    return count_text(dumps({key: item[key] for key in ("arguments", "tools") if key in item}))
 
 
-def parts_tokens(content: str | Iterable[Mapping[str, Any]]) -> int:
+def _count_parts(content: str | Iterable[Mapping[str, Any]]) -> int:
     if isinstance(content, str):
-        return count(content)
-    return sum(part_tokens(part) for part in content)
+        return count_text(content)
+    return sum(_count_part(part) for part in content)
 
 
-def part_tokens(part: Mapping[str, Any]) -> int:
+def _count_part(part: Mapping[str, Any]) -> int:
     if "text" in part:
-        return count(part["text"])
+        return count_text(part["text"])
     if part["type"] == "input_image":
         return IMAGE_TOKENS
     return IMAGE_TOKENS + len(part.get("file_data") or "") // FILE_BYTES_PER_TOKEN
 
 
-def blob_tokens(blob: str) -> int:
-    """An encrypted blob is about its plain text in base64: some 5.3 characters a token."""
+def _count_blob(blob: str) -> int:
+    """Encrypted content is about as long as its plain text in base64: some 5.3 characters a token."""
     return len(blob) * 3 // 16
 
 
-def count(text: str) -> int:
-    return len(vocabulary().encode_ordinary(text)) if text else 0  # special tokens in a text are plain text
+def count_text(text: str) -> int:
+    return len(_load_vocabulary().encode_ordinary(text)) if text else 0  # special tokens in a text are plain text
 
 
 @cache
-def vocabulary() -> AnyTokenizer:
+def _load_vocabulary() -> AnyTokenizer:
     from splintr import Tokenizer
 
     return Tokenizer.from_pretrained("o200k_base")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from claudegpt_pkg.translate import tokens
-from claudegpt_pkg.translate.tokens import count, count_tokens
+from claudegpt_pkg.translate.tokens import count_text, count_tokens
 from claudegpt_pkg.translate.wire import openai
 
 
@@ -16,7 +16,7 @@ from claudegpt_pkg.translate.wire import openai
     [("", 0), ("hello world", 2), ("Hello, world!", 4), ("日本語 🎉", 4), ("<|endoftext|>", 7)],
 )
 def test_text_is_counted_with_the_o200k_vocabulary(text: str, number: int) -> None:
-    assert count(text) == number
+    assert count_text(text) == number
 
 
 def body(*items: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -37,6 +37,7 @@ SCHEMA = {
     },
     "required": ["url"],
 }
+READ = frozenset({"type", "name", "max_uses", "allowed_domains", "blocked_domains", "max_content_tokens", "citations"})
 # What the model reads if a page cannot be had. The block in the history holds the code alone.
 FAILURES = {
     "invalid_tool_input": "the address is not valid",
@@ -112,10 +113,15 @@ def with_fetch_as_function(request: Mapping[str, Any], tool: FetchTool | None) -
     forced."""
     changed = dict(request)
     if tool and tool.name == SERVER_TOOL:
-        function = {"name": SERVER_TOOL, "description": DESCRIPTION, "input_schema": SCHEMA}
-        changed["tools"] = [function if is_web_fetch(each) else each for each in request.get("tools") or ()]
+        changed["tools"] = [_as_function(each) if is_web_fetch(each) else each for each in request.get("tools") or ()]
     changed["messages"] = list(_rewritten(request["messages"], tool.name if tool else SERVER_TOOL))
     return changed
+
+
+def _as_function(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """The function that the model calls. Fields that nothing reads stay, so that they are noted like any others."""
+    unread = {key: value for key, value in tool.items() if key not in READ}
+    return {**unread, "name": SERVER_TOOL, "description": DESCRIPTION, "input_schema": SCHEMA}
 
 
 def has_fetched(messages: Iterable[Mapping[str, Any]]) -> bool:

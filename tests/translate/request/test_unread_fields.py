@@ -18,6 +18,7 @@ from claudegpt_pkg.translate.request.unread_fields import (
     UNKNOWN,
     unread_notes,
 )
+from claudegpt_pkg.translate.request.web_fetch import find_fetch_tool, with_fetch_as_function
 
 TEXT = {"type": "text", "text": "hi"}
 NEW = {"novelty": 1}
@@ -88,6 +89,12 @@ def test_fields_that_are_read_or_empty_are_not_noted() -> None:
         block |= {"source": {"type": "text", "data": "x"}} if "source" in block else {}
         block |= {"tool": {"name": "A"}} if "tool" in block else {}
     assert notes(*whole, {**TEXT, "novelty": None}, {"type": "hologram", **NEW}, tools=[{"name": "A"}]) == {}
+
+
+def test_a_field_that_the_proxys_own_fetching_does_not_read_is_noted() -> None:
+    tool = {"type": "web_fetch_20250910", "name": "web_fetch", "max_uses": 2, "cache_control": {"x": 1}, **NEW}
+    request = with_fetch_as_function({"messages": [], "tools": [tool]}, find_fetch_tool([tool], client_tool=False))
+    assert dict(unread_notes(request)) == {"cache_control": DROPPED_WITHIN["cache_control"], "tools.novelty": UNKNOWN}
 
 
 SHAPES: list[tuple[Any, frozenset[str]]] = [

@@ -24,6 +24,7 @@ from pathlib import Path
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+_WRITABLE_BY_OTHERS = 0o022
 FOR_OTHERS = 0o077  # the permission bits of a file's group and of everybody else
 WRITABLE_FOR_OTHERS = 0o022
 UNWRITABLE_HINT = (
@@ -86,6 +87,19 @@ def is_own(status: os.stat_result) -> bool:
     return user == 0 or status.st_uid in (user, 0)
 
 
+def is_own_folder(folder: Path) -> bool:
+    """Whether `folder` is a folder, not a link, of this user's that nobody else can write. No other user's will do."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and _is_ours_alone(status)
+
+
+def _is_ours_alone(status: os.stat_result) -> bool:
+    return status.st_uid == os.geteuid() and not status.st_mode & _WRITABLE_BY_OTHERS
+
+
 def find_write_problem(folder: Path) -> OSError | None:
     """Why nothing can be written in `folder`, which may not exist yet; None if it can be. Leaves no file behind."""
     from tempfile import TemporaryFile
@@ -145,6 +159,23 @@ def replace_file(path: Path, text: str) -> None:
     """Replace the content of `path` in one step; only its owner may read it. Raises OSError."""
     with open_draft(path) as draft:
         draft.publish(text)
+
+
+def read_own_file(path: Path) -> bytes | None:
+    """The content of a file that claudegpt wrote; None if it is missing, or may be another user's.
+
+    It may be if it is a link, belongs to somebody else, or can be written by somebody else.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        try:
+            return file.read() if stat.S_ISREG(status.st_mode) and _is_ours_alone(status) else None
+        except OSError:
+            return None
 
 
 def is_exposed(path: Path) -> bool:

@@ -1,7 +1,8 @@
-"""What the user is told when a session starts, because it is other than with plain Claude Code: a sentence each.
+"""Finds what the user should know when a session starts, because it differs from plain Claude Code: one notice each.
 
-It stands in Claude Code's interface, as an announcement below its header: the newest one would hide what was written
-before it until it ends. What holds for every session is said once, which a folder of ours remembers.
+In an interactive session the notices stand in Claude Code's interface, as an announcement below its header; newer
+versions would hide anything that was printed before. A notice that holds for every session is shown once: a file in the
+state folder remembers it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from .. import files
 from ..accounts.providers.base import Provider
 from .install import claude_version, version_on_disk
@@ -21,60 +24,75 @@ from .user_settings import UserSettings
 from .versions import AUTO_MODE_BY_SERVER, STARTS_IN_AUTO_MODE, parse_version
 
 ANNOUNCEMENTS = "companyAnnouncements"
+SHOWN = "shown-notices.json"  # in the state folder
 
 
 @dataclass(frozen=True)
 class Notice:
-    """`once`: what it is about, where it is not to be said again."""
+    """A sentence for the user. `once` names its subject if it must not be shown again."""
 
     sentence: str
     once: str = ""
 
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(self.once.encode()).hexdigest()[:16]
 
-def notices(
+
+class ShownNotices(msgspec.Struct, frozen=True):
+    """The keys of the notices that were shown."""
+
+    shown: list[str] = []
+
+
+def find_notices(
     args: Sequence[str], session: Session, provider: Provider, *, program: Path, terminal: bool
 ) -> Iterator[Notice]:
-    """`terminal`: whether there is one to show an interface in."""
+    """`terminal`: stdin and stdout are a terminal, so that an interface can be shown."""
     version = version_on_disk(program)
     judge = model_label(provider, provider.tiers.sonnet)
     if session.set_aside:
-        yield Notice(f"set aside for this session, from your Claude settings: {', '.join(session.set_aside)}")
+        yield Notice(f"Ignored for this session, from your Claude settings: {', '.join(session.set_aside)}")
     if session.mode == "auto" and (version or parse_version(claude_version(program))) in AUTO_MODE_BY_SERVER:
         yield Notice(
-            f"auto mode: whether an action is safe is judged by {judge} here; the check that Claude Code "
-            "has on Anthropic's servers cannot be had."
+            f"Auto mode: {judge} decides which actions are safe. Anthropic's server-side check is not available here."
         )
     if session.mode is None and terminal and not prints(args) and version in STARTS_IN_AUTO_MODE:
         yield Notice(
-            "sessions ask before they act, where this version of Claude Code would start in auto mode; "
-            f"with `--permission-mode auto` {judge} judges what is safe.",
+            "Claude Code asks before it acts here. Alone it would start in auto mode; with `--permission-mode auto`, "
+            f"{judge} decides which actions are safe.",
             once="manual mode",
         )
     if session.small_window:
         yield Notice(session.small_window, once=session.small_window)
 
 
-def unsaid(found: Iterable[Notice], memory: Path) -> list[Notice]:
-    """Those that are to be said; `memory` is the folder of what was said."""
-    return [notice for notice in found if not (notice.once and marker(notice, memory).exists())]
+def select_unshown(found: Iterable[Notice], state: Path) -> list[Notice]:
+    """The notices that the user has not seen yet."""
+    shown = _read_shown(state)
+    return [notice for notice in found if not (notice.once and notice.key in shown)]
 
 
-def remember(said: Iterable[Notice], memory: Path) -> None:
-    """A disk that cannot be written costs saying them again."""
-    for notice in said:
-        if notice.once:
-            with suppress(OSError):
-                files.replace_file(marker(notice, memory), notice.sentence + "\n")
+def remember_shown(notices: Iterable[Notice], state: Path) -> None:
+    """Remember that these were shown. If the file cannot be written, they are shown again."""
+    keys = [notice.key for notice in notices if notice.once]
+    if keys:
+        content = ShownNotices(sorted({*_read_shown(state), *keys}))
+        with suppress(OSError):
+            files.replace_file(state / SHOWN, msgspec.json.encode(content).decode())
 
 
-def marker(notice: Notice, memory: Path) -> Path:
-    return memory / f"said-{hashlib.sha256(notice.once.encode()).hexdigest()[:16]}"
-
-
-def announced(session: Session, said: Iterable[Notice], user: UserSettings) -> Session | None:
-    """The session with an interface that begins with these; None where the user has announcements of their own, one of
-    which it shows, whichever."""
+def add_announcement(session: Session, notices: Iterable[Notice], user: UserSettings) -> Session | None:
+    """The session, whose interface starts with these notices. None if the user has announcements of their own: Claude
+    Code shows one of them, and it may be any."""
     if user.merged.get(ANNOUNCEMENTS):
         return None
-    text = "\n".join(f"claudegpt: {notice.sentence}" for notice in said)
+    text = "\n".join(f"claudegpt: {notice.sentence}" for notice in notices)
     return replace(session, settings={**session.settings, **({ANNOUNCEMENTS: [text]} if text else {})})
+
+
+def _read_shown(state: Path) -> frozenset[str]:
+    try:
+        return frozenset(msgspec.json.decode(files.read_own_file(state / SHOWN) or b"{}", type=ShownNotices).shown)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return frozenset()

@@ -33,7 +33,7 @@ def private_config(folder: Path, environ: Mapping[str, str]) -> Path:
     """`folder`, ready to be CLAUDE_CONFIG_DIR. Raises BadSetting where it cannot be written."""
     theirs = config_folder(environ)
     try:
-        folder.mkdir(parents=True, mode=files.PRIVATE_FOLDER, exist_ok=True)
+        files.make_private_folder(folder)
         _link(folder / "CLAUDE.md", theirs / "CLAUDE.md")
         if not (folder / STATE).exists():
             theme = state(environ).get("theme", "dark")

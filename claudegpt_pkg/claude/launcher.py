@@ -19,7 +19,7 @@ from ..records.session_usage import SessionUsage
 from ..server import Server, Site, serving
 from .foreground import WAKE, end, hold_signals, spawn, wait
 from .guardian import SECRETS, run_folder
-from .saved_model import NOTE, Default, note, settle, went_over
+from .saved_model import NOTE, DefaultModel, make_note, note_switch, restore_default
 from .session import Session
 
 
@@ -29,7 +29,7 @@ def run(
     sites: Sequence[Site],
     *,
     runs: Path,
-    default: Default,
+    default: DefaultModel,
     session_usage: SessionUsage,
     interpreter: Sequence[str] = (),
 ) -> int:
@@ -39,11 +39,11 @@ def run(
 
     Raises what ended a site: Claude Code is ended then too.
     """
-    with run_folder(runs) as (folder, guardian), ExitStack() as stack:
+    with run_folder(runs, default.settings_file) as (folder, guardian), ExitStack() as stack:
         settings_file = private_file(folder / SECRETS, json.dumps(session.settings))
-        private_file(folder / NOTE, note(default, runs))
-        session_usage.on_switch = lambda: went_over(folder)
-        stack.callback(lambda: settle(folder))
+        private_file(folder / NOTE, make_note(default, runs).decode())
+        session_usage.on_switch = lambda: note_switch(folder)
+        stack.callback(lambda: restore_default(folder, default.settings_file))
         held = hold_signals()
         program, *script = [*interpreter, str(claude)]
         child = spawn(Path(program), [*script, "--settings", str(settings_file), *session.args], session.env, held)

@@ -1,195 +1,251 @@
-"""The model picked with /model, kept for our next session and out of plain Claude Code's.
+"""Keeps the model picked with /model for the next session, and out of plain Claude Code's settings.
 
-Claude Code saves what is picked as the user's default, in their settings.json. After the session that is taken out
-again, the file is otherwise as Claude Code left it (byte for byte as it was, if nothing else changed), and the next
-session on the same account starts with the model all the same, until the user's default is another.
+Claude Code saves a picked model as the user's default in their settings.json. When the session ends, `restore_default`
+takes the model out again. The rest of the file stays as Claude Code left it; if nothing else changed, the file is as
+before byte for byte. The next session on the same account starts with the picked model, until the user's default is
+another one.
 
-What a plain `claude` beside the session has saved meanwhile stays. It is told apart by what it can start with, which
-the name of one of our models is not, and by whether the session was seen to go over to another model: by our status
-line, or by what its main loop asks. Where nobody saw that, a name that plain `claude` knows is its own.
+A plain `claude` beside the session may save a model of its own meanwhile. That one stays. It is told apart in two ways:
+plain `claude` can start with it (it cannot start with one of our models), and the session was not seen to switch its
+model, neither by our status line nor by the requests of its main loop.
 
-What stood there is noted in the run's folder before the session, and that it went over as soon as it is seen, so that
-whoever ends the run can settle it: we; the guardian, which runs this module, when we were killed; the next start, when
-both were.
+What stood in the settings is noted in the run's folder before the session, and so is a switch when it is seen. Whoever
+ends the run can then restore the default: claudegpt; the guardian, which runs this module, if claudegpt was killed; the
+next start, if both were.
 
-    picked(settings_file, memory_of(state, provider))   # "gpt-6-astra" or None, at the start
-    (run / NOTE).write_text(note(default, run.parent))  # before Claude Code is there
-    went_over(run)                                      # when it is seen
-    settle(run)                                         # when Claude Code is gone
+A note is only believed if it is ours (files.read_own_file), and it never says where to write: the settings file is the
+caller's, the file for saved models is in the state folder that holds the runs.
+
+    read_saved_model(settings_file, saved_model_file(state, provider))    # "gpt-6-astra" or None, at the start
+    write_private(run / NOTE, make_note(default, runs))                   # before Claude Code starts
+    note_switch(run)                                                      # when the switch is seen
+    restore_default(run, settings_file)                                   # when Claude Code has ended
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from .. import files
 from ..accounts.providers.base import Provider
 from ..models import FAMILY_TIER, bare_name, claude_tier
 from .session_models import DEFAULT_NAME, MODEL_ALIASES
-from .user_settings import read_json_object
 
 NOTE = "default.json"
-WENT_OVER = "went-over"  # an empty file
-TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # whatever bytes the user's file has
+_SWITCHED = "switched"  # an empty file in the run's folder
+_TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # the user's file may hold any bytes
+_PROVIDER_NAME = re.compile(r"[a-z0-9]+")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Our file for what was picked on an account, and the address of its server: another has other models."""
+class SavedModelFile:
+    """Where a picked model is kept for an account, and the address of its server: another server has other models."""
 
-    file: Path
+    folder: Path
+    provider: str
     server: str
 
+    @property
+    def path(self) -> Path:
+        return self.folder / f"picked-model-{self.provider}.json"
+
 
 @dataclass(frozen=True)
-class Default:
-    """Where the user's default stands, where picks are remembered, the model this session starts with."""
+class DefaultModel:
+    """The user's settings file, the file for the picked model, and the model that this session starts with."""
 
-    file: Path
-    memory: Memory
+    settings_file: Path
+    saved: SavedModelFile
     model: str
 
 
-def memory_of(folder: Path, provider: Provider) -> Memory:
-    return Memory(folder / f"picked-model-{provider.name}.json", provider.url)
+class SavedModel(msgspec.Struct, frozen=True):
+    """A picked model on disk, and the user's default that it replaces."""
+
+    model: str
+    server: str
+    instead_of: str | None = None
 
 
-def picked(settings_file: Path, memory: Memory) -> str | None:
-    """What was picked in an earlier session, if the account's server and the user's default are what they were."""
-    saved = read_json_object(memory.file)
-    model = saved.get("model")
-    then = (saved.get("server"), saved.get("instead_of"))
-    same = then == (memory.server, read_json_object(settings_file).get("model"))
-    return model if isinstance(model, str) and same else None
+class RunNote(msgspec.Struct, frozen=True, tag="claudegpt-run-1"):
+    """What the end of a run has to know. A note that another version wrote has another tag, and is no note."""
+
+    settings: str  # a digest of the settings file's path
+    provider: str
+    server: str
+    model: str  # what the session started with
+    before: bytes | None  # the settings file; None if there was none
+    written: int | None  # when the file was written, in nanoseconds
 
 
-def note(default: Default, runs: Path) -> str:
-    """What `settle` has to know, for the run's folder. `runs` has the folders of all, this one's among them."""
-    before = standing(default.file, runs)
-    return json.dumps(
-        {
-            "file": str(default.file),
-            "memory": str(default.memory.file),
-            "server": default.memory.server,
-            "model": default.model,
-            "before": None if before is None else before.decode(**TEXT),
-            "written": written(default.file),
-        }
+def saved_model_file(folder: Path, provider: Provider) -> SavedModelFile:
+    return SavedModelFile(folder, provider.name, provider.url)
+
+
+def read_saved_model(settings_file: Path, saved: SavedModelFile) -> str | None:
+    """The model picked in an earlier session, if the account's server and the user's default are still the same."""
+    found = _decode(files.read_own_file(saved.path), SavedModel)
+    if found is None:
+        return None
+    default = (_parse(_read(settings_file)) or {}).get("model")
+    return found.model if (found.server, found.instead_of) == (saved.server, default) else None
+
+
+def make_note(default: DefaultModel, runs: Path) -> bytes:
+    """The content of the run's note. `runs` holds the folders of all runs."""
+    note = RunNote(
+        settings=_digest(default.settings_file),
+        provider=default.saved.provider,
+        server=default.saved.server,
+        model=default.model,
+        before=_settings_without_us(default.settings_file, runs),
+        written=_written(default.settings_file),
     )
+    return msgspec.json.encode(note)
 
 
-def standing(settings_file: Path, runs: Path) -> bytes | None:
-    """The user's settings, without what another session of ours has put there and will take out again."""
-    now = read(settings_file)
-    for other in map(read_json_object, runs.glob(f"*/{NOTE}")):
-        if other.get("file") == str(settings_file) and differs(parsed(now), parsed(before_of(other))):
-            return before_of(other)
+def note_switch(run: Path) -> None:
+    """Note that the session was seen to switch its model. A full disk costs the note, not the turn."""
+    with suppress(OSError):
+        (run / _SWITCHED).touch(mode=0o600)
+
+
+def restore_default(run: Path, settings_file: Path) -> bool:
+    """Restore the user's default from the run's note. Return whether the run has nothing left to restore.
+
+    It has, if its note is about another settings file. A settings file that cannot be written stays as it is.
+
+    A session may start with a saved model, and the user may pick their own default in it. Claude Code then writes the
+    file with the same content, and only the switch and the time of writing tell; the saved model is then forgotten.
+    """
+    note = _read_note(run)
+    if note is None:
+        return True
+    if note.settings != _digest(settings_file):
+        return False
+    saved = SavedModelFile(run.parent.parent, note.provider, note.server)
+    switched = (run / _SWITCHED).exists()
+    with suppress(OSError, UnicodeError):
+        new, old = _parse(_read(settings_file)), _parse(note.before)
+        if _has_other_model(new, old):
+            if switched or not _known_to_claude(_model_in(new)):
+                _put_back(settings_file, note.before, saved)
+        elif (
+            switched
+            and note.written != _written(settings_file)
+            and note.model == read_saved_model(settings_file, saved)
+        ):
+            saved.path.unlink(missing_ok=True)
+    return True
+
+
+# Notes.
+
+
+def _read_note(run: Path) -> RunNote | None:
+    note = _decode(files.read_own_file(run / NOTE), RunNote) if files.is_own_folder(run) else None
+    return note if note and _PROVIDER_NAME.fullmatch(note.provider) else None
+
+
+def _settings_without_us(settings_file: Path, runs: Path) -> bytes | None:
+    """The user's settings file, without what another session of ours has put there and will take out again."""
+    now = _read(settings_file)
+    for run in sorted(runs.iterdir()):
+        note = _read_note(run)
+        if note and note.settings == _digest(settings_file) and _has_other_model(_parse(now), _parse(note.before)):
+            return note.before
     return now
 
 
-def went_over(run: Path) -> None:
-    """Note that the session was seen to go over to another model. A disk that is full costs the note, not the turn."""
-    with suppress(OSError):
-        (run / WENT_OVER).touch(mode=0o600)
+def _digest(file: Path) -> str:
+    return hashlib.sha256(str(file.absolute()).encode(**_TEXT)).hexdigest()
 
 
-def settle(run: Path) -> None:
-    """Put the default back as the run's note has it; where the file cannot be written, it stays as it is.
-
-    A default picked again, over a model that was only remembered, is seen by nothing but that the session went over:
-    the file says then what it said before.
-    """
-    noted, gone = read_json_object(run / NOTE), (run / WENT_OVER).exists()
-    if not noted:
-        return
-    file, memory = Path(noted["file"]), Memory(Path(noted["memory"]), noted["server"])
-    with suppress(OSError, UnicodeError):
-        new, old = parsed(read(file)), parsed(before_of(noted))
-        if differs(new, old):
-            if gone or not known_to_claude(model_of(new)):
-                put_back(file, before_of(noted), memory)
-        elif gone and noted["model"] == picked(file, memory) and written(file) != noted["written"]:
-            forget(memory.file)
+def _decode(data: bytes | None, type: type[T]) -> T | None:
+    """The value in `data`; None if it is not one of this type."""
+    try:
+        return msgspec.json.decode(data or b"", type=type)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
-def put_back(settings_file: Path, before: bytes | None, memory: Memory) -> None:
-    old, new = parsed(before) or {}, parsed(read(settings_file)) or {}
+# The user's settings file.
+
+
+def _put_back(settings_file: Path, before: bytes | None, saved: SavedModelFile) -> None:
+    old, new = _parse(before) or {}, _parse(_read(settings_file)) or {}
     kept = {name: value for name, value in new.items() if name != "model"}
     if "model" in old:
         kept["model"] = old["model"]
     if before is None and not kept:
         settings_file.unlink()
+    elif before and kept == old:
+        _replace(settings_file, before.decode(**_TEXT))
     else:
-        text = (
-            before.decode(**TEXT) if before and kept == old else json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
-        )
-        replace(settings_file, text)
-    remembered = {"model": model_of(new), "instead_of": old.get("model"), "server": memory.server}
-    files.replace_file(memory.file, json.dumps(remembered))
+        _replace(settings_file, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+    default = old.get("model")
+    picked = SavedModel(_model_in(new), saved.server, default if isinstance(default, str) else None)
+    files.replace_file(saved.path, msgspec.json.encode(picked).decode())
 
 
-def differs(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> bool:
-    """Whether the file has another model than before; one that cannot be read has none to speak of."""
+def _has_other_model(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> bool:
+    """Whether the file has another model than before. A file that cannot be read has none."""
     if now is None:
         return False
     model = now.get("model")
     return isinstance(model, str | None) and model != (before or {}).get("model")
 
 
-def model_of(settings: Mapping[str, Any] | None) -> str:
+def _model_in(settings: Mapping[str, Any] | None) -> str:
     return bare_name((settings or {}).get("model") or DEFAULT_NAME)
 
 
-def known_to_claude(model: str) -> bool:
-    """Whether plain Claude Code can start with this."""
+def _known_to_claude(model: str) -> bool:
+    """Whether plain Claude Code can start with this model."""
     return model in MODEL_ALIASES or model in FAMILY_TIER or claude_tier(model) is not None
 
 
-def forget(memory: Path) -> None:
-    with suppress(FileNotFoundError):
-        memory.unlink()
-
-
-def replace(file: Path, text: str) -> None:
+def _replace(file: Path, text: str) -> None:
     mode = file.stat().st_mode & 0o777
     files.replace_file(file, text)
     file.chmod(mode)
 
 
-def before_of(noted: Mapping[str, Any]) -> bytes | None:
-    text = noted.get("before")
-    return text.encode(**TEXT) if isinstance(text, str) else None
-
-
-def written(file: Path) -> int | None:
-    """When; Claude Code writes the file anew for what is in it already, too."""
+def _written(file: Path) -> int | None:
+    """When the file was written. Claude Code also writes the file anew if its content stays the same."""
     try:
         return file.stat().st_mtime_ns
     except OSError:
         return None
 
 
-def read(file: Path) -> bytes | None:
+def _read(file: Path) -> bytes | None:
     try:
         return file.read_bytes()
     except OSError:
         return None
 
 
-def parsed(text: bytes | None) -> dict[str, Any] | None:
+def _parse(text: bytes | None) -> dict[str, Any] | None:
     """None for what is no settings file."""
     try:
         found = json.loads(text or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
 if __name__ == "__main__":
-    settle(Path(sys.argv[1]))
+    restore_default(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -78,8 +78,8 @@ def describe_small_window(provider: Provider, chosen: str) -> str:
         return ""
     smallest_name, smallest_window = model_label(provider, smallest[0]), format_number(smallest[1].window)
     return (
-        f"conversations are compacted before {smallest_window} tokens, the window of {smallest_name}, so that every "
-        f"tier can go on with them; {model_label(provider, name)} alone has {format_number(window)}."
+        f"Conversations are compacted before {smallest_window} tokens, the window of {smallest_name}, so that every "
+        f"tier can go on with them. {model_label(provider, name)} alone has {format_number(window)}."
     )
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from ..assembly import connect
 from ..claude import install, launcher
-from ..claude.announcements import Notice, announced, notices, remember, unsaid
+from ..claude.announcements import Notice, add_announcement, find_notices, remember_shown, select_unshown
 from ..claude.config_folder import config_folder
-from ..claude.saved_model import Default, memory_of, picked
+from ..claude.saved_model import DefaultModel, read_saved_model, saved_model_file
 from ..claude.session import SessionOptions, plan_session, prints
 from ..claude.user_settings import SETTINGS, read_user_settings
 from ..files import chmod_command
@@ -42,8 +42,8 @@ def run_claude(
     interface = terminal and not prints(args)
     chain = connect(settings, later.append if interface else console.say, args=args, environ=environ)
     memory, config = settings.dirs.state, config_folder(environ)
-    picks = memory_of(memory, chain.provider)
-    user = read_user_settings(args, config, Path(), saved_model=picked(config / SETTINGS, picks))
+    picks = saved_model_file(memory, chain.provider)
+    user = read_user_settings(args, config, Path(), saved_model=read_saved_model(config / SETTINGS, picks))
     session = plan_session(
         args,
         provider=chain.provider,
@@ -59,14 +59,14 @@ def run_claude(
         *(welcome_notices(chain.provider, session) if interface else ()),
         *exposed,
         *(Notice(warning) for warning in chain.provider.warnings),
-        *notices(args, session, chain.provider, program=program, terminal=terminal),
+        *find_notices(args, session, chain.provider, program=program, terminal=terminal),
         *(find_update_notices(settings, program) if interface else ()),
     ]
-    shown = unsaid(found, memory)
-    announcing = announced(session, shown, user) if interface else None
+    shown = select_unshown(found, memory)
+    announcing = add_announcement(session, shown, user) if interface else None
     if not announcing:
         _say_each(notice.sentence for notice in shown)
-    default = Default(config / SETTINGS, picks, session.settings["model"])
+    default = DefaultModel(config / SETTINGS, picks, session.settings["model"])
     status = launcher.run(
         program,
         announcing or session,
@@ -78,7 +78,7 @@ def run_claude(
     )
     # A session without a model ended at the trust question, before the notices were shown.
     if chain.session_usage.models_seen or not announcing:
-        remember(shown, memory)
+        remember_shown(shown, memory)
     if interface:
         start_update_check(settings, chain.provider.url, environ)
     _say_each(later)

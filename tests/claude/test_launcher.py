@@ -165,7 +165,7 @@ def test_killed_we_leave_the_users_default_as_it_was(launched: Launched, whom: s
         process.wait(DEADLINE)
     wait_until(lambda: not launched.left(), "everything to be gone")
     assert theirs.read_text() == '{"model":  "haiku"}'
-    assert "gpt-6-astra" in (launched.folder / "state" / "picked.json").read_text()
+    assert "gpt-6-astra" in (launched.folder / "picked-model-here.json").read_text()
 
 
 def test_what_the_next_start_must_know_after_a_power_cut_goes_to_the_disk(launched: Launched) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,17 @@ import pytest
 
 from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.claude.guardian import sweep
-from claudegpt_pkg.claude.saved_model import NOTE, Default, Memory, memory_of, note, picked, settle
-from claudegpt_pkg.claude.saved_model import went_over as gone_over
+from claudegpt_pkg.claude.launcher import private_file
+from claudegpt_pkg.claude.saved_model import (
+    NOTE,
+    DefaultModel,
+    SavedModelFile,
+    make_note,
+    note_switch,
+    read_saved_model,
+    restore_default,
+    saved_model_file,
+)
 from claudegpt_pkg.models import Tiers
 from tests.claude.test_guardian import aged
 
@@ -23,14 +33,14 @@ class Home:
 
     def __init__(self, folder: Path):
         self.file = folder / "settings.json"
-        self.memory = Memory(folder / "state" / "picked.json", "https://here")
-        self.runs = folder / "runs"
+        self.saved = SavedModelFile(folder / "state", "openai", "https://here")
+        self.runs = folder / "state" / "run"
 
     def begin(self, name: str = "one", model: str = "opus") -> Path:
         """A session's start; its folder."""
         run = self.runs / name
-        run.mkdir(parents=True)
-        (run / NOTE).write_text(note(Default(self.file, self.memory, model), self.runs))
+        run.mkdir(parents=True, mode=0o700)
+        private_file(run / NOTE, make_note(DefaultModel(self.file, self.saved, model), self.runs).decode())
         return run
 
     def write(self, text: str) -> None:
@@ -47,8 +57,8 @@ class Home:
 
     def end(self, run: Path, *, went_over: bool = False) -> None:
         if went_over:
-            gone_over(run)
-        settle(run)
+            note_switch(run)
+        restore_default(run, self.file)
         shutil.rmtree(run)
 
     def save(self, **settings: Any) -> None:
@@ -57,7 +67,7 @@ class Home:
 
     @property
     def next(self) -> str | None:
-        return picked(self.file, self.memory)
+        return read_saved_model(self.file, self.saved)
 
 
 @pytest.fixture
@@ -137,7 +147,7 @@ def test_a_pick_holds_until_the_users_default_is_another(home: Home) -> None:
 
 def test_another_server_does_not_get_the_name_of_a_model_it_may_not_have(home: Home) -> None:
     home.save(model="qwen3:32b")
-    assert picked(home.file, Memory(home.memory.file, "https://elsewhere")) is None
+    assert read_saved_model(home.file, replace(home.saved, server="https://elsewhere")) is None
     assert home.next == "qwen3:32b"
 
 
@@ -145,7 +155,7 @@ def test_each_account_remembers_its_own_pick(tmp_path: Path) -> None:
     files = set()
     for name in ("openai", "demo"):
         provider = Provider(name=name, label=name, url="https://here", tiers=Tiers("a", "b", "c"))
-        files.add(memory_of(tmp_path, provider).file)
+        files.add(saved_model_file(tmp_path, provider).path)
     assert len(files) == 2
 
 
@@ -199,7 +209,7 @@ def test_what_a_dead_run_left_the_next_start_puts_back(home: Home) -> None:
     home.file.write_text('{"model":  "opus"}')
     aged(home.begin())
     home.write('{"model": "gpt-6-astra"}')
-    sweep(home.runs)
+    sweep(home.runs, home.file)
     assert home.file.read_text() == '{"model":  "opus"}'
     assert home.next == "gpt-6-astra"
 
@@ -251,5 +261,78 @@ def test_a_run_killed_before_its_note_was_whole_has_changed_nothing(home: Home) 
     home.file.write_text('{"model": "opus"}')
     run = home.begin()
     (run / NOTE).write_text((run / NOTE).read_text()[:20])
-    settle(run)
+    restore_default(run, home.file)
     assert home.file.read_text() == '{"model": "opus"}'
+
+
+# What other users of the machine, or other versions, may have put there.
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"file": "x", "memory": "y", "server": "z"}', '{"type": "claudegpt-run-9"}']
+)
+def test_a_note_that_another_version_wrote_is_no_note(home: Home, text: str) -> None:
+    home.file.write_text('{"model": "gpt-6-astra"}')
+    run = home.begin()
+    (run / NOTE).write_text(text)
+    assert restore_default(run, home.file)
+    assert home.file.read_text() == '{"model": "gpt-6-astra"}'
+
+
+def test_a_note_does_not_say_where_to_write(home: Home) -> None:
+    """Neither the settings file nor, through the name of the account, the file for saved models."""
+    home.file.write_text('{"model": "opus"}')
+    run = home.begin()
+    home.write('{"model": "gpt-6-astra"}')
+    other = home.file.with_name("other.json")
+    other.write_text('{"model": "gpt-6-astra"}')
+    assert not restore_default(run, other)
+    assert other.read_text() == '{"model": "gpt-6-astra"}'
+    note = (run / NOTE).read_text()
+    (run / NOTE).write_text(note.replace('"openai"', '"/../../evil"'))
+    assert restore_default(run, home.file)
+    assert home.file.read_text() == '{"model": "gpt-6-astra"}'
+    assert not list(home.file.parent.rglob("*evil*"))
+
+
+@pytest.mark.parametrize(
+    "how", ["the note is writable", "the folder is writable", "the note is a link", "the folder is a link"]
+)
+def test_a_note_that_others_could_have_written_is_no_note(home: Home, how: str) -> None:
+    home.file.write_text('{"model": "opus"}')
+    run = home.begin()
+    home.write('{"model": "gpt-6-astra"}')
+    if how == "the note is writable":
+        (run / NOTE).chmod(0o660)
+    elif how == "the folder is writable":
+        run.chmod(0o770)
+    elif how == "the note is a link":
+        (run / NOTE).rename(run / "elsewhere")
+        (run / NOTE).symlink_to(run / "elsewhere")
+    else:
+        run.rename(run.with_name("elsewhere"))
+        run.symlink_to(run.with_name("elsewhere"))
+    restore_default(run, home.file)
+    assert home.file.read_text() == '{"model": "gpt-6-astra"}'
+
+
+def test_a_saved_model_that_others_could_have_written_is_none(home: Home) -> None:
+    home.save(model="gpt-6-astra")
+    home.saved.path.chmod(0o660)
+    assert home.next is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"model": 3}', '{"model": "a", "server": 3}', "[" * 99_999])
+def test_a_saved_model_of_another_shape_is_none(home: Home, text: str) -> None:
+    home.save(model="gpt-6-astra")
+    home.saved.path.write_text(text)
+    assert home.next is None
+
+
+def test_a_settings_file_that_is_no_text_comes_back_as_it_was(home: Home) -> None:
+    before = b'{"model": "opus", "x": "\xff"}'
+    home.file.write_bytes(before)
+    run = home.begin()
+    home.write('{"model": "gpt-6-astra", "x": "y"}')
+    home.end(run)
+    assert json.loads(home.file.read_text()) == {"x": "y"}

@@ -262,7 +262,7 @@ def test_an_effort_is_told_to_those_versions_that_know_it(version: tuple[int, ..
 def test_where_the_sessions_model_could_have_more_than_the_session_it_is_said() -> None:
     assert "gpt-6.1-sol" not in planned().small_window
     assert planned().small_window.startswith(
-        "conversations are compacted before 272k tokens, the window of GPT-6 Luna, "
+        "Conversations are compacted before 272k tokens, the window of GPT-6 Luna, "
     )
     assert planned().small_window.endswith("GPT-6.1 Sol (xhigh) alone has 1.05M.")
     assert planned("--model", "haiku").small_window == ""

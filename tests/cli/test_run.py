@@ -61,6 +61,6 @@ def test_leftovers_in_claudes_settings_are_named(
     (home / ".claude").mkdir()
     (home / ".claude" / "settings.json").write_text('{"env": {"ANTHROPIC_BASE_URL": "http://old"}}')
     start(home)
-    line = "claudegpt: set aside for this session, from your Claude settings: ANTHROPIC_BASE_URL\n"
+    line = "claudegpt: Ignored for this session, from your Claude settings: ANTHROPIC_BASE_URL\n"
     assert capfd.readouterr() == ("", line)
     assert launched[0].settings["env"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")

@@ -60,4 +60,4 @@ def test_auto_mode_of_the_users_own_settings_is_asked_for_too(session: Session, 
     settings.parent.mkdir(exist_ok=True)
     settings.write_text('{"permissions": {"defaultMode": "auto"}}')
     backend.script(answer("Hello."))
-    assert ("auto mode" in session.run("Hi").stderr) is (session.version == NEW)
+    assert ("Auto mode" in session.run("Hi").stderr) is (session.version == NEW)

@@ -128,7 +128,7 @@ def test_a_hostile_home_still_talks_only_to_us(session: Session, backend: FakeBa
     backend.script(answer(call("Bash", command="echo seen", description="Look")), answer("Ours."))
     ran = session.run("hi", "--allowedTools", "Bash")
     assert (ran.status, ran.stdout) == (0, "Ours.\n")
-    assert ran.stderr.count("\n") == 1 and "set aside" in ran.stderr and "apiKeyHelper" in ran.stderr
+    assert ran.stderr.count("\n") == 1 and "Ignored for this session" in ran.stderr and "apiKeyHelper" in ran.stderr
     assert {request.body["model"] for request in backend.requests} == {"gpt-6.1-terra"}  # the saved model's tier
     assert elsewhere.asked == [] and not (session.home / "helper-ran").exists()
     assert settings_of(session).read_text() == before
@@ -317,7 +317,7 @@ def test_that_the_newest_asks_where_it_would_judge_is_said_once_in_its_interface
         with session.terminal() as screen:
             start(screen)
             screen.wait_for("GPT-6.1 Sol · high")  # the status line, which comes last
-            said.append("claudegpt: sessions ask before they act" in screen.text)
+            said.append("claudegpt: Claude Code asks before it acts" in screen.text)
             assert leave(screen) == 0
     assert said == [session.version == NEW, False]
 
@@ -335,7 +335,7 @@ def test_what_is_said_once_is_not_said_to_who_leaves_before_the_session(session:
     with session.terminal() as screen:
         start(screen)
         screen.wait_for("GPT-6.1 Sol · high")
-        assert ("claudegpt: sessions ask before they act" in screen.text) == (session.version == NEW)
+        assert ("claudegpt: Claude Code asks before it acts" in screen.text) == (session.version == NEW)
         assert leave(screen) == 0
 
 
@@ -343,7 +343,7 @@ def test_what_was_set_aside_is_said_in_the_interface(session: Session) -> None:
     settings_of(session).write_text('{"apiKeyHelper": "echo key"}')
     with session.terminal() as screen:
         start(screen)
-        screen.wait_for("claudegpt: set aside for this session, from your Claude settings: apiKeyHelper")
+        screen.wait_for("claudegpt: Ignored for this session, from your Claude settings: apiKeyHelper")
         assert leave(screen) == 0
 
 
@@ -352,7 +352,7 @@ def test_an_announcement_of_the_users_stays_and_what_we_say_comes_before(session
     with session.terminal() as screen:
         start(screen)
         screen.wait_for("Lunch at noon")
-        assert "set aside for this session" in screen.written
+        assert "Ignored for this session" in screen.written
         assert leave(screen) == 0
 
 

@@ -94,7 +94,7 @@ def test_settings_files_the_user_leaves_out_are_left_out(
     settings_of(session).write_text(json.dumps({"model": "haiku", "env": env}))
     backend.script(answer(bash_that_tells("THEIRS")), answer("Done."))
     ran = session.run("Go", "--setting-sources", sources, "--allowedTools", "Bash")
-    assert ("set aside" in ran.stderr) == ("user" in sources)
+    assert ("Ignored for this session" in ran.stderr) == ("user" in sources)
     assert {request.body["model"] for request in backend.requests} == {model}
     [output] = backend.requests[1].of_type("function_call_output")
     assert output["output"] == ("told v4lue" if "user" in sources else "told")
@@ -203,7 +203,7 @@ def test_nothing_of_a_hostile_home_leads_elsewhere_and_all_of_it_stays(
     if how == "interface":
         with session.terminal() as screen:
             start(screen)
-            screen.wait_for("set aside")
+            screen.wait_for("Ignored for this session")
             screen.type("Whose?")
             screen.wait_for("Ours.")
             said = screen.text
@@ -212,7 +212,7 @@ def test_nothing_of_a_hostile_home_leads_elsewhere_and_all_of_it_stays(
         ran = session.run("Whose?", *([how] if how == "--bare" else []))
         assert ran.stdout == "Ours.\n"
         said = ran.stderr
-    assert said.count("set aside") == 1
+    assert said.count("Ignored for this session") == 1
     assert traps.caught == []
     assert not (session.work / "helper-ran").exists()
     assert [file.read_bytes() for file in files] == before

@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from claudegpt_pkg.claude import launcher
-from claudegpt_pkg.claude.saved_model import Default, Memory
+from claudegpt_pkg.claude.saved_model import DefaultModel, SavedModelFile
 from claudegpt_pkg.claude.session import Session
 from claudegpt_pkg.errors import BadSetting, ClaudegptError
 from claudegpt_pkg.records.session_usage import SessionUsage
@@ -74,7 +74,7 @@ def main(folder: str, *words: str) -> int:
     env = {**os.environ, "ANTHROPIC_BASE_URL": url_of(listener)}
     session = Session(list(words), env, {"env": {"TOKEN": "s3cr3t"}}, [])
     sites = [Site(APPS[os.environ["APP"]], listener)]
-    default = Default(Path(folder) / "user.json", Memory(Path(folder) / "state" / "picked.json", "here"), "opus")
+    default = DefaultModel(Path(folder) / "user.json", SavedModelFile(Path(folder), "here", "http://here"), "opus")
     try:
         return launcher.run(
             program, session, sites, runs=Path(folder) / "run", default=default, session_usage=SessionUsage()

@@ -49,11 +49,12 @@ KNOWS_EFFORT = Versions(first=(2, 1, 40))  # perhaps some before it
 KNOWS_LEVEL = {"xhigh": Versions(first=(2, 1, 111))}
 
 # A row of `modelPicker` (2.1.287 and later) may name a model that Claude Code knows. Claude Code then handles the row's
-# model as that one. It should be the newest model that the version knows: old ones lose features on fixed dates (Opus
-# 4.8 on 2026-11-30).
+# model as that one. It should be a new one: old ones lose features on fixed dates (Opus 4.8 on 2026-11-30). Opus 5.5 is
+# newer still, but its rows are compacted long before the window is full (seen with 2.1.332: at 361k of 872k), and their
+# default effort is medium.
 NEWEST_KNOWN_MODEL = (
     (Versions(last=(2, 1, 286)), "claude-opus-4-8"),
-    (Versions(first=(2, 1, 287)), "claude-opus-5-5"),  # seen in 2.1.287, 300, 310, 330 and 332
+    (Versions(first=(2, 1, 287)), "claude-opus-5"),  # seen in 2.1.300, 310, 330 and 332
 )
 NEWEST_MODEL = NEWEST_KNOWN_MODEL[-1][1]
 
@@ -169,13 +170,6 @@ HABITS = (
         settings={"useAutoModeDuringPlan": False},
         applies=lambda situation: situation.mode != "auto",
         user_may_overrule=True,
-    ),
-    Habit(
-        "The default effort of the model that the picker's rows behave as is medium since Opus 5.5. It was high.",
-        settings={"effortLevel": "high"},
-        versions=Versions(first=(2, 1, 287)),
-        user_may_overrule=True,
-        project_may_overrule=True,
     ),
     Habit(
         "WebFetch asks claude.ai about each domain first, and fails if claude.ai cannot be reached.",

@@ -455,7 +455,7 @@ def test_the_long_skill_is_left_to_the_user_to_call_unless_somebody_decides_othe
 
 @pytest.mark.parametrize(
     ("version", "model"),
-    [((2, 1, 287), "claude-opus-5-5"), ((2, 1, 332), "claude-opus-5-5"), ((), "claude-opus-5-5")],
+    [((2, 1, 287), "claude-opus-5"), ((2, 1, 332), "claude-opus-5"), ((), "claude-opus-5")],
 )
 def test_a_row_behaves_as_the_newest_model_that_the_version_knows(version: tuple[int, ...], model: str) -> None:
     rows = planned(version=version).settings["modelPicker"]["options"]

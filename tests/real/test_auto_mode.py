@@ -42,7 +42,7 @@ def test_the_newest_says_beforehand_whose_judgement_it_is(session: Session, back
     backend.script(answer("Hello."))
     ran = session.run("Hi", *AUTO)
     assert ran.stdout == "Hello.\n"
-    assert ("judged by GPT-6.1 Terra" in ran.stderr, ran.stderr.count("\n")) == (
+    assert ("GPT-6.1 Terra decides" in ran.stderr, ran.stderr.count("\n")) == (
         (True, 1) if session.version == NEW else (False, 0)
     )
 

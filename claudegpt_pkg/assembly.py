@@ -1,6 +1,7 @@
-"""The chain from Claude Code to a model, put together from the settings: everything bound, nothing loaded yet.
+"""Puts the settings, the account, the sockets and the proxy together: the chain from Claude Code to a model.
 
-The proxy's app is imported and built where it is served, while Claude Code boots.
+The sockets are bound at once. The proxy's app is imported and built later, in the thread that serves it, while Claude
+Code starts.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ LEAST_TOKEN = 16  # characters that the token must have if other machines can tr
 
 @dataclass(frozen=True)
 class Chain:
-    """`sites[0]` is the proxy, at `url`; the others are what it needs. What it uses is counted in `session_usage`."""
+    """`sites[0]` is the proxy, at `url`; the others are servers that it needs. It counts in `session_usage`."""
 
     provider: Provider
     url: str
@@ -56,9 +57,9 @@ def connect(
     args: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Chain:
-    """Bind what is to be served; it may `say` something while it is. `args` and `environ` are Claude Code's.
+    """Bind the sockets of the proxy and of what it needs. `say` is called with what the user must know while it serves.
 
-    Raises BadSetting, or what the provider raises.
+    `args` and `environ` are Claude Code's. Raises BadSetting, or what the provider raises.
     """
     host, token = settings[HOST], settings[TOKEN]
     if not is_loopback(host):
@@ -128,7 +129,7 @@ def mcp_tools(
 
 
 def backend(settings: Settings) -> tuple[Provider, list[Site]]:
-    """The provider that the settings name, and what has to be served for it."""
+    """The provider that the settings name, and the servers that it needs."""
     from .accounts import model_list
 
     kind = chosen_kind(settings)

@@ -1,9 +1,10 @@
-"""Every error we raise: what happened, what to do about it, and how it ends.
+"""Every error that claudegpt raises: what happened, what to do next, and how the program or the request ends.
 
-Each class knows three things its two catchers need: `exit_status` (for `cli`), and `status` with `kind` (for
-`proxy.app`: the HTTP status and Anthropic's error type). `kind` decides how Claude Code reacts: it retries
-`rate_limit_error`, `api_error` and `overloaded_error`, shows `invalid_request_error` at once, and compacts on the
-words "prompt is too long". `retry=False` sends `x-should-retry: false`, which stops its retries.
+Errors are caught in two places. `cli` ends with the class's `exit_status`. `proxy.app` answers with its `status` (of
+HTTP) and its `kind` (Anthropic's error type). `kind` decides what Claude Code does: it retries `rate_limit_error`,
+`api_error` and `overloaded_error`, shows `invalid_request_error` at once, and compacts the conversation if the message
+says "prompt is too long". `retry=False` sends `x-should-retry: false`, which stops its retries
+(docs/wires/claude-code.md).
 """
 
 from __future__ import annotations
@@ -11,24 +12,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .secret import without_secrets
+from .secret import mask_secrets
 
 
 class ClaudegptError(Exception):
-    """Base of all our errors. `message` is the cause, `hint` the next step; `str()` is both, in one line.
+    """The base class. `message` says what happened, `hint` what to do next; `str()` is both.
 
-    Most quote somebody else's words: none ever holds a secret.
+    Many errors quote a server. Secrets in them are replaced by ***.
     """
 
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "api_error"
     exit_status: ClassVar[int] = 1
-    details: ClassVar[Mapping[str, str]] = {}  # what a client's program reads of it
-    retry: bool | None = None  # None: the client decides by the status
+    details: ClassVar[Mapping[str, str]] = {}  # fields for a client's program, beside type and message
+    retry: bool | None = None  # None: the client decides by the HTTP status
 
     def __init__(self, message: str, hint: str = "", *, retry: bool | None = None, retry_after: float | None = None):
-        self.message = without_secrets(message)
-        self.hint = without_secrets(hint)
+        self.message = mask_secrets(message)
+        self.hint = mask_secrets(hint)
         super().__init__(self.message)
         self.retry = self.retry if retry is None else retry
         self.retry_after = retry_after  # seconds
@@ -37,11 +38,11 @@ class ClaudegptError(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
-# What the user typed, or what a settings file says.
+# Input of the user: the command line, the settings, files.
 
 
 class BadSetting(ClaudegptError):
-    """A setting, flag or file of the user's that cannot be used."""
+    """A setting, flag or file that cannot be used."""
 
     status = 400
     kind = "invalid_request_error"
@@ -49,7 +50,7 @@ class BadSetting(ClaudegptError):
 
 
 class NotLoggedIn(ClaudegptError):
-    """No usable credential: missing, refused, revoked or expired for good."""
+    """There is no usable credential: it is missing, refused, revoked, or expired without renewal."""
 
     status = 401
     kind = "authentication_error"
@@ -58,24 +59,24 @@ class NotLoggedIn(ClaudegptError):
 
 
 class ClaudeNotFound(ClaudegptError):
-    """There is no `claude` to run."""
+    """There is no `claude` program to run."""
 
     exit_status = 4
 
 
-# What a client sent to the proxy.
+# Requests of a client to the proxy.
 
 
 class InvalidRequest(ClaudegptError):
-    """The request, ours or as the upstream judged it, is not one that can be answered."""
+    """The request cannot be answered as it is, by the proxy's own checks or because the backend refused it."""
 
     status = 400
     kind = "invalid_request_error"
 
 
 class PromptTooLong(InvalidRequest):
-    """The conversation does not fit the model's window. The client compacts when it reads these words, and tells the
-    numbers, where they are known."""
+    """The conversation does not fit the model's window. Claude Code compacts it when it reads these words, and shows
+    the numbers if they are known."""
 
     def __init__(self, tokens: int | None = None, maximum: int | None = None):
         super().__init__(
@@ -86,71 +87,71 @@ class PromptTooLong(InvalidRequest):
 
 
 class ThreadNotHeld(InvalidRequest):
-    """A conversation to be continued whose messages are not here. The SDK's threads, on which its tool runner stands,
-    send the whole of it when they read this code."""
+    """The request continues a thread of messages that the proxy does not store. The SDKs' tool runners send the whole
+    conversation when they read this code."""
 
     details: ClassVar[Mapping[str, str]] = {"error_code": "thread_not_found"}
 
 
 class Forbidden(ClaudegptError):
-    """The local door, or the upstream, refuses this caller."""
+    """The proxy or the backend refuses this caller."""
 
     status = 403
     kind = "permission_error"
 
 
 class NotFound(ClaudegptError):
-    """No such route, model or deployment."""
+    """There is no such route, model or deployment."""
 
     status = 404
     kind = "not_found_error"
 
 
 class RequestTooLarge(ClaudegptError):
-    """The request body is over `PROXY_JSON_LIMIT`, or over the upstream's own limit."""
+    """The request body is larger than `PROXY_JSON_LIMIT`, or than the backend takes."""
 
     status = 413
     kind = "request_too_large"
 
 
-# What the upstream answered, or failed to answer.
+# Answers of a backend.
 
 
 class RateLimited(ClaudegptError):
-    """Too many requests for now; `retry_after` says how long."""
+    """Too many requests for now. `retry_after` says for how many seconds."""
 
     status = 429
     kind = "rate_limit_error"
 
 
 class UsageLimitReached(RateLimited):
-    """The plan or the account's money is used up: waiting a moment does not help."""
+    """The plan's quota or the account's credit is used up. Waiting a moment does not help."""
 
     retry = False
 
 
 class Overloaded(ClaudegptError):
-    """The upstream is busy; the client's own retry is the right answer."""
+    """The backend is busy. The client's own retry is right."""
 
     status = 529
     kind = "overloaded_error"
 
 
 class UpstreamFailed(ClaudegptError):
-    """The upstream broke: unreachable, cut off, silent, or not speaking the protocol."""
+    """The backend failed: it is unreachable or silent, it cut the answer off, or it does not speak the protocol."""
 
     status = 502
 
 
 class ServerFault(UpstreamFailed):
-    """The upstream says that it failed by itself; some say so of whatever they do not have."""
+    """The backend says that it failed by itself. Some backends say so of anything they do not support."""
 
 
 class Unfinished(UpstreamFailed):
-    """The stream came to its end before the answer did."""
+    """The stream ended before the answer did."""
 
 
 class EmptyAnswer(UpstreamFailed):
-    """A success with nothing in it. Asked again once by us; the client's ten times more would change nothing."""
+    """The answer is a success without content. The proxy asks once more; retries of the client would change nothing."""
 
     retry = False

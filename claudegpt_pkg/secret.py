@@ -1,12 +1,12 @@
-"""Secrets, which print neither themselves nor out of other people's mouths.
+"""Secrets that print as ***, and the removal of secrets from text that others wrote.
 
-    Secret("sk-…")             # *** wherever it is printed; `reveal()` is the only way to its text
-    without_secrets(words)     # somebody else's words, with *** for each secret this process has ever held
+    Secret("sk-…")           # prints as ***; `reveal()` is the only way to its text
+    mask_secrets(text)       # foreign text, with *** for each secret this process has held, whole or in part
 
-Servers and gateways quote what they refuse: a wrong key, a header, a token, whole or with its middle masked. What
-foreign words become in this program is one of our errors or a part of a trace, so these two ask here (errors.py,
-trace.py). Nothing is told by its looks: what is looked for are the very secrets, and longer pieces of them. In one pass
-over the words, however many there are: a trace's are looked through while answers stream.
+Servers and gateways quote what they refuse: a wrong key, a header, a token, whole or with its middle masked. Foreign
+text reaches a user only in an error or in a trace, so errors.py and records/trace.py mask it. Secrets are not
+recognised by their looks: the text is searched for the secrets that this process holds, and for longer pieces of them,
+in one pass however many there are, because traces are masked while answers stream.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MASK = "***"
-PIECE = 8  # characters; fewer give nothing away, and would be found in ordinary words
-# Of any PIECE, one part of this length begins at a multiple of STRIDE: nothing else need be looked up.
+PIECE = 8  # characters: a shorter piece gives nothing away and would be found in ordinary words
+# In every PIECE, one part of this length begins at a multiple of STRIDE, so only those places are looked up.
 PART = 4
 STRIDE = PIECE - PART + 1
 
 
 @dataclass(frozen=True)
-class Held:
-    """Every secret, and every piece and part of one: a few hundred kB for all the tokens of a login."""
+class _Held:
+    """Every secret that this process holds, with all its pieces and parts: a few hundred kB for a login's tokens."""
 
     whole: set[str] = field(default_factory=set)
     pieces: set[str] = field(default_factory=set)
     parts: set[str] = field(default_factory=set)
 
 
-_held = Held()
+_held = _Held()
 
 
 @dataclass(frozen=True)
 class Secret:
-    """Text that does not print itself. `reveal()` is the only way to it."""
+    """Text that prints as ***. `reveal()` is the only way to it."""
 
     _text: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        hold(self._text)
+        register_secret(self._text)
 
     def __str__(self) -> str:
         return MASK
@@ -49,40 +49,40 @@ class Secret:
         return self._text
 
 
-def hold(text: str) -> None:
-    """From now on a secret, as long as the process lasts; one too short to be one is none."""
+def register_secret(text: str) -> None:
+    """Mask this text from now on, as long as the process lasts. Text shorter than PIECE is not masked."""
     if len(text) < PIECE or text in _held.whole:
         return
-    _held.parts.update(runs(text, PART))
-    _held.pieces.update(runs(text, PIECE))
+    _held.parts.update(_runs(text, PART))
+    _held.pieces.update(_runs(text, PIECE))
     _held.whole.add(text)
 
 
-def runs(text: str, length: int) -> Iterator[str]:
+def _runs(text: str, length: int) -> Iterator[str]:
     return (text[at : at + length] for at in range(len(text) - length + 1))
 
 
-def without_secrets(words: str) -> str:
-    """Somebody else's words, without any secret and any piece of one."""
+def mask_secrets(text: str) -> str:
+    """`text` with *** for every secret and every piece of one."""
     kept: list[str] = []
     at = 0
-    for begin, end in _found(words):
-        kept += words[at:begin], MASK
+    for begin, end in _find_pieces(text):
+        kept += text[at:begin], MASK
         at = end
-    return "".join([*kept, words[at:]])
+    return "".join([*kept, text[at:]])
 
 
-def without_whole_secrets(data: bytes) -> bytes:
-    """The same for much text, in which nobody has masked anything."""
+def mask_whole_secrets(data: bytes) -> bytes:
+    """`data` with *** for every whole secret. For large bodies, in which no server has masked a part."""
     for secret in tuple(_held.whole):
         data = data.replace(secret.encode(), MASK.encode())
     return data
 
 
-def _found(words: str) -> Iterator[tuple[int, int]]:
-    """Where secrets and pieces of them stand, from and to; what overlaps is one."""
+def _find_pieces(text: str) -> Iterator[tuple[int, int]]:
+    """The ranges (begin, end) in which secrets and pieces of secrets stand; overlapping ones are joined."""
     begin = end = 0
-    for at in _begins(words):
+    for at in _piece_begins(text):
         if at >= end:
             if end:
                 yield begin, end
@@ -92,10 +92,10 @@ def _found(words: str) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _begins(words: str) -> Iterator[int]:
-    """Where a piece begins, in order."""
+def _piece_begins(text: str) -> Iterator[int]:
+    """The places at which a piece of a secret begins, in order."""
     parts, pieces = _held.parts, _held.pieces
-    for part in [at for at in range(0, len(words), STRIDE) if words[at : at + PART] in parts]:
+    for part in [at for at in range(0, len(text), STRIDE) if text[at : at + PART] in parts]:
         for at in range(max(part - STRIDE + 1, 0), part + 1):
-            if words[at : at + PIECE] in pieces:
+            if text[at : at + PIECE] in pieces:
                 yield at

@@ -1,4 +1,4 @@
-"""Our errors: what each catcher needs to know of them."""
+"""claudegpt's errors: their exit status, HTTP status, type and words."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from claudegpt_pkg.errors import ClaudegptError, EmptyAnswer, NotLoggedIn, Promp
 from tests.support.grammar import ERROR_TYPES
 
 
-def every(kind: type[ClaudegptError] = ClaudegptError) -> list[type[ClaudegptError]]:
+def subclasses(kind: type[ClaudegptError] = ClaudegptError) -> list[type[ClaudegptError]]:
     """The class and all below it."""
-    return [kind, *(each for below in kind.__subclasses__() for each in every(below))]
+    return [kind, *(each for below in kind.__subclasses__() for each in subclasses(below))]
 
 
-OURS = [each for each in every() if each.__module__ == errors.__name__]
+OURS = [each for each in subclasses() if each.__module__ == errors.__name__]
 # How Claude Code reacts to a type depends on the status it comes with.
 STATUSES = {
     "invalid_request_error": {400},
@@ -35,21 +35,21 @@ def test_type_and_status_belong_together(kind: type[ClaudegptError]) -> None:
 
 
 @pytest.mark.parametrize("kind", OURS)
-def test_each_ends_a_command_and_says_why_it_exists(kind: type[ClaudegptError]) -> None:
+def test_each_class_has_an_exit_status_and_a_docstring(kind: type[ClaudegptError]) -> None:
     assert 1 <= kind.exit_status < 128 and kind.__doc__
 
 
-def test_statuses_of_the_command_line_are_as_documented() -> None:
+def test_the_exit_statuses_are_the_documented_ones() -> None:
     found = {kind.__name__: kind.exit_status for kind in OURS if kind.exit_status != 1}
     assert found == {"BadSetting": 2, "NotLoggedIn": 3, "ClaudeNotFound": 4}
 
 
-def test_cause_and_hint_are_one_line() -> None:
+def test_an_error_reads_as_message_and_hint_on_one_line() -> None:
     assert str(ClaudegptError("It broke.", "Mend it.")) == "It broke. Mend it."
     assert str(ClaudegptError("It broke.")) == "It broke."
 
 
-def test_what_the_client_must_not_try_again_says_so() -> None:
+def test_an_error_that_the_client_must_not_retry_says_so() -> None:
     never = {kind for kind in OURS if kind.retry is False}
     assert never == {NotLoggedIn, UsageLimitReached, EmptyAnswer}
     assert ClaudegptError("x").retry is None
@@ -57,10 +57,10 @@ def test_what_the_client_must_not_try_again_says_so() -> None:
     assert UsageLimitReached("x", retry=True).retry is True
 
 
-def test_how_long_to_wait_is_kept() -> None:
+def test_an_error_keeps_how_long_to_wait() -> None:
     assert RateLimited("x", retry_after=1.5).retry_after == 1.5
 
 
-def test_a_prompt_too_long_is_said_in_the_words_the_client_looks_for() -> None:
+def test_a_prompt_that_is_too_long_has_the_words_that_claude_code_looks_for() -> None:
     assert str(PromptTooLong(300_000, 272_000)) == "prompt is too long: 300000 tokens > 272000 maximum"
     assert str(PromptTooLong()) == "prompt is too long for this model"

@@ -1,4 +1,4 @@
-"""No secret comes back from somebody else's mouth: servers that quote what they were given, at every place they can."""
+"""Servers quote the secrets they are given wherever they can: none of them reaches a user, a client or a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from claudegpt_pkg.accounts.auth.tokens import own_file
 from claudegpt_pkg.cli import main
 from claudegpt_pkg.errors import NotLoggedIn
-from claudegpt_pkg.secret import MASK, PIECE, Held, Secret, hold, without_secrets, without_whole_secrets
+from claudegpt_pkg.secret import MASK, PIECE, Secret, _Held, mask_secrets, mask_whole_secrets, register_secret
 from claudegpt_pkg.settings.settings import load
 from tests.support.auth_files import write
 from tests.support.fakes.answers import HttpError, Reply, answer, error, error_event, failed
@@ -26,17 +26,17 @@ from tests.support.served import TOKEN, ask, served
 
 KEY = "sk-proj-quoted-0123456789abcdefghijklmnop"
 
-# The words.
+# Text.
 
 
 @pytest.fixture(autouse=True)
-def nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests' keys have pieces in common with ours."""
-    monkeypatch.setattr("claudegpt_pkg.secret._held", Held())
+def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No secret of another test is masked here."""
+    monkeypatch.setattr("claudegpt_pkg.secret._held", _Held())
 
 
 @pytest.mark.parametrize(
-    ("said", "passed_on"),
+    ("text", "masked"),
     [
         (f"Incorrect API key provided: {KEY}.", "Incorrect API key provided: ***."),
         (f"{KEY}{KEY}", "******"),
@@ -48,19 +48,19 @@ def nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", ""),
     ],
 )
-def test_a_secret_and_each_longer_piece_of_it_is_left_out(said: str, passed_on: str) -> None:
-    hold(KEY)
-    assert without_secrets(said) == passed_on
+def test_a_secret_and_each_longer_piece_of_it_is_masked(text: str, masked: str) -> None:
+    register_secret(KEY)
+    assert mask_secrets(text) == masked
 
 
-def test_secrets_that_share_a_piece_hide_each_other_whole() -> None:
-    hold("shared-piece-1")
-    hold("an-shared-piece-2")
-    assert without_secrets("an-shared-piece-2, shared-piece-1") == "***, ***"
+def test_secrets_that_share_a_piece_are_masked_as_one() -> None:
+    register_secret("shared-piece-1")
+    register_secret("an-shared-piece-2")
+    assert mask_secrets("an-shared-piece-2, shared-piece-1") == "***, ***"
 
 
-def plainly(words: str, secrets: list[str]) -> str:
-    """The same, as slow as it is obvious: each run of PIECE characters is looked for in each secret."""
+def mask_slowly(words: str, secrets: list[str]) -> str:
+    """The same result in the obvious way: every run of PIECE characters is searched for in every secret."""
     begins = [at for at in range(len(words)) if any(words[at : at + PIECE] in secret for secret in secrets)]
     out, end = "", 0
     for at in begins:
@@ -75,42 +75,44 @@ LETTERS = st.text("abé", max_size=30)  # few, so that pieces overlap
 
 
 @given(secrets=st.lists(LETTERS, max_size=3), cuts=st.lists(st.tuples(st.integers(0, 30), LETTERS), max_size=6))
-def test_what_is_left_out_is_what_a_plain_search_would_find(secrets: list[str], cuts: list[tuple[int, str]]) -> None:
+def test_the_fast_search_masks_what_the_obvious_one_does(secrets: list[str], cuts: list[tuple[int, str]]) -> None:
     words = "".join(rest + secret[cut:] for secret in secrets for cut, rest in cuts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("claudegpt_pkg.secret._held", Held())
+        patch.setattr("claudegpt_pkg.secret._held", _Held())
         for secret in secrets:
-            hold(secret)
-        assert without_secrets(words) == plainly(words, [each for each in secrets if len(each) >= PIECE])
+            register_secret(secret)
+        assert mask_secrets(words) == mask_slowly(words, [each for each in secrets if len(each) >= PIECE])
 
 
-def test_much_text_holds_nobody_up() -> None:
-    """100 kB took 270 ms, in which no answer streamed; to look something up for each character takes some 8."""
+def test_a_long_text_is_searched_quickly() -> None:
+    """A slow search once took 270 ms for 100 kB, in which no answer streamed; one look-up a character takes 8 ms."""
     dice = random.Random(1)
     for length in (2000, 2000, 180, 160):  # two tokens, what renews them, a key
-        hold("".join(dice.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", k=length)))
+        register_secret(
+            "".join(dice.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", k=length))
+        )
     words = json.dumps([f"{number} plain words of somebody's" for number in range(3000)])
-    assert without_secrets(words) == words
+    assert mask_secrets(words) == words
 
     def seconds(search: Callable[[str], object]) -> float:
         return min(timeit.repeat(lambda: search(words), number=1, repeat=5))
 
     nothing: set[str] = set()
     each = seconds(lambda text: [at for at in range(len(text)) if text[at : at + PIECE] in nothing])
-    assert seconds(without_secrets) < each
+    assert seconds(mask_secrets) < each
 
 
-def test_what_is_too_short_to_be_one_is_no_secret() -> None:
+def test_a_text_that_is_too_short_is_no_secret() -> None:
     assert Secret("ollama").reveal() == "ollama"
-    assert without_secrets("The model ollama/x is unknown.") == "The model ollama/x is unknown."
+    assert mask_secrets("The model ollama/x is unknown.") == "The model ollama/x is unknown."
 
 
-def test_much_text_is_searched_for_whole_ones() -> None:
-    hold(KEY)
-    assert without_whole_secrets(f"OPENAI_API_KEY={KEY}\n".encode()) == b"OPENAI_API_KEY=***\n"
+def test_a_large_body_is_searched_for_whole_secrets() -> None:
+    register_secret(KEY)
+    assert mask_whole_secrets(f"OPENAI_API_KEY={KEY}\n".encode()) == b"OPENAI_API_KEY=***\n"
 
 
-def test_every_error_of_ours_is_without_them() -> None:
+def test_an_error_of_claudegpt_masks_secrets() -> None:
     problem = NotLoggedIn(f"{Secret(KEY).reveal()} is wrong.", f"Not {KEY}?")
     assert (problem.message, problem.hint, str(problem), problem.args) == (
         "*** is wrong.",
@@ -121,13 +123,13 @@ def test_every_error_of_ours_is_without_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
-def test_a_login_at_a_proxy_is_a_secret(name: str) -> None:
+def test_the_login_at_an_http_proxy_is_a_secret(name: str) -> None:
     load(environ={name: "http://ann:p%40ss-word-9@proxy.test:3128"})
     for said in ("http://ann:p%40ss-word-9@proxy.test", "Basic YW5uOnBAc3Mtd29yZC05", "user ann, p@ss-word-9"):
-        assert "word-9" not in without_secrets(said) and "YW5uOn" not in without_secrets(said)
+        assert "word-9" not in mask_secrets(said) and "YW5uOn" not in mask_secrets(said)
 
 
-# An upstream.
+# A backend.
 
 
 def quoting(make: Callable[[str], Reply]) -> Callable[[Request], Reply]:
@@ -137,16 +139,16 @@ def quoting(make: Callable[[str], Reply]) -> Callable[[Request], Reply]:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda said: error(401, "invalid_api_key", f"Incorrect API key provided: {said}."),
-        lambda said: error(400, None, f"Odd headers: {said[:30]}…"),
-        lambda said: error(429, said, said, headers={"retry-after": "999"}),
-        lambda said: HttpError(403, {"detail": [{"msg": f"no entry for {said}"}]}),
-        lambda said: HttpError(302, None, {"location": f"https://login.test/?from={said}"}),
-        lambda said: answer("", end=failed("server_error", f"{said} broke it")),
-        lambda said: answer("One", end=error_event("some_error", f"{said} broke it", nested=True)),
+        lambda quoted: error(401, "invalid_api_key", f"Incorrect API key provided: {quoted}."),
+        lambda quoted: error(400, None, f"Odd headers: {quoted[:30]}…"),
+        lambda quoted: error(429, quoted, quoted, headers={"retry-after": "999"}),
+        lambda quoted: HttpError(403, {"detail": [{"msg": f"no entry for {quoted}"}]}),
+        lambda quoted: HttpError(302, None, {"location": f"https://login.test/?from={quoted}"}),
+        lambda quoted: answer("", end=failed("server_error", f"{quoted} broke it")),
+        lambda quoted: answer("One", end=error_event("some_error", f"{quoted} broke it", nested=True)),
     ],
 )
-def test_an_upstream_that_quotes_the_key_is_not_passed_on(
+def test_a_key_that_a_backend_quotes_is_masked(
     make: Callable[[str], Reply], backend: FakeBackend, tmp_path: Path
 ) -> None:
     backend.credentials.add(KEY)
@@ -158,7 +160,7 @@ def test_an_upstream_that_quotes_the_key_is_not_passed_on(
     assert KEY[8:20] not in trace and TOKEN not in trace and "My door is ***, my key ***." in trace
 
 
-def test_what_a_model_says_of_it_is_in_no_trace(backend: FakeBackend, tmp_path: Path) -> None:
+def test_a_key_that_a_model_repeats_is_masked_in_the_trace(backend: FakeBackend, tmp_path: Path) -> None:
     backend.credentials.add(KEY)
     backend.script(answer(f"Your key is {KEY}."))
     with served(backend, tmp_path, OPENAI_API_KEY=KEY) as proxy:
@@ -166,20 +168,22 @@ def test_what_a_model_says_of_it_is_in_no_trace(backend: FakeBackend, tmp_path: 
         assert proxy.trace()["answer"]["content"][0]["text"] == "Your key is ***."
 
 
-def test_what_was_learnt_from_a_refusal_is_without_it_in_the_trace(backend: FakeBackend, tmp_path: Path) -> None:
+def test_a_key_that_a_refusal_quotes_is_masked_in_the_trace(backend: FakeBackend, tmp_path: Path) -> None:
     backend.credentials.add(KEY)
-    backend.script(quoting(lambda said: error(400, None, f"Unsupported parameter: reasoning ({said})")), answer("Hi."))
+    backend.script(
+        quoting(lambda quoted: error(400, None, f"Unsupported parameter: reasoning ({quoted})")), answer("Hi.")
+    )
     with served(backend, tmp_path, OPENAI_API_KEY=KEY) as proxy:
         proxy.events(ask(thinking={"type": "adaptive"}))
         trace = proxy.trace()
     assert "***" in trace["learned"][0] and KEY not in json.dumps(trace)
 
 
-# What the user reads.
+# Commands.
 
 
 @pytest.mark.parametrize("words", [("status",), ("status", "--json"), ("doctor",), ("models",), ("setup",)])
-def test_no_command_shows_what_a_backend_quotes(
+def test_no_command_shows_a_key_that_a_backend_quotes(
     words: tuple[str, ...],
     backend: FakeBackend,
     home: Path,
@@ -189,14 +193,14 @@ def test_no_command_shows_what_a_backend_quotes(
     for name, value in (("PROVIDER", "openai"), ("API_KEY", KEY), ("BASE_URL", backend.url)):
         monkeypatch.setenv(f"CLAUDEGPT_{name}" if name == "PROVIDER" else f"OPENAI_{name}", value)
     backend.credentials.add(KEY)
-    backend.route(is_trial, quoting(lambda said: error(401, "invalid_api_key", f"Not a key of ours: {said}.")))
+    backend.route(is_trial, quoting(lambda quoted: error(401, "invalid_api_key", f"Not a key of ours: {quoted}.")))
     backend.page("GET", "/v1/models", 404, {"error": {"message": f"Bearer {KEY} has no list."}})
     main.run(words)
     shown = "".join(capsys.readouterr())
     assert shown and KEY[8:20] not in shown
 
 
-def test_a_login_server_that_quotes_the_tokens_is_not_passed_on(
+def test_tokens_that_a_login_server_quotes_are_masked(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with FakeLogin() as login, FakeBackend("chatgpt") as plan:
@@ -217,7 +221,9 @@ def test_a_login_server_that_quotes_the_tokens_is_not_passed_on(
     assert not [piece for piece in (refresh, access, refresh[:20], access[-40:]) if piece in shown]
 
 
-def test_a_bug_is_said_without_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_in_the_message_of_a_bug_is_masked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(words: object) -> int:
         raise LookupError(f"no {Secret(KEY).reveal()}")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..claude.arguments import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, checked, grouped, has, resumed, separate
 from ..claude.wrapped import Wrapped, split_wrapped
 from ..errors import BadSetting, ClaudegptError
-from ..secret import without_secrets
+from ..secret import mask_secrets
 from ..settings.options import ISOLATE, PROVIDER
 from ..settings.settings import Settings, load
 from ..terminal import console
@@ -75,7 +75,7 @@ def _report_bug(problem: Exception) -> int:
     if os.environ.get("CLAUDEGPT_DEBUG"):
         import traceback
 
-        console.tell(without_secrets(traceback.format_exc()))
+        console.tell(mask_secrets(traceback.format_exc()))
     what = f"{type(problem).__name__}: {problem}"
     console.complain(f"This is a bug in claudegpt: {what} (set CLAUDEGPT_DEBUG=1 to see where)")
     return 1

@@ -28,7 +28,7 @@ from ..errors import BadSetting, ClaudegptError
 from ..files import UNWRITABLE_HINT, replace_file
 from ..formats import format_number
 from ..models import TIERS
-from ..secret import hold
+from ..secret import register_secret
 from ..server import bind
 from ..settings.options import PORT, TOKEN
 from ..settings.settings import Dirs, Settings, load
@@ -161,7 +161,7 @@ def _listed(dirs: Dirs, running: Running) -> Iterator[Any]:
 def show_env(dirs: Dirs, form: str, port: int | None) -> None:
     """Print the variables of a client in `form`: "shell", "json" or "vscode". Raises NotRunning."""
     running = find_running(dirs, port)
-    hold(running.token)
+    register_secret(running.token)
     if form == "json":
         result_json(asdict(running))
     elif form == "vscode":

@@ -1,8 +1,9 @@
-"""The proxy as an ASGI app: routes, one HTTP client for its lifetime, the local door, and the boundary where every
-error becomes an Anthropic error body or, in a stream already begun, an `error` event.
+"""The proxy as an ASGI app: its routes, the HTTP client that they share, the check of the token, and the conversion of
+every error into Anthropic's form.
 
-The door (design.md §4): a token on every route but /health; a `Host` that is not loopback, or any `Origin`, is refused,
-so that neither another user's process nor a web page can spend this user's plan.
+A request must carry the token, except for /health. A request with an `Origin` header, or with a `Host` that is not a
+loopback name, is refused. So neither another user's process nor a web page can spend the user's plan. What a client
+without the token may send at all, and for how long, is limited in server/connections.py.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def create_app(
     session_usage: SessionUsage | None = None,
     mcp: McpTools | None = None,
 ) -> Starlette:
-    """The proxy for one account, which counts in `session_usage` what it uses.
+    """The proxy for one account. Its usage is counted in `session_usage`.
 
     Raises BadSetting for a setting that cannot be used.
     """
@@ -83,16 +84,16 @@ def create_app(
         if mcp:
             mcp.start()
         async with client:
-            looking = asyncio.create_task(look_again(client, provider, cache))
+            refreshing = asyncio.create_task(refresh_model_list(client, provider, cache))
             yield
-            looking.cancel()
+            refreshing.cancel()
         if mcp:
             mcp.stop()
         if traces:
             traces.flush()
         usage_log.flush()
         news = {model: known for model, known in proxy.learned.items() if known != learnt.get(model)}
-        if news:  # and no more: setup may have forgotten the rest meanwhile
+        if news:  # only these: `claudegpt setup` may have deleted the others meanwhile
             remember(cache, provider, news)
 
     app = Starlette(
@@ -108,27 +109,30 @@ def create_app(
         ],
         middleware=[
             Middleware(ErrorBoundary),
-            Middleware(LocalDoor, token=token, any_host=not is_loopback(settings[HOST])),
+            Middleware(TokenCheck, token=token, any_host=not is_loopback(settings[HOST])),
         ],
         exception_handlers={HTTPException: no_route},
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # a client posts to the address it has; a redirect would only confuse it
+    app.router.redirect_slashes = False  # clients do not follow a redirect of a POST
     app.state.proxy = proxy
-    app.state.knows_token = lambda headers: carries_token(headers, token)  # the server limits all other connections
+    app.state.knows_token = lambda headers: carries_token(headers, token)  # the server limits connections without it
     return app
 
 
-async def look_again(client: httpx.AsyncClient, provider: Provider, cache: Path) -> None:
-    """Bring the account's list of models up to date for the next start, where it is old. Nobody waits for it."""
+async def refresh_model_list(client: httpx.AsyncClient, provider: Provider, cache: Path) -> None:
+    """Fetch the account's list of models for the next start if the stored one is old. Runs in the background."""
     if provider.models_url and model_list.is_stale(cache, provider.models_url, provider.account):
         with suppress(ClaudegptError):
             await model_list.refresh(provider, cache)
 
 
 @dataclass
-class LocalDoor:
-    """Lets in only who knows the token, from this machine, and not from a web page."""
+class TokenCheck:
+    """Refuses requests without the token, for a host name that is not loopback, and of web pages.
+
+    With `any_host`, for a proxy that listens on the network, every host name is allowed.
+    """
 
     app: ASGIApp
     token: Secret
@@ -141,21 +145,24 @@ class LocalDoor:
 
     def _check(self, headers: Headers, path: str) -> None:
         if "origin" in headers:
-            raise Forbidden("Web pages may not use this proxy.")
+            raise Forbidden("Web pages cannot use this proxy.")
         if not self.any_host and not is_loopback(host_name(headers.get("host", ""))):
-            raise Forbidden("This proxy answers to loopback names only.")
+            raise Forbidden("This proxy can only be used at a loopback address, such as 127.0.0.1 or localhost.")
         if path not in OPEN_PATHS and not carries_token(headers.raw, self.token):
-            raise NotLoggedIn("This proxy needs its token.", "Use the one that claudegpt exported or printed.")
+            raise NotLoggedIn(
+                "The request lacks the token of this proxy.",
+                "Send the ANTHROPIC_AUTH_TOKEN that claudegpt set, or that `claudegpt env` prints.",
+            )
 
 
 def carries_token(headers: Iterable[tuple[bytes, bytes]], token: Secret) -> bool:
-    """Whether a request shows the token, as `x-api-key` or as a bearer token. Each one offered is compared in full."""
+    """Whether the token is the `x-api-key` or the bearer token. Comparing takes the same time for every token."""
     expected = token.reveal().encode()
-    matches = [hmac.compare_digest(offered, expected) for offered in offered_tokens(headers) if offered]
+    matches = [hmac.compare_digest(offered, expected) for offered in _offered_tokens(headers) if offered]
     return any(matches)
 
 
-def offered_tokens(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+def _offered_tokens(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
     for name, value in headers:
         if name == b"x-api-key":
             yield value
@@ -166,7 +173,7 @@ def offered_tokens(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header: without its port, an IPv6 address without its brackets."""
+    """The name in a Host header, without the port; an IPv6 address without its brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]

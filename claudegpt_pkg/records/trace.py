@@ -33,7 +33,7 @@ import orjson
 
 from ..files import PRIVATE_FILE, is_own, make_missing_folders
 from ..formats import FAR
-from ..secret import without_secrets, without_whole_secrets
+from ..secret import mask_secrets, mask_whole_secrets
 from ..translate.answer.fold import Folder
 from ..translate.wire.json_text import loads
 
@@ -209,11 +209,11 @@ class Traces:
 
 def _encode(pending: _Pending) -> Iterator[bytes]:
     """One JSON object, in pieces: the bodies may be large and are written as they are."""
-    yield without_secrets(orjson.dumps(pending.record).decode()).encode()[:-1]
+    yield mask_secrets(orjson.dumps(pending.record).decode()).encode()[:-1]
     for name, body in pending.bodies.items():
         yield b',"%b":' % name.encode()
-        yield without_whole_secrets(body)
-    yield b',"answer":%b}\n' % without_whole_secrets(orjson.dumps(pending.answer.message()))
+        yield mask_whole_secrets(body)
+    yield b',"answer":%b}\n' % mask_whole_secrets(orjson.dumps(pending.answer.message()))
 
 
 def _open_private(path: str, flags: int) -> int:

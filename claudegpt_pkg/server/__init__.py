@@ -1,13 +1,13 @@
-"""A Starlette app on a socket, in a thread of its own.
+"""Serves a Starlette app on a bound socket, in a thread of its own.
 
-    listener = bind("127.0.0.1", 0)                 # listening from here on: early requests wait in the backlog
-    with serving(make_app, listener) as server:     # the thread imports, builds and serves the app
+    listener = bind("127.0.0.1", 0)                 # listens from here on: early requests wait in the backlog
+    with serving(make_app, listener) as server:     # a thread imports, builds and serves the app
         server.url                                  # "http://127.0.0.1:41234"
-        server.ready()                              # waits until it answers; raises what kept it from starting
+        server.ready()                              # waits until the app answers; raises why it cannot
 
-`make_app` runs in the thread, so that what it imports is loaded while the caller goes on. When the thread ends before
-it was asked to, `died` is called, in the thread, and `server.failure` says why. On leaving, open streams are cut; what
-they do on being cancelled may take CLOSE_WITHIN.
+`make_app` runs in the thread, so that its imports are loaded while the caller goes on. If the thread ends before it is
+told to, `died` is called, in the thread, and `server.failure` says why. At the end of the block, open streams are cut;
+their cancellation may take CLOSE_WITHIN. connections.py limits what clients without the app's token may do.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 BACKLOG = 2048
-KEEP_ALIVE = 3600  # seconds; the default of 5 makes the client open a connection at every turn
+KEEP_ALIVE = 3600  # seconds; with uvicorn's default of 5, Claude Code opens a connection for every turn
 CLOSE_WITHIN = 0.5  # seconds
-END_WITHIN = 5.0  # seconds; mostly it takes milliseconds, but the last traces are written in it
+END_WITHIN = 5.0  # seconds; it usually takes milliseconds, but the last traces are written in this time
 
 
 class ServerFailed(ClaudegptError):
-    """The proxy could not start, or ended by itself."""
+    """The server could not start, or ended by itself."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Site:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises BadSetting when the address is taken or not ours."""
+    """A listening socket. Raises BadSetting if the address is in use or not one of this machine."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -69,7 +69,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The address a client on this machine reaches the socket at."""
+    """The address at which a client on this machine reaches the socket."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -79,7 +79,7 @@ def url_of(listener: socket.socket) -> str:
 def serving(
     make_app: Callable[[], Starlette], listener: socket.socket, died: Callable[[], None] = lambda: None
 ) -> Iterator[Server]:
-    """Serve the app as long as the block lasts; the socket is closed after it."""
+    """Serve the app during the block; close the socket after it."""
     server = Server(make_app, listener, died)
     server.start()
     try:
@@ -89,7 +89,7 @@ def serving(
 
 
 class Server:
-    """The thread and what is known of it."""
+    """The thread that serves an app, and its state."""
 
     def __init__(self, make_app: Callable[[], Starlette], listener: socket.socket, died: Callable[[], None]):
         self.url = url_of(listener)
@@ -98,7 +98,7 @@ class Server:
         self._listener = listener
         self._died = died
         self._thread = threading.Thread(target=self._run, name="claudegpt-server", daemon=True)
-        self._known = threading.Event()  # it answers, or it never will
+        self._known = threading.Event()  # set once the app answers, or cannot any more
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -107,13 +107,13 @@ class Server:
         self._thread.start()
 
     def ready(self) -> None:
-        """Wait until the app answers. Raises what kept it from starting."""
+        """Wait until the app answers. Raises what prevented it from starting."""
         self._known.wait()
         if self.failure:
             raise self.failure
 
     def stop(self) -> None:
-        """End the thread, within CLOSE_WITHIN and what the app's own ending takes, at most END_WITHIN."""
+        """End the thread: within CLOSE_WITHIN and the time of the app's own shutdown, at most END_WITHIN."""
         self._stopping = True
         if self._loop and self._stop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
@@ -121,13 +121,13 @@ class Server:
         self._listener.close()
 
     def _run(self) -> None:
-        logging.getLogger().addHandler(logging.NullHandler())  # else warnings would land on Claude's terminal
+        logging.getLogger().addHandler(logging.NullHandler())  # keeps warnings off Claude Code's terminal
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(self._serve())
         except ClaudegptError as problem:
             self.failure = problem
-        except BaseException as problem:  # noqa: BLE001 — the end of a thread: nobody above would hear of it
+        except BaseException as problem:  # noqa: BLE001 — the end of a thread: nothing above it catches
             self.failure = ServerFailed(f"The proxy failed: {type(problem).__name__}: {problem}.")
         if not self._stopping:
             self.failure = self.failure or ServerFailed("The proxy ended by itself.")
@@ -144,8 +144,8 @@ class Server:
             return
         stop, known = self._stop, self._known
 
-        class Prompt(uvicorn.Server):
-            """Without the naps: uvicorn's own loop looks ten times a second whether to stop, then sleeps once more."""
+        class PromptServer(uvicorn.Server):
+            """Stops at once: uvicorn's own loop polls ten times a second whether to stop, and then sleeps once more."""
 
             async def main_loop(self) -> None:
                 known.set()
@@ -161,7 +161,7 @@ class Server:
                 await self.lifespan.shutdown()
 
         made = self._make_app()
-        app = Watched(made)
+        app = _LifespanWatch(made)
         raise_file_limit()
         strangers = Strangers(getattr(made.state, "knows_token", lambda headers: True))
         config = uvicorn.Config(
@@ -170,7 +170,7 @@ class Server:
             ws="none",
             lifespan="on",
             log_config=None,
-            log_level=logging.CRITICAL,  # the terminal is Claude's
+            log_level=logging.CRITICAL,  # the terminal belongs to Claude Code
             access_log=False,
             server_header=False,
             date_header=False,
@@ -178,15 +178,15 @@ class Server:
             backlog=BACKLOG,
         )
         try:
-            await Prompt(config).serve(sockets=[self._listener])
-        except SystemExit:  # uvicorn's way to say that the lifespan failed
+            await PromptServer(config).serve(sockets=[self._listener])
+        except SystemExit:  # uvicorn reports a failed lifespan this way
             raise app.failure or ServerFailed("The proxy could not start.") from None
         if app.failure:
             raise app.failure
 
 
-class Watched:
-    """The app, remembering what its lifespan raised, of which uvicorn only keeps that it failed."""
+class _LifespanWatch:
+    """The app, and what its lifespan raised: uvicorn itself keeps only that the lifespan failed."""
 
     def __init__(self, app: Any):
         self._app = app

@@ -24,7 +24,7 @@ import platformdirs
 
 from .. import files
 from ..errors import BadSetting
-from ..secret import hold
+from ..secret import register_secret
 from . import env_file
 from .options import NAMES, NO_SETTINGS, OPTIONS, OURS, TRACE_DIR, Option, nearest
 from .values import credentials_in, is_loopback
@@ -174,9 +174,9 @@ def hold_proxy_logins(environ: Mapping[str, str]) -> None:
         if name.lower().endswith("_proxy") and "@" in address:
             login = address.rpartition("@")[0].rpartition("://")[2]
             for written in (login, unquote(login)):
-                hold(written)
-                hold(written.partition(":")[2])
-            hold(base64.b64encode(unquote(login).encode()).decode())
+                register_secret(written)
+                register_secret(written.partition(":")[2])
+            register_secret(base64.b64encode(unquote(login).encode()).decode())
 
 
 def hold_address_credentials(layers: Iterable[Layer]) -> None:
@@ -186,4 +186,4 @@ def hold_address_credentials(layers: Iterable[Layer]) -> None:
             for layer in layers:
                 for credential in credentials_in(layer.values.get(option.name, "")):
                     if not is_loopback(credential):  # http://127.0.0.1@elsewhere: every message names that host
-                        hold(credential)
+                        register_secret(credential)

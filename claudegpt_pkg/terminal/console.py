@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ..errors import ClaudegptError
 from ..files import make_private_folder
 from ..formats import UNSEEN, to_one_line
-from ..secret import without_secrets
+from ..secret import mask_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,7 +83,7 @@ def say(message: str) -> None:
 
 def complain(message: str) -> None:
     """One line saying what went wrong and what to do. It may quote what no error of ours went through: a bug."""
-    _print_line(f"[bold red]claudegpt:[/bold red] {plain(from_home(without_secrets(message)), sys.stderr)}")
+    _print_line(f"[bold red]claudegpt:[/bold red] {plain(from_home(mask_secrets(message)), sys.stderr)}")
 
 
 def _print_line(markup: str) -> None:

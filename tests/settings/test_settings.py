@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from claudegpt_pkg.errors import BadSetting
-from claudegpt_pkg.secret import Secret, without_secrets
+from claudegpt_pkg.secret import Secret, mask_secrets
 from claudegpt_pkg.settings import options as module
 from claudegpt_pkg.settings.options import EFFORT, JSON_LIMIT, OPENAI_API_KEY, OPTIONS, PORT, PROVIDER, TRACE
 from claudegpt_pkg.settings.settings import Dirs, load
@@ -120,7 +120,7 @@ def test_a_secret_in_an_address_is_refused_and_never_shown(environ: dict[str, st
     with pytest.raises(BadSetting, match=f"{name} .*its value") as caught:
         settings[option]
     assert HIDDEN not in str(caught.value) and settings.shown(option) == "***"
-    assert HIDDEN not in without_secrets(f"somebody quotes {address}") or "/x@" in address
+    assert HIDDEN not in mask_secrets(f"somebody quotes {address}") or "/x@" in address
 
 
 @pytest.mark.parametrize(

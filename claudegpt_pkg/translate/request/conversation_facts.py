@@ -89,12 +89,12 @@ class _Reader:
         for holder in unread_fields.holders_in_block(block, "messages"):
             self._note(*holder)
 
-    def _call(self, block: Block) -> None:
+    def _read_call(self, block: Block) -> None:
         self._facts.called.setdefault(shorten_name(block["id"]), block["name"])
         if block["name"] == SEARCH_TOOL:
             self._open_searches.add(block["id"])
 
-    def _result(self, block: Block) -> None:
+    def _read_result(self, block: Block) -> None:
         if not isinstance(content := block.get("content"), list):
             return
         names = [part["tool_name"] for part in content if part["type"] == "tool_reference"]
@@ -103,32 +103,32 @@ class _Reader:
             self._open_searches.remove(block["tool_use_id"])
             self._facts.revealed.update(names)
 
-    def _redacted(self, block: Block) -> None:
+    def _read_redacted(self, block: Block) -> None:
         self._late.append(block.get("data"))
 
-    def _addition(self, block: Block) -> None:
+    def _read_addition(self, block: Block) -> None:
         definition = block["tool"].get("definition")
         if isinstance(definition, dict):
             self._facts.added.append(definition)
-        if name := _changed_tool(block):
+        if name := _name_of_changed_tool(block):
             self._facts.found[name] = None
             self._facts.removed.discard(name)
 
-    def _removal(self, block: Block) -> None:
-        if name := _changed_tool(block):
+    def _read_removal(self, block: Block) -> None:
+        if name := _name_of_changed_tool(block):
             self._facts.removed.add(name)
 
 
 _READERS = {
-    ("assistant", "tool_use"): _Reader._call,
-    ("assistant", "redacted_thinking"): _Reader._redacted,
-    ("user", "tool_result"): _Reader._result,
-    ("system", "tool_addition"): _Reader._addition,
-    ("system", "tool_removal"): _Reader._removal,
+    ("assistant", "tool_use"): _Reader._read_call,
+    ("assistant", "redacted_thinking"): _Reader._read_redacted,
+    ("user", "tool_result"): _Reader._read_result,
+    ("system", "tool_addition"): _Reader._read_addition,
+    ("system", "tool_removal"): _Reader._read_removal,
 }
 
 
-def _changed_tool(block: Block) -> str | None:
+def _name_of_changed_tool(block: Block) -> str | None:
     """The name of the tool that a block adds or removes."""
     tool = block["tool"]
     name = tool.get("name") or (tool.get("definition") or {}).get("name")

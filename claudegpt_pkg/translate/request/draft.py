@@ -18,7 +18,9 @@ NOT_TAKEN = "dropped: the backend does not take it"
 
 @dataclass
 class Draft:
-    taken: Capabilities
+    """See the module."""
+
+    taken: Capabilities  # of the backend and the model
     fields: dict[str, Any] = field(default_factory=dict)
     sentences: list[str] = field(default_factory=list)  # for the system prompt
     notes: list[Note] = field(default_factory=list)

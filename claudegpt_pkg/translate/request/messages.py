@@ -55,13 +55,13 @@ class InputBuilder:
     def build(self, messages: Sequence[Message]) -> list[Item]:
         for at, message in enumerate(messages):
             if message["role"] == "assistant":
-                self._assistant(message)
+                self._add_assistant(message)
                 continue
             self._end_turn()
             if message["role"] == "system":
-                self._system(message, answered=at < self._facts.last_user)
+                self._add_system(message, answered=at < self._facts.last_user)
             else:
-                self._user(message)
+                self._add_user(message)
         self._end_turn()
         items, notes = pair_calls(self._items)
         self.notes += notes
@@ -69,7 +69,7 @@ class InputBuilder:
 
     # One message.
 
-    def _system(self, message: Message, *, answered: bool) -> None:
+    def _add_system(self, message: Message, *, answered: bool) -> None:
         if message.get("clear_at") == "next_user_message" and answered:
             self.notes.append(("messages.system", "left out: shown only until the next user message"))
             return
@@ -80,15 +80,15 @@ class InputBuilder:
         if parts:
             self._items.append(openai.message("developer", parts))
 
-    def _user(self, message: Message) -> None:
+    def _add_user(self, message: Message) -> None:
         blocks = blocks_of(message["content"])
         results = [block for block in blocks if block["type"] == "tool_result"]
-        followers = [part for block in results for part in self._result(block)]
-        spoken = [part for block in blocks if block["type"] != "tool_result" for part in self._parts(block)]
+        followers = [part for block in results for part in self._add_result(block)]
+        spoken = [part for block in blocks if block["type"] != "tool_result" for part in self._build_parts(block)]
         if parts := [*followers, *spoken]:
             self._items.append(openai.message("user", parts))
 
-    def _assistant(self, message: Message) -> None:
+    def _add_assistant(self, message: Message) -> None:
         for block in blocks_of(message["content"]):
             if block["type"] != "text":
                 self._phase = None
@@ -109,18 +109,18 @@ class InputBuilder:
 
     # Parts.
 
-    def _parts(self, block: Block) -> list[openai.Part]:
+    def _build_parts(self, block: Block) -> list[openai.Part]:
         parts = parts_of(block)
         if parts is None:
             self._note_unknown([block])
             return []
         if why := content.why_not_shown(block):
             self.notes.append((f"messages.{block['type']}", f"replaced by a line of text: {why}"))
-        parts = [self._shown(part) for part in parts]
+        parts = [self._show_or_replace(part) for part in parts]
         self.media_bytes += content.media_bytes(parts)
-        return [*parts, *(part for inner in content.inner_blocks(block) for part in self._parts(inner))]
+        return [*parts, *(part for inner in content.inner_blocks(block) for part in self._build_parts(inner))]
 
-    def _shown(self, part: openai.Part) -> openai.Part:
+    def _show_or_replace(self, part: openai.Part) -> openai.Part:
         """The part, or a line of text instead of an image or file that the backend does not take."""
         if part["type"] not in MEDIA_NAMES:
             return part
@@ -142,11 +142,11 @@ class InputBuilder:
 
     # Blocks of the assistant's.
 
-    def _text(self, block: Block) -> None:
+    def _add_text(self, block: Block) -> None:
         if block["text"]:
             self._items.append(openai.assistant_message(block["text"], phase=self._phase))
 
-    def _thinking(self, block: Block) -> None:
+    def _add_reasoning(self, block: Block) -> None:
         signature = block.get("data") if block["type"] == "redacted_thinking" else block.get("signature")
         item = reasoning.replay(signature, self._facts.late_blobs)
         if self._capabilities.phases:
@@ -162,7 +162,7 @@ class InputBuilder:
         self._replayed.add(key)
         self._items.append(item)
 
-    def _tool_use(self, block: Block) -> None:
+    def _add_call(self, block: Block) -> None:
         call_id = shorten_name(block["id"])
         if self._table.searching:
             self._called[call_id] = block["name"]
@@ -174,10 +174,10 @@ class InputBuilder:
     def _is_search(self, call_id: str) -> bool:
         return self._table.searching and self._called.get(call_id) == SEARCH_TOOL
 
-    def _server_tool_use(self, block: Block) -> None:
+    def _add_server_call(self, block: Block) -> None:
         self._insert_aside(content.server_call_text(block))
 
-    def _compaction(self, block: Block) -> None:
+    def _add_compaction(self, block: Block) -> None:
         if block.get("content"):  # null: it failed, and everything that it was to replace is still there
             self._items.append(openai.assistant_message(block["content"]))
 
@@ -190,7 +190,7 @@ class InputBuilder:
 
     # A tool's result.
 
-    def _result(self, block: Block) -> list[openai.Part]:
+    def _add_result(self, block: Block) -> list[openai.Part]:
         """Append the result's item; returns the parts that must follow in a user message instead."""
         call_id, given = shorten_name(block["tool_use_id"]), block.get("content")
         if isinstance(given, str) and not block.get("is_error") and not self._is_search(call_id):
@@ -198,14 +198,14 @@ class InputBuilder:
             return []
         blocks = blocks_of(given)
         names = list(dict.fromkeys(part["tool_name"] for part in blocks if part["type"] == "tool_reference"))
-        parts = [part for inner in blocks if inner["type"] != "tool_reference" for part in self._parts(inner)]
+        parts = [part for inner in blocks if inner["type"] != "tool_reference" for part in self._build_parts(inner)]
         if self._is_search(call_id):
             tools = [self._table.found[name] for name in names if name in self._table.found]
             self._items.append(openai.tool_search_output(call_id, tools))
             return parts
-        parts += [openai.input_text(sentence) for sentence in self._found_sentences(names)]
+        parts += [openai.input_text(sentence) for sentence in self._name_found_tools(names)]
         if block.get("is_error"):
-            parts = _marked_as_error(parts)
+            parts = _mark_as_error(parts)
         followers: list[openai.Part] = []
         if not self._capabilities.media_in_outputs:
             followers = [part for part in parts if part["type"] != "input_text"]
@@ -216,7 +216,7 @@ class InputBuilder:
         self._items.append(openai.function_call_output(call_id, content.plain_output(parts) or NO_OUTPUT))
         return followers
 
-    def _found_sentences(self, names: list[str]) -> Iterator[str]:
+    def _name_found_tools(self, names: list[str]) -> Iterator[str]:
         """What a search has found. The client does not know which tools the settings leave out."""
         for left_out, sentence in ((False, "These tools can be called now"), (True, "These tools are turned off")):
             if those := [shorten_name(name) for name in names if (name in self._table.left_out) == left_out]:
@@ -228,7 +228,7 @@ def reasoning_key(item: Mapping[str, Any]) -> str:
     return str(item.get("id") or media_digest(item.get("encrypted_content") or ""))
 
 
-def _marked_as_error(parts: list[openai.Part]) -> list[openai.Part]:
+def _mark_as_error(parts: list[openai.Part]) -> list[openai.Part]:
     """The upstream has no `is_error`: the word stands in front, unless the text says so itself."""
     text = next((part["text"] for part in parts if part["type"] == "input_text"), "")
     if text.lstrip().lower().startswith(("error", "<tool_use_error>")):
@@ -238,11 +238,11 @@ def _marked_as_error(parts: list[openai.Part]) -> list[openai.Part]:
 
 SYSTEM_BLOCKS = frozenset({"text", "tool_addition", "tool_removal"})
 ASSISTANT_BLOCKS: dict[str, Callable[[InputBuilder, Block], None]] = {
-    "text": InputBuilder._text,
-    "thinking": InputBuilder._thinking,
-    "redacted_thinking": InputBuilder._thinking,
-    "tool_use": InputBuilder._tool_use,
-    "server_tool_use": InputBuilder._server_tool_use,
-    "mcp_tool_use": InputBuilder._server_tool_use,
-    "compaction": InputBuilder._compaction,
+    "text": InputBuilder._add_text,
+    "thinking": InputBuilder._add_reasoning,
+    "redacted_thinking": InputBuilder._add_reasoning,
+    "tool_use": InputBuilder._add_call,
+    "server_tool_use": InputBuilder._add_server_call,
+    "mcp_tool_use": InputBuilder._add_server_call,
+    "compaction": InputBuilder._add_compaction,
 }

@@ -25,10 +25,12 @@ def pair_calls(items: list[Item]) -> tuple[list[Item], list[Note]]:
     calls = _places_by_id(items, CALLS)
     answers = _answer_places(calls, _places_by_id(items, OUTPUTS), len(items))
     ids, notes = _new_ids(calls)
-    return list(_paired(items, answers, ids, notes)), notes
+    return list(_repair_items(items, answers, ids, notes)), notes
 
 
-def _paired(items: list[Item], answers: Mapping[int, int], ids: Mapping[int, str], notes: list[Note]) -> Iterator[Item]:
+def _repair_items(
+    items: list[Item], answers: Mapping[int, int], ids: Mapping[int, str], notes: list[Note]
+) -> Iterator[Item]:
     calls = {output: call for call, output in answers.items()}
     for at, item in enumerate(items):
         if item["type"] in CALLS:

@@ -9,7 +9,7 @@ from .schema_references import Schema, find_target
 
 COMBINATORS = ("anyOf", "oneOf", "allOf")
 REFUSED_AT_TOP = (*COMBINATORS, "enum", "not", "$schema", "$ref")
-MOST_VARIANTS = 200  # that are merged at the top of one schema; references can multiply them without end
+MOST_VARIANTS = 200  # that are merge at the top of one schema; references can multiply them without end
 MOST_REFERENCES = 50  # that are followed one after the other
 
 
@@ -17,9 +17,9 @@ def is_plain_object(schema: Schema) -> bool:
     return schema.get("type") == "object" and not any(key in schema for key in REFUSED_AT_TOP)
 
 
-def as_object(schema: Schema) -> dict[str, Any]:
+def merge_into_object(schema: Schema) -> dict[str, Any]:
     """An object schema that accepts at least what `schema` accepts, without what is refused at the top."""
-    return {**_Merge(schema).merged(schema, ()), "type": "object"}
+    return {**_Merge(schema).merge(schema, ()), "type": "object"}
 
 
 @dataclass
@@ -29,19 +29,19 @@ class _Merge:
     root: Schema
     left: int = MOST_VARIANTS
 
-    def merged(self, schema: Schema, followed: tuple[str, ...]) -> dict[str, Any]:
+    def merge(self, schema: Schema, followed: tuple[str, ...]) -> dict[str, Any]:
         """`followed`: the references that led here; one that leads back to itself adds nothing."""
         self.left -= 1
         reference = schema.get("$ref")
         if isinstance(reference, str) and reference not in followed and self.left > 0:
             followed = (*followed, reference)
             found = find_target(reference, self.root)
-            schema = {**(self.merged(found, followed) if isinstance(found, dict) else {}), **schema}
+            schema = {**(self.merge(found, followed) if isinstance(found, dict) else {}), **schema}
         properties, required = _properties_of(schema), _required_of(schema)
         for combinator in COMBINATORS:
             variants = [each for each in _list_of(schema.get(combinator)) if isinstance(each, dict)]
             parts = [
-                self.merged(each, followed) for each in variants if self.left > 0 and len(followed) < MOST_REFERENCES
+                self.merge(each, followed) for each in variants if self.left > 0 and len(followed) < MOST_REFERENCES
             ]
             for part in parts:
                 properties = {**part["properties"], **properties}

@@ -22,7 +22,7 @@ from typing import Any
 from ...errors import InvalidRequest
 from ..wire.json_text import encode, loads
 from .schema_references import NAMED_SCHEMAS, Schema, without_broken_references
-from .schema_top import COMBINATORS, REFUSED_AT_TOP, as_object, is_plain_object
+from .schema_top import COMBINATORS, REFUSED_AT_TOP, is_plain_object, merge_into_object
 
 # Keywords that name a schema or its draft. Within one request they mean nothing, so nobody is told of their removal.
 IDENTIFIERS = frozenset(
@@ -66,25 +66,25 @@ def function_parameters(schema: Schema) -> Parameters:
     try:
         text = encode(schema)
     except InvalidRequest:  # nested too deeply to be sent as it is
-        return _repaired(schema)
+        return _repair_schema(schema)
     if len(text) > MOST_BYTES_KEPT:
-        return _repaired(schema)
-    return _repaired_text(text) or Parameters(schema)
+        return _repair_schema(schema)
+    return _repair_text(text) or Parameters(schema)
 
 
 @lru_cache(maxsize=512)
-def _repaired_text(text: bytes) -> Parameters | None:
+def _repair_text(text: bytes) -> Parameters | None:
     """None if nothing is wrong with the schema, so that it need not be kept."""
     schema = loads(text)
-    repaired = _repaired(schema)
+    repaired = _repair_schema(schema)
     return None if repaired.schema is schema else repaired
 
 
-def _repaired(schema: Schema) -> Parameters:
+def _repair_schema(schema: Schema) -> Parameters:
     repair = _Repair()
     top = schema
     if not is_plain_object(schema):
-        top = as_object(schema)
+        top = merge_into_object(schema)
         repair.changed += [keyword for keyword in REFUSED_AT_TOP if keyword in schema]
     repaired = repair.schema(top, depth=0)
     if repair.has_references and (mended := without_broken_references(repaired)) is not repaired:

@@ -57,7 +57,7 @@ class _Builder:
         self._blocked: frozenset[str] = frozenset()  # hosts that the backend cannot leave out of a search
 
     def table(self, tools: Iterable[ToolParam]) -> ToolTable:
-        plain, found, forced = self._sorted(tools)
+        plain, found, forced = self._sort_tools(tools)
         known = [*plain, *found, *forced]
         searching = self._taken.tool_search and any(tool["name"] == SEARCH_TOOL for tool in plain)
         functions = {tool["name"]: self._function(tool) for tool in known}
@@ -92,7 +92,7 @@ class _Builder:
     def _note(self, name: Any, outcome: str) -> None:
         self._notes.append((f"tools.{name}", outcome))
 
-    def _sorted(self, tools: Iterable[ToolParam]) -> tuple[list[ToolParam], list[ToolParam], list[ToolParam]]:
+    def _sort_tools(self, tools: Iterable[ToolParam]) -> tuple[list[ToolParam], list[ToolParam], list[ToolParam]]:
         """Tools that are declared, tools that were found by search, and a forced tool that was not found."""
         plain: list[ToolParam] = []
         found: list[ToolParam] = []

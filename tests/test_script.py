@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fakes.backend import DEADLINE, wait_until
+from tests.support.hostile import MARK, make_hostile_folder
 
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / ".ci" / "requirements.txt"
@@ -277,39 +278,10 @@ def test_two_first_runs_at_once_both_succeed(clone: Clone) -> None:
 
 # Attacks: the user stands in a folder that somebody else wrote, and a package is not what the requirements name.
 
-MARK = "import os; open(os.environ['MARKER'], 'a').write(__file__)"
-MODULES = (
-    "venv",
-    "pip",
-    "ensurepip",
-    "logging",
-    "sitecustomize",
-    "usercustomize",
-    "encodings",
-    "site",
-    "claudegpt_pkg",
-)
-
 
 @pytest.fixture
 def hostile_folder(tmp_path: Path) -> Path:
-    """A folder with everything that Python, pip, uv, a version manager or npm would load or obey."""
-    folder = tmp_path / "hostile" / "repository"
-    folder.mkdir(parents=True)
-    for module in MODULES:
-        (folder / f"{module}.py").write_text(MARK)
-        (folder / module).mkdir()
-        (folder / module / "__init__.py").write_text(MARK)
-    for file in ("pip.conf", "uv.toml", "setup.cfg", ".npmrc", "pyvenv.cfg", "package.json", "pyproject.toml"):
-        (folder / file).write_text("[this is no configuration that can be read\n")
-    (folder / ".python-version").write_text("../../../hostile\n")
-    (folder / ".venv").mkdir()
-    for tool in ("python", "python3", "python3.11", "python3.13", "uv"):
-        (folder / tool).write_text(f'#!/bin/sh\necho {tool} >>"$MARKER"\n')
-        (folder / tool).chmod(0o755)
-    for parent in (folder.parent / "uv.toml", folder.parent / "pyproject.toml"):
-        parent.write_text("[this is no configuration that can be read\n")
-    return folder
+    return make_hostile_folder(tmp_path / "hostile" / "repository")
 
 
 @pytest.mark.parametrize("tool", ["uv", "python3.12"])
@@ -414,6 +386,11 @@ def test_nothing_of_a_hostile_folder_is_run_or_obeyed(real: RealTools, path: str
     ran = real.run(PATH=path.format(bin=real.clone.bin), PYTHONPATH=":")
     assert real.ran_hostile_code() == ""
     assert ran.stdout == f"ran good {real.hostile_folder}\n", ran.stderr
+
+
+def test_what_is_started_has_the_users_own_path(clone: Clone) -> None:
+    clone.env |= {"PATH": f".:{clone.bin}::/usr/bin:", "MADE": '#!/bin/sh\necho "$PATH"\n'}
+    assert clone.run().stdout == f".:{clone.bin}::/usr/bin:\n"
 
 
 def test_a_package_with_another_hash_is_refused(real: RealTools) -> None:

@@ -33,11 +33,11 @@ def show_completion(shell: str) -> None:
     maker = _MAKERS.get(shell)
     if maker is None:
         raise BadSetting(f"There is no completion for {shell}.", f"Choose one of {', '.join(_MAKERS)}.")
-    for line in maker(find_words()).splitlines():
+    for line in maker(_find_words()).splitlines():
         result(line)
 
 
-def find_words() -> Words:
+def _find_words() -> Words:
     """The words that may follow each command, and under "" those that may follow `claudegpt` itself."""
     import typer.main
 

@@ -29,7 +29,7 @@ def welcome_notices(provider: Provider, session: Session) -> Iterator[Notice]:
 
 def describe_account(provider: Provider) -> str:
     """The account and its cost, in a sentence or two."""
-    if provider.name == "demo":
+    if provider.is_script:
         return "A built-in script answers, not a model. Nothing leaves this machine."
     if not provider.metered:
         return f"This session runs on {provider.label}: included in your plan."

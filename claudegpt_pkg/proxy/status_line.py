@@ -14,10 +14,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ..accounts.quota import Window
 from ..effort import RequestedEffort
 from ..formats import FAR, format_moment, format_number, format_short_moment, to_one_line
 from ..models import EFFORTS, choose_model
-from ..records.session_usage import QuotaWindow, SessionUsage
+from ..records.session_usage import SessionUsage
 from .context import Proxy
 from .plan import effort_levels
 
@@ -92,18 +93,20 @@ def _format_cached(usage: SessionUsage) -> str:
     return f"{total.hit_rate:.0%} cached" if total.tokens_in else ""
 
 
-def format_quota(window: QuotaWindow | None, now: float) -> str:
+def format_quota(window: Window | None, now: float) -> str:
     """88% of 5 h left, resets at 14:05"""
     if window is None:
         return ""
-    length = f" of {window.name}" if window.name else ""
-    resets = f", resets {format_moment(window.resets_at, now)}" if window.resets_at else ""
+    length = f" of {window.short_name}" if window.short_name else ""
+    reset = window.next_reset(now)
+    resets = f", resets {format_moment(reset, now)}" if reset else ""
     return f"{window.left}%{length} left{resets}"
 
 
-def format_short_quota(window: QuotaWindow | None, now: float | None = None) -> str:
+def format_short_quota(window: Window | None, now: float | None = None) -> str:
     """88% left till 14:05; without `now`, 88% left."""
     if window is None:
         return ""
-    till = f" till {format_short_moment(window.resets_at, now)}" if now and window.resets_at else ""
+    reset = window.next_reset(now) if now else None
+    till = f" till {format_short_moment(reset, now)}" if now and reset else ""
     return f"{window.left}% left{till}"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..accounts.quota import read_headers
 from ..claude.versions import TAKES_PART_FOR_WHOLE, parse_user_agent
 from ..errors import InvalidRequest, UpstreamFailed
 from ..translate.answer.blocks import Reply
@@ -162,7 +163,7 @@ class Turn:
             proxy.client, proxy.provider, attempt.data, cache_key=target.cache_key, limits=proxy.rules.limits
         ) as upstream:
             self._record.mark("accepted")
-            proxy.session_usage.read_quota(upstream.headers)
+            proxy.session_usage.keep_windows(read_headers(upstream.headers))
             sink.accepted(lambda: self._seen(answer.start()))
             held: list[Event] | None = [] if attempt.must_search else None  # until the search is seen
             async for events in upstream:

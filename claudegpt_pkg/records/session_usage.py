@@ -1,7 +1,7 @@
 """What one session has used, and what is left of the plan: for the status line, `GET /usage` and the last line.
 
     usage.add(model, counts)       # the token counts of an answer that has ended, as the Messages API has them
-    usage.read_quota(headers)      # of an answer that begins: the ChatGPT backend states there how much is left
+    usage.keep_windows(windows)    # of a plan's quota, as an answer's headers state them (accounts/quota.py)
     usage.total                    # all models together
 
 A turn is an answered request that declares tools: those of the conversation and of its subagents. Claude Code's side
@@ -11,38 +11,16 @@ interrupted answer took, so interrupted turns are counted apart.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..formats import format_count, format_dollars, is_moment
+from ..formats import format_count, format_dollars
 from ..models import Model, bare_name
 from .spending import Spent, format_tokens, spent_on
 
-MINUTES_A_DAY = 24 * 60
-
-
-@dataclass(frozen=True)
-class QuotaWindow:
-    """One window of a plan's quota: how much of it is used, and when it begins anew (seconds since 1970)."""
-
-    used_percent: float
-    minutes: float | None = None
-    resets_at: float | None = None
-
-    @property
-    def left(self) -> int:
-        """In percent."""
-        return max(0, round(100 - self.used_percent))
-
-    @property
-    def name(self) -> str:
-        """ "5 h", "7 d"; empty if the length is not known."""
-        if not self.minutes:
-            return ""
-        days = self.minutes / MINUTES_A_DAY
-        return f"{days:g} d" if days >= 1 else f"{self.minutes / 60:g} h"
+if TYPE_CHECKING:
+    from ..accounts.quota import Window
 
 
 @dataclass
@@ -50,7 +28,7 @@ class SessionUsage:
     """The usage of one session."""
 
     models: dict[str, Spent] = field(default_factory=dict)
-    windows: tuple[QuotaWindow, ...] = ()  # as the last answer stated them
+    windows: tuple[Window, ...] = ()  # as the last answer stated them
     interrupted: int = 0  # turns
     models_seen: set[str] = field(default_factory=set)  # the models that the session was switched to
     answered_by: dict[str, str] = field(default_factory=dict)  # model asked for → the other one that answered
@@ -80,13 +58,12 @@ class SessionUsage:
         self.models[model.id] = self.models.get(model.id, Spent()) + spent
         return spent
 
-    def read_quota(self, headers: Mapping[str, str]) -> None:
-        """Take the windows from an answer's headers (docs/wires/responses.md); without any, the last ones stay."""
-        found = (_read_window(headers, f"x-codex-{name}") for name in ("primary", "secondary"))
-        if windows := tuple(window for window in found if window):
-            self.windows = windows
+    def keep_windows(self, windows: Sequence[Window]) -> None:
+        """Take the windows that an answer states; without any, the last ones stay."""
+        if windows:
+            self.windows = tuple(windows)
 
-    def scarcest_window(self) -> QuotaWindow | None:
+    def scarcest_window(self) -> Window | None:
         """The window of which least is left."""
         return min(self.windows, key=lambda window: window.left, default=None)
 
@@ -97,23 +74,6 @@ class SessionUsage:
             "limits": [asdict(window) for window in self.windows],
             "answered_by": self.answered_by,
         }
-
-
-def _read_window(headers: Mapping[str, str], prefix: str) -> QuotaWindow | None:
-    used = _parse_number(headers.get(f"{prefix}-used-percent"))
-    if used is None:
-        return None
-    minutes = _parse_number(headers.get(f"{prefix}-window-minutes"))
-    resets_at = _parse_number(headers.get(f"{prefix}-reset-at"))
-    return QuotaWindow(used, minutes, resets_at if resets_at and is_moment(resets_at) else None)
-
-
-def _parse_number(text: str | None) -> float | None:
-    try:
-        number = float(text) if text else math.nan
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def last_line(usage: SessionUsage, *, metered: bool) -> str:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from ..accounts.quota import explain_reached
 from ..errors import (
     ClaudegptError,
     Forbidden,
@@ -35,7 +36,7 @@ from ..errors import (
     UpstreamFailed,
     UsageLimitReached,
 )
-from ..formats import format_moment, is_moment
+from ..formats import format_moment, is_moment, printable
 from .error_report import NO_REASON, Report, phrase
 from .wordings import (
     LIMIT,
@@ -116,8 +117,12 @@ def _no_credit(report: Report, request: _Request) -> ClaudegptError:
 
 
 def _usage_limit(report: Report, request: _Request) -> ClaudegptError:
-    """The plan's window is used up; the sentence says until when, in local time."""
-    plan = f" ({report.details['plan_type']})" if report.details.get("plan_type") else ""
+    """The plan's window is used up; the sentence says whose limit it is, and until when, in local time."""
+    kind = report.details.get("rate_limit_reached_type") or report.headers.get("x-codex-rate-limit-reached-type")
+    if explained := explain_reached(kind):
+        return UsageLimitReached(*explained)
+    name = printable(report.details.get("plan_type"))
+    plan = f" ({name})" if name else ""
     moment = _resets_at(report, request.now)
     hint = f"It resets {format_moment(moment, request.now)}." if moment else "Try again later."
     return UsageLimitReached(f"Your ChatGPT plan's usage limit is reached{plan}.", hint)
@@ -133,7 +138,7 @@ def _resets_at(report: Report, now: float) -> float | None:
         if (_header_number(report, f"x-codex-{window}-used-percent") or 0) >= 100
     ]
     moment = stated or max(used_up, default=0)
-    return moment if is_moment(moment) else None
+    return moment if is_moment(moment) and moment > now else None
 
 
 def _not_included(report: Report, request: _Request) -> ClaudegptError:

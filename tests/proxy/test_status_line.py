@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from claudegpt_pkg.accounts.quota import Window
 from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.claude import status_line_command as program
 from claudegpt_pkg.proxy.status_line import format_quota, format_short_quota, status_line
-from claudegpt_pkg.records.session_usage import QuotaWindow
 from tests.support.fakes.answers import answer
 from tests.support.fakes.backend import FakeBackend
 from tests.support.served import TOKEN, Served, ask, served
@@ -97,19 +97,23 @@ def test_the_line_is_shorter_if_there_is_less_room(tmp_path: Path, columns: int,
 
 def test_the_short_quota_ends_at_a_time_on_a_day_or_at_a_date() -> None:
     now = time.mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))
-    assert format_short_quota(QuotaWindow(30, 300, now + 3600), now) == "70% left till 11:00"
-    assert format_short_quota(QuotaWindow(30, 10080, now + 86_400), now) == "70% left till Mon 10:00"
-    assert format_short_quota(QuotaWindow(30, 43200, now + 9 * 86_400), now) == "70% left till 01 Dec"
-    assert (
-        format_short_quota(QuotaWindow(30, 300, now + 3600)) == format_short_quota(QuotaWindow(30), now) == "70% left"
-    )
+    assert format_short_quota(Window(30, 18_000, now + 3600), now) == "70% left till 11:00"
+    assert format_short_quota(Window(30, 604_800, now + 86_400), now) == "70% left till Mon 10:00"
+    assert format_short_quota(Window(30, 2_592_000, now + 9 * 86_400), now) == "70% left till 01 Dec"
+    assert format_short_quota(Window(30, 18_000, now + 3600)) == format_short_quota(Window(30), now) == "70% left"
     assert format_short_quota(None, now) == ""
 
 
 def test_a_window_that_resets_today_is_shown_with_the_time() -> None:
     now = time.mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))
-    assert format_quota(QuotaWindow(30, 300, now + 3600), now) == "70% of 5 h left, resets at 11:00"
-    assert format_quota(QuotaWindow(130), now) == "0% left"
+    assert format_quota(Window(30, 18_000, now + 3600), now) == "70% of 5 h left, resets at 11:00"
+    assert format_quota(Window(100), now) == "0% left"
+
+
+def test_a_reset_that_lies_behind_us_is_not_shown() -> None:
+    now = time.mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))
+    past = Window(30, 18_000, now - 1)
+    assert (format_quota(past, now), format_short_quota(past, now)) == ("70% of 5 h left", "70% left")
 
 
 ODD_REPORTS: list[dict[str, Any]] = [

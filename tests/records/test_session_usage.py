@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from claudegpt_pkg.accounts.quota import Window, read_headers
 from claudegpt_pkg.models import known_model
-from claudegpt_pkg.records.session_usage import QuotaWindow, SessionUsage, last_line
+from claudegpt_pkg.records.session_usage import SessionUsage, last_line
 from claudegpt_pkg.records.spending import Spent
 from claudegpt_pkg.translate.wire import anthropic
 from tests.support.fakes.answers import answer, error
@@ -122,18 +123,18 @@ def test_an_answer_that_the_client_breaks_off_is_counted_apart(backend: FakeBack
 
 def test_a_plans_limits_are_read_from_an_answers_headers() -> None:
     session_usage = SessionUsage()
-    session_usage.read_quota(HEADERS["chatgpt"])
+    session_usage.keep_windows(read_headers(HEADERS["chatgpt"]))
     five_hours, week = session_usage.windows
-    assert (five_hours.name, five_hours.left, five_hours.resets_at) == ("5 h", 88, SOON)
-    assert (week.name, week.left) == ("7 d", 60)
+    assert (five_hours.short_name, five_hours.left, five_hours.resets_at) == ("5 h", 88, SOON)
+    assert (week.short_name, week.left) == ("7 d", 60)
     assert session_usage.scarcest_window() is week
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-codex-primary-used-percent": "lots"}])
 def test_headers_that_say_nothing_leave_what_is_known(headers: dict[str, str]) -> None:
-    session_usage = SessionUsage(windows=(QuotaWindow(12),))
-    session_usage.read_quota(headers)
-    assert session_usage.windows == (QuotaWindow(12),)
+    session_usage = SessionUsage(windows=(Window(12),))
+    session_usage.keep_windows(read_headers(headers))
+    assert session_usage.windows == (Window(12),)
 
 
 def test_answers_are_counted_failures_are_not(backend: FakeBackend, tmp_path: Path) -> None:

@@ -599,9 +599,35 @@ def test_the_headers_of_the_window_that_is_used_up_say_when() -> None:
     assert "It resets at 14:00." in str(api(429, None, type="usage_limit_reached", headers=headers))
 
 
-@pytest.mark.parametrize("moment", [None, 0, -1, "soon", 1e300, [], {}])
-def test_a_reset_that_is_no_moment_is_passed_over(moment: Any) -> None:
-    error = api(429, None, type="usage_limit_reached", resets_at=moment, resets_in_seconds=moment)
+@pytest.mark.parametrize("place", ["header", "body"])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("workspace_owner_credits_depleted", "no credits left. You own the workspace: add credits"),
+        ("workspace_member_credits_depleted", "no credits left. Ask the workspace's owner"),
+        ("workspace_owner_usage_limit_reached", "usage limit is reached. You own the workspace: raise the limit"),
+        ("workspace_member_usage_limit_reached", "sets for you is reached. Ask the workspace's owner to raise it"),
+        ("something_new", "Your ChatGPT plan's usage limit is reached. Try again later."),
+    ],
+)
+def test_whose_limit_was_reached_and_whom_to_ask_is_told(place: str, kind: str, words: str) -> None:
+    headers = {"x_codex_rate_limit_reached_type": kind} if place == "header" else {}
+    body = {"rate_limit_reached_type": kind} if place == "body" else {}
+    error = api(429, None, type="usage_limit_reached", headers=headers, **body)
+    assert words in str(error) and error.status == 429 and not may_retry(error)
+
+
+@pytest.mark.parametrize("plan", ["\x1b]52;c;aGk=\x07", "a\nb", 5, "x" * 1000])
+def test_a_plans_name_that_cannot_be_shown_is_left_out(plan: Any) -> None:
+    error = api(429, None, type="usage_limit_reached", plan_type=plan)
+    assert str(error) == "Your ChatGPT plan's usage limit is reached. Try again later."
+
+
+@pytest.mark.parametrize("moment", [None, 0, -1, "soon", 1e300, [], {}, 1000])
+def test_a_reset_that_is_no_moment_or_lies_behind_us_is_passed_over(moment: Any) -> None:
+    error = api(
+        429, None, type="usage_limit_reached", resets_at=moment, resets_in_seconds=None if moment == 1000 else moment
+    )
     assert str(error) == "Your ChatGPT plan's usage limit is reached. Try again later."
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import queue
 import re
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +26,7 @@ from ...untrusted import one_line
 from .oauth import EARLY
 
 PROGRAM_SECONDS = 30  # for `az`: its start alone may take ten
+WHOLE_SECONDS = 100.0  # for a whole question, whatever programs and servers azure-identity asks
 # Entra ID's codes for a scope that this tenant, or this application, knows nothing of.
 NO_SUCH_SCOPE = re.compile(r"AADSTS(500011|65\d+|70011)\b|invalid_resource|invalid_scope")
 # What azure-identity reports of each way to log in: `\tAzureCliCredential: Azure CLI not found on path`.
@@ -142,16 +145,49 @@ def default_token() -> GetToken:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
         from azure.identity import DefaultAzureCredential
 
+        from .entra_transport import LimitedTransport
+
         try:
             if not credentials:  # half a second of imports and probing, so only when the first request is there
-                credentials.append(DefaultAzureCredential(process_timeout=PROGRAM_SECONDS).get_token)
+                credential = DefaultAzureCredential(process_timeout=PROGRAM_SECONDS, transport=LimitedTransport())
+                credentials.append(credential.get_token)
             return credentials[0](scope)
         except ClientAuthenticationError as problem:
             raise refusal(str(problem)) from None
         except AzureError as problem:
             raise unreachable(str(problem)) from None
+        except (
+            ValueError,
+            RecursionError,
+            OverflowError,
+        ) as problem:  # of an odd answer
+            raise unreachable(f"it answered with something that cannot be read ({problem})") from None
 
-    return get_token
+    return lambda scope: within(WHOLE_SECONDS, lambda: get_token(scope))
+
+
+def within(seconds: float, ask: Callable[[], AccessToken]) -> AccessToken:
+    """What `ask` returns or raises. Raises UpstreamFailed after `seconds`; `ask` is then left to itself."""
+    answers: queue.SimpleQueue[AccessToken | ClaudegptError | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(ask())
+        except ClaudegptError as problem:
+            answers.put(problem)
+        finally:
+            answers.put(None)  # nobody waits in vain if `ask` raises what it should not
+
+    threading.Thread(target=run, daemon=True, name="entra question").start()
+    try:
+        answer = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise unreachable(f"no answer within {seconds:g} seconds") from None
+    if isinstance(answer, ClaudegptError):
+        raise answer
+    if answer is None:
+        raise AssertionError("the question to Entra ID ended without a result")
+    return answer
 
 
 def refusal(told: str) -> ClaudegptError:

@@ -42,6 +42,7 @@ class Provider:
     models: Mapping[str, Model] = field(default_factory=dict)  # the account's own list, as far as it is known
     offered: tuple[str, ...] = ()  # those of it that a user would choose from, best first
     models_url: str | None = None  # of GET …/models, if the backend has a list for this account (model_list.py)
+    is_script: bool = False  # a script of this program answers, not a model
     metered: bool = True  # each token has its price; otherwise a plan includes them
     account: str = ""  # whose list that is, if one address serves several accounts
     usage_url: str | None = None  # of GET …/usage, if the backend may tell what is left of the plan (quota.py)

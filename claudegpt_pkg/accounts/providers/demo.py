@@ -18,6 +18,7 @@ def demo(url: str, key: Secret) -> Provider:
     return Provider(
         name="demo",
         label="built-in demo",
+        is_script=True,
         url=f"{url}/v1/responses",
         auth=ApiKey(key),
         tiers=Tiers(opus=opus, sonnet=sonnet, haiku=haiku),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from claudegpt_pkg.accounts.auth import entra as entra_module
 from claudegpt_pkg.accounts.auth.entra import SCOPES, Entra, default_token
 from claudegpt_pkg.errors import NotLoggedIn, UpstreamFailed
+from tests.accounts.test_http import dripping, flooding, sending
 from tests.support.fakes import identity
 from tests.support.fakes.identity import FakeIdentity, az
+from tests.support.wire import listening
 
 NEWER, OLDER = (scope.removesuffix("/.default") for scope in SCOPES)
 
@@ -135,3 +139,35 @@ def test_its_page_of_attempts_is_not_written_where_claude_code_has_its_screen(ma
     script = f"{imports}\ntry: default_token()(SCOPES[0])\nexcept NotLoggedIn: pass"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert (ran.stdout, ran.stderr) == ("", "")
+
+
+# Servers that drip, or never end.
+
+
+def refused_by(handle: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The error for a managed identity that answers so."""
+    with listening(handle) as server:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{server.url}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "x")
+        with pytest.raises((UpstreamFailed, NotLoggedIn)) as caught:
+            send(Entra(default_token()))
+    return str(caught.value)
+
+
+def test_an_identity_that_drips_costs_the_time_of_one_question(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entra_module, "WHOLE_SECONDS", 0.5)
+    assert "no answer within 0.5 seconds" in refused_by(dripping(b"HTTP/1.1 200 OK\r\n\r\n", b" "), monkeypatch)
+
+
+def test_an_identity_without_end_costs_the_limit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n"
+    assert "more than 4 MB" in refused_by(flooding(head, b" " * 65_536), monkeypatch)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"access_token": "x", "expires_on": 1e999}', b"\xff\xfe"])
+def test_an_identity_that_answers_nonsense_is_an_error_in_words(
+    home: Path, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    words = refused_by(sending(head + body), monkeypatch)
+    assert "Entra ID" in words and words.isprintable()

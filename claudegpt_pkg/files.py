@@ -1,6 +1,7 @@
 """Files and folders on disk: never half written, and never readable or writable by other users of the machine.
 
     make_private_folder(folder)              # 0700 whatever the umask; narrowed if it is there and wider
+    with locked(folder / ".lock", wait=5):   # one process at a time
     replace_file(path, text)                 # written beside `path`, fsynced, renamed over it; 0600
     with open_draft(path, room=4096) as draft:   # the same in two steps: room on the disk is reserved first,
         text = ask_somebody()                    # then something slow may happen, or fail: `path` is as it was
@@ -14,9 +15,11 @@ lock of their own, because the draft always has the same name.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shlex
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +33,8 @@ WRITABLE_FOR_OTHERS = 0o022
 UNWRITABLE_HINT = (
     "Make room on the disk, correct the permissions, or set CLAUDEGPT_HOME to a folder that can be written."
 )
+_LOCK_POLL = 0.01  # seconds
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 _PROBE_SIZE = 4096  # bytes: one block on most disks
 
 
@@ -112,6 +117,41 @@ def find_write_problem(folder: Path) -> OSError | None:
     except OSError as problem:
         return problem
     return None
+
+
+# Locks.
+
+
+@contextmanager
+def locked(path: Path, *, wait: float | None = None) -> Iterator[bool]:
+    """Hold the lock file `path`, which is made 0600 and stays; other processes and threads wait for it meanwhile.
+
+    Yields False on a file system that has no locks, as some network file systems: the caller goes on without. Waits at
+    most `wait` seconds, or without end for None. Raises TimeoutError after that, OSError if the file cannot be made.
+    """
+    # A file that is open for writing: NFS locks no other, and no folder.
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        yield _take_lock(handle, path, wait)
+    finally:
+        os.close(handle)
+
+
+def _take_lock(handle: int, path: Path, wait: float | None) -> bool:
+    end = None if wait is None else time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if end is None else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError(errno.ETIMEDOUT, "another process holds its lock", str(path)) from None
+            time.sleep(_LOCK_POLL)
+        except OSError as problem:
+            if problem.errno in _NO_LOCKS:
+                return False
+            raise
+        else:
+            return True
 
 
 # Files.

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from claudegpt_pkg import files
 from tests.support import killed
@@ -162,3 +165,56 @@ def test_a_full_disk_refuses_too(tmp_path: Path) -> None:
         problem = files.find_write_problem(tmp_path)
     assert problem and problem.strerror == "File too large"
     assert not list(tmp_path.iterdir())
+
+
+# Locks.
+
+
+def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with umask(0), files.locked(path) as first:
+        assert first and mode_of(path) == 0o600
+        with pytest.raises(TimeoutError, match="another process holds its lock"), files.locked(path, wait=0.02):
+            pass
+    with files.locked(path, wait=0) as again:
+        assert again
+
+
+def test_a_lock_of_another_program_counts(tmp_path: Path) -> None:
+    """The Codex CLI, and earlier versions of claudegpt, take theirs with flock too."""
+    with FileLock(tmp_path / "lock"), pytest.raises(TimeoutError), files.locked(tmp_path / "lock", wait=0):
+        pass
+    with files.locked(tmp_path / "lock"), pytest.raises(Timeout), FileLock(tmp_path / "lock", timeout=0):
+        pass
+
+
+def test_a_waiting_process_gets_the_lock_when_it_is_free(tmp_path: Path) -> None:
+    got = threading.Event()
+
+    def wait() -> None:
+        with files.locked(tmp_path / "lock", wait=60):
+            got.set()
+
+    with files.locked(tmp_path / "lock"):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert not got.is_set()
+    waiting.join(60)
+    assert got.is_set()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(handle: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("claudegpt_pkg.files.fcntl.flock", refuse)
+    with files.locked(tmp_path / "lock") as taken:
+        assert not taken
+
+
+def test_another_failure_of_a_lock_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"), files.locked(tmp_path / "nowhere" / "lock"):
+        pass

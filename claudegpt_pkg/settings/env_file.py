@@ -8,11 +8,9 @@ A change is made at once, for nobody else's eyes, and by one writer at a time.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
@@ -64,7 +62,7 @@ def change(file: Path, changes: Mapping[str, str | None]) -> None:
             raise BadSetting(f"{name} cannot hold a line break or another control character.")
     try:
         files.make_private_folder(file.parent)
-        with _turn(file.parent):
+        with files.locked(file.parent / f".{file.name}.lock"):
             read(file)  # raises its own for one that is no text
             files.replace_file(file, _changed(file, changes))
     except OSError as problem:
@@ -73,17 +71,6 @@ def change(file: Path, changes: Mapping[str, str | None]) -> None:
 
 def _unwritable(file: Path, problem: OSError) -> BadSetting:
     return BadSetting(f"Cannot write {file}: {problem.strerror}.", files.UNWRITABLE_HINT)
-
-
-@contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """One writer at a time, across processes."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _changed(file: Path, changes: Mapping[str, str | None]) -> str:

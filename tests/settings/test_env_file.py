@@ -82,7 +82,7 @@ def test_the_file_is_private_from_the_first_and_after_a_change(file: Path) -> No
     file.chmod(0o644)
     change(file, {"A": "2"})
     assert file.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in file.parent.iterdir()] == ["config.env"]
+    assert sorted(path.name for path in file.parent.iterdir()) == [".config.env.lock", "config.env"]
 
 
 @given(value=st.text(st.characters(categories=("L", "M", "N", "P", "S", "Zs"))).filter(str.isprintable))

@@ -23,8 +23,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import BaseFileLock, FileLock, Timeout
-
 from ... import files
 from ...errors import BadSetting, ClaudegptError, NotLoggedIn, UpstreamFailed
 from ...secret import Secret
@@ -33,7 +31,6 @@ from . import oauth
 
 RENEWAL_WAIT = 60.0  # seconds: longer than any renewal in progress may take
 WRITE_WAIT = 5.0  # the Codex CLI holds its locks for milliseconds
-LOCK_POLL = 0.01
 ROOM = 32 * 1024  # bytes of disk a renewal reserves before it spends the old token
 # Seconds between looks at a file that another program is writing: an older Codex CLI writes in place, so that half a
 # file may be met; and one that has just renewed needs a moment to save.
@@ -195,8 +192,10 @@ class TokenFile:
         with ExitStack() as stack:
             try:
                 files.make_missing_folders(self.path.parent)
-                stack.enter_context(lock_at(self.path.with_name(name), wait=RENEWAL_WAIT))
-            except Timeout:
+                lock = self.path.with_name(name)
+                if not stack.enter_context(files.locked(lock, wait=RENEWAL_WAIT)):
+                    log.warning("The file system of %s has no locks: do not renew a login twice at once.", lock)
+            except TimeoutError:
                 raise UpstreamFailed("Another claudegpt is busy renewing the login.", "Try again.") from None
             except OSError as problem:
                 raise self._unusable(problem) from None
@@ -207,7 +206,7 @@ class TokenFile:
         with ExitStack() as held:
             for lock in self.write_locks:
                 with suppress(OSError):  # stuck or not to be had: our new token must be kept all the same
-                    held.enter_context(lock_at(lock, wait=WRITE_WAIT))
+                    held.enter_context(files.locked(lock, wait=WRITE_WAIT))
             try:
                 document = self._document()
             except CutOff:
@@ -294,10 +293,6 @@ def document_text(document: dict[str, Any], tokens: Tokens) -> str:
     kept = {**as_object(document.get("tokens")), **written}
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({**document, "tokens": kept, "last_refresh": now}, indent=2)
-
-
-def lock_at(path: Path, *, wait: float) -> BaseFileLock:
-    return FileLock(path, timeout=wait, mode=files.PRIVATE_FILE, poll_interval=LOCK_POLL)
 
 
 def own_file(data: Path) -> TokenFile:

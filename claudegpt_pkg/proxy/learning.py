@@ -21,7 +21,8 @@ from typing import Any
 
 from ..capabilities import Capabilities
 from ..upstream.error_report import Report
-from ..upstream.refusals import Trial, media_of
+from ..upstream.refusals import Trial
+from ..upstream.refused_media import media_of
 from .context import Proxy
 from .plan import Plan
 

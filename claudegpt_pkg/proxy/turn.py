@@ -29,7 +29,7 @@ from ..translate.wire.json_text import encode
 from ..translate.wire.sse import Event
 from ..upstream.error_mapping import map_error
 from ..upstream.error_report import Report
-from ..upstream.refusals import media_of
+from ..upstream.refused_media import media_of
 from ..upstream.stream import Refused, open_stream
 from .attempts import Attempts, Failure, SearchSkipped, Step
 from .context import Proxy

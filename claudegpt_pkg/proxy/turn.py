@@ -25,7 +25,7 @@ from ..translate.answer.stream import MessageStream, ResponseFailed
 from ..translate.request.effort import named_level
 from ..translate.request.tool_choice import forces_search
 from ..translate.tools import only_searches
-from ..translate.wire.json_text import encode
+from ..translate.wire.json_text import encode_json
 from ..translate.wire.sse import Event
 from ..upstream.error_mapping import map_error
 from ..upstream.error_report import Report
@@ -138,7 +138,7 @@ class Turn:
             self._learning.keep()
             raise
         translation = translate_as_planned(ask, plan)
-        data = encode(translation.body)
+        data = encode_json(translation.body)
         tokens = translation.estimated_tokens(len(data))
         self._record.planned(plan, translation, data)
         searching = translation.table.web_search is not None

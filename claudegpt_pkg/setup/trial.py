@@ -165,8 +165,10 @@ def play_at_least_effort(trial: Trial, tier: Tier) -> None:
 def has_whole_reasoning(message: Message) -> bool:
     """Whether all reasoning in an answer can be sent back. An answer without reasoning counts as whole."""
     signatures = [block.get("signature") or block.get("data") for block in message["content"]]
-    late = reasoning.gather(signatures)
-    thoughts = [item for signature in signatures if (item := reasoning.read(signature)) and not item.get("late")]
+    late = reasoning.gather_late_blobs(signatures)
+    thoughts = [
+        item for signature in signatures if (item := reasoning.read_signature(signature)) and not item.get("late")
+    ]
     return all(item["encrypted_content"] or late.get(item.get("id", "")) for item in thoughts)
 
 

@@ -1,16 +1,17 @@
-"""A reasoning item ↔ a thinking block's signature: how reasoning survives a turn without any state of ours.
+"""A reasoning item ↔ a thinking block's signature: how reasoning survives a turn although the proxy keeps no state.
 
-The client keeps a thinking block and sends it back verbatim; its signature therefore carries the whole item as it
-stood at `output_item.done` (id, summary, blob), and the next request replays it unchanged (backends.md §1):
+The client keeps a thinking block and sends it back verbatim. Its signature therefore carries the whole item as it stood
+at `output_item.done` (id, summary, encrypted_content), and the next request replays it unchanged. The id is optional;
+an item without encrypted content is not replayed.
 
     claudegpt1.<base64url of the item's JSON without its blob>.<encrypted_content as it is>
 
-Beside the item stands the `phase` of the message it led to (commentary, or the final answer), which has no place of its
-own in a text block; the vendor's types ask for it back on every message.
+The signature also carries the `phase` of the message that the reasoning led to (commentary or final_answer), because a
+text block has no field for it and newer models want it back with every message.
 
-A backend may reveal the blob only in `response.completed`, when the block is long closed (Azure); then a second
-signature of the same item, marked `late`, rides in a redacted_thinking block and `gather` joins the two. Not so behind
-an answer that ends the turn: what led to it is not needed again.
+Azure sends encrypted_content only in `response.completed`, when the block is closed. A second signature of the same
+item, marked `late`, then comes in a redacted_thinking block, and `gather_late_blobs` joins the two. An answer that ends
+the turn has no such block: the backend does not need what led to it again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ KEPT = ("id", "summary", "content")  # what a replayed item may hold besides its
 
 
 def sign(item: Mapping[str, Any], *, late: bool = False, phase: str | None = None) -> str:
-    """The signature that carries `item`, a reasoning item, and the phase of the message after it."""
+    """Return the signature that carries `item`, a reasoning item, and the phase of the message after it."""
     bare = {key: item[key] for key in KEPT if item.get(key)}
     if late:
         bare["late"] = True
@@ -38,8 +39,8 @@ def sign(item: Mapping[str, Any], *, late: bool = False, phase: str | None = Non
     return f"{PREFIX}{coded}.{item.get('encrypted_content') or ''}"
 
 
-def read(signature: object) -> Item | None:
-    """The item a signature of ours carries; None for anybody else's (a session begun on real Claude)."""
+def read_signature(signature: object) -> Item | None:
+    """Return the item that a signature carries; None for a signature that claudegpt did not make (real Claude's)."""
     if not isinstance(signature, str) or not signature.startswith(PREFIX):
         return None
     coded, _, blob = signature.removeprefix(PREFIX).partition(".")
@@ -52,15 +53,15 @@ def read(signature: object) -> Item | None:
     return {"type": "reasoning", "summary": [], **bare, "encrypted_content": blob}
 
 
-def gather(signatures: Iterable[object]) -> dict[str, str]:
-    """Blobs that came late, by item id."""
-    items = (read(signature) for signature in signatures)
+def gather_late_blobs(signatures: Iterable[object]) -> dict[str, str]:
+    """Return the encrypted contents that came late, by item id."""
+    items = (read_signature(signature) for signature in signatures)
     return {item["id"]: item["encrypted_content"] for item in items if item and item.get("late") and item.get("id")}
 
 
 def replay(signature: object, late_blobs: dict[str, str]) -> Item | None:
-    """The item to send for a thinking block, or None where it is not ours or cannot be replayed without its blob."""
-    item = read(signature)
+    """Return the item to send for a thinking block; None if the signature is foreign or has no encrypted content."""
+    item = read_signature(signature)
     if item is None or item.get("late"):
         return None
     item.pop("phase", None)
@@ -68,7 +69,7 @@ def replay(signature: object, late_blobs: dict[str, str]) -> Item | None:
     return item if item["encrypted_content"] else None
 
 
-def phase(signature: object) -> str | None:
-    """The phase of the message that the reasoning led to, where the upstream gave it one."""
-    found = (read(signature) or {}).get("phase")
+def read_phase(signature: object) -> str | None:
+    """Return the phase of the message that the reasoning led to, if the upstream gave it one."""
+    found = (read_signature(signature) or {}).get("phase")
     return found if isinstance(found, str) else None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.translate.reasoning import gather, phase, read, replay, sign
+from claudegpt_pkg.translate.reasoning import gather_late_blobs, read_phase, read_signature, replay, sign
 from claudegpt_pkg.translate.wire.json_text import dumps
 
 ITEM: dict[str, Any] = {
@@ -23,13 +23,13 @@ def test_an_item_comes_back_whole() -> None:
 
 def test_the_phase_of_the_message_after_it_is_beside_the_item_not_in_it() -> None:
     signed = sign(ITEM, phase="commentary")
-    assert phase(signed) == "commentary"
+    assert read_phase(signed) == "commentary"
     assert replay(signed, {}) == ITEM
 
 
 @pytest.mark.parametrize("signature", [None, "foreign", sign(ITEM), sign(ITEM, late=True)])
 def test_a_signature_may_know_no_phase(signature: object) -> None:
-    assert phase(signature) is None
+    assert read_phase(signature) is None
 
 
 def test_the_same_item_gives_the_same_bytes_each_time() -> None:
@@ -73,17 +73,17 @@ def test_what_may_be_replayed_is_replayed(item: dict[str, Any], replayed: dict[s
     ],
 )
 def test_a_signature_that_is_not_ours_is_none(foreign: object) -> None:
-    assert read(foreign) is None
+    assert read_signature(foreign) is None
     assert replay(foreign, {}) is None
 
 
 def test_a_blob_that_came_late_is_joined_to_its_item() -> None:
     bare = {**ITEM, "encrypted_content": None}
-    late = gather([None, "foreign", sign(ITEM), sign(ITEM, late=True)])
+    late = gather_late_blobs([None, "foreign", sign(ITEM), sign(ITEM, late=True)])
     assert late == {"rs_1": ITEM["encrypted_content"]}
     assert replay(sign(bare), late) == ITEM
     assert replay(sign(bare), {"rs_2": "x"}) is None
 
 
 def test_the_late_signature_alone_is_not_replayed() -> None:
-    assert replay(sign(ITEM, late=True), gather([sign(ITEM, late=True)])) is None
+    assert replay(sign(ITEM, late=True), gather_late_blobs([sign(ITEM, late=True)])) is None

@@ -1,8 +1,8 @@
-"""Tool arguments as they stream: passed on at once, without the empty optional ones a schema makes senseless.
+"""Tool arguments as they stream, without the empty optional ones that the tool would refuse.
 
-Models fill optional arguments with "" or null now and then; `Read.pages:""` is refused by the tool. Which empties are
-senseless is read from the tool's own schema (`senseless_values`), so a required or a free-text argument is never
-touched (pains.md 7). Only the few characters that could still turn out to be such an empty value are held back.
+Models sometimes fill an optional argument with "" or null; the Read tool refuses `pages: ""`. The tool's own schema
+says which empty values make no sense (`senseless_values`), so a required argument or a free text such as
+`Edit.new_string` is never touched. Only the few characters that may still turn out to be such an empty value are held back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Empties = Mapping[str, frozenset[str]]
 
 
 def senseless_values(schema: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """Property name → the JSON texts of empty values that its schema makes invalid or senseless; optional ones only."""
+    """Return, by optional property, the JSON texts of the empty values that its schema makes invalid or senseless."""
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         return {}
@@ -27,26 +27,26 @@ def senseless_values(schema: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     return {
         name: empties
         for name, rule in properties.items()
-        if name not in required and isinstance(rule, dict) and (empties := empties_of(rule))
+        if name not in required and isinstance(rule, dict) and (empties := _senseless_empties(rule))
     }
 
 
-def empties_of(rule: Mapping[str, Any]) -> frozenset[str]:
+def _senseless_empties(rule: Mapping[str, Any]) -> frozenset[str]:
     kind = rule.get("type")
-    if not isinstance(kind, str):  # a union, a reference, anything: too little is known
+    if not isinstance(kind, str):  # a union or a reference: too little is known
         return frozenset()
     empties = set()
     if kind != "null" and None not in (rule.get("enum") or ()) and not rule.get("nullable"):
         empties.add("null")
-    if kind == "string" and not allows_empty_string(rule):
+    if kind == "string" and not _allows_empty_string(rule):
         empties.add('""')
     if kind == "array" and (rule.get("minItems") or 0) > 0:
         empties.add("[]")
     return frozenset(empties)
 
 
-def allows_empty_string(rule: Mapping[str, Any]) -> bool:
-    """False where "" breaks the schema, or where the description gives the value a form by quoted examples."""
+def _allows_empty_string(rule: Mapping[str, Any]) -> bool:
+    """Whether "" fits the schema, and the description does not give the value a form by quoted examples."""
     if "enum" in rule:
         return "" in rule["enum"]
     if (rule.get("minLength") or 0) > 0 or "format" in rule:
@@ -60,7 +60,7 @@ def allows_empty_string(rule: Mapping[str, Any]) -> bool:
 
 
 class ArgumentFilter:
-    """Feed it the argument text as it streams; it gives back what can already go to the client."""
+    """Takes the argument text as it streams; `feed` returns what can go to the client."""
 
     def __init__(self, empties: Empties):
         self._empties = empties
@@ -86,13 +86,13 @@ class ArgumentFilter:
         return "".join(out)
 
     def flush(self) -> str:
-        """What is still held when the arguments end: only arguments cut short hold anything."""
-        held = self._separated() + self._value
+        """Return what is still held when the arguments end. Only arguments that were cut off hold anything."""
+        held = self._held_text() + self._value
         self._held = self._value = ""
         self._step = self._through
         return held
 
-    # Each step takes text from `at`, appends what may go out, and returns how far it came.
+    # Each step takes text from `at`, appends what may go out, and returns where the next step begins.
 
     def _before_object(self, text: str, at: int, out: list[str]) -> int:
         if text[at].isspace():
@@ -161,13 +161,13 @@ class ArgumentFilter:
         return end
 
     def _release(self, out: list[str]) -> None:
-        out.append(self._separated() + self._value)
+        out.append(self._held_text() + self._value)
         self._held = self._value = ""
         self._kept_any = True
         self._step = self._in_value
 
-    def _separated(self) -> str:
-        """What is held, without the comma that parted it from properties of which none came out."""
+    def _held_text(self) -> str:
+        """Return what is held, without its leading comma if no property before it has come out."""
         return self._held.removeprefix(",") if self._dropped_any and not self._kept_any else self._held
 
     def _in_value(self, text: str, at: int, out: list[str]) -> int:
@@ -187,7 +187,7 @@ class ArgumentFilter:
         return at + 1
 
     def _skip(self, text: str, at: int, *, stop_after_string: bool = False) -> int:
-        """How far the current value reaches: the index of its closing `,` or `}`, or the end of `text`."""
+        """Return where the current value ends: the index of its closing `,` or `}`, or the end of `text`."""
         while at < len(text):
             if self._in_string:
                 at = self._skip_string(text, at)

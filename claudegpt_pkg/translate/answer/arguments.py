@@ -36,7 +36,7 @@ _WORD = re.compile(r'[^ \t\n\r{}\[\],:"]+')
 _LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
-def read_object(arguments: Any) -> dict[str, Any] | None:
+def read_arguments(arguments: Any) -> dict[str, Any] | None:
     """The arguments that a server's `arguments` mean; None if they are no object.
 
     No arguments, null and blanks mean {}. An object may come as it is, as its JSON, or as JSON within a JSON string.
@@ -59,11 +59,11 @@ def read_object(arguments: Any) -> dict[str, Any] | None:
 
 def parallel_calls(name: str, arguments: Any) -> list[tuple[str, dict[str, Any]]]:
     """The calls, as (name, arguments), that a call of `multi_tool_use.parallel` stands for; [] if it is none."""
-    uses = (read_object(arguments) or {}).get("tool_uses") if name in PARALLEL else None
+    uses = (read_arguments(arguments) or {}).get("tool_uses") if name in PARALLEL else None
     calls = []
     for use in uses if isinstance(uses, list) else ():
         called = use.get("recipient_name") if isinstance(use, dict) else None
-        given = read_object(use.get("parameters")) if isinstance(use, dict) else None
+        given = read_arguments(use.get("parameters")) if isinstance(use, dict) else None
         if not isinstance(called, str) or not called or given is None:
             return []
         calls.append((called.removeprefix("functions."), given))
@@ -116,23 +116,23 @@ class ArgumentStream:
         if whole.startswith(arrived) and not reader.broken:
             out = self.feed(whole[len(arrived) :])
         if reader.is_whole and whole in (arrived, ""):
-            return out + self._passed("".join(reader.waiting)) + self._flushed()
-        final = read_object(whole) if whole.strip() else None
+            return out + self._filter_text("".join(reader.waiting)) + self._flush_filter()
+        final = read_arguments(whole) if whole.strip() else None
         if reader.is_whole and final in (None, reader.object()):
-            return out + self._passed("".join(reader.waiting)) + self._flushed()
+            return out + self._filter_text("".join(reader.waiting)) + self._flush_filter()
         if final is None:
-            final = read_object(reader.text())
+            final = read_arguments(reader.text())
         if final is None and may_be_cut:
-            return out + self._passed(reader.unsent()) + self._flushed()
-        return out + self._completed(final)
+            return out + self._filter_text(reader.unsent()) + self._flush_filter()
+        return out + self._complete_object(final)
 
-    def _passed(self, text: str) -> str:
+    def _filter_text(self, text: str) -> str:
         return self._filter.feed(text) if self._filter else text
 
-    def _flushed(self) -> str:
+    def _flush_filter(self) -> str:
         return self._filter.flush() if self._filter else ""
 
-    def _completed(self, final: dict[str, Any] | None) -> str:
+    def _complete_object(self, final: dict[str, Any] | None) -> str:
         """What turns the text that has gone out into `final`, or into an object that says what the model wrote."""
         reader = self._reader
         if not reader.sent:
@@ -147,7 +147,7 @@ class ArgumentStream:
             if reader.open_key is not None and reader.open_key not in final:
                 members[reader.open_key] = None
         if not members:
-            return self._passed(reader.closers() + "}") + self._flushed()
+            return self._filter_text(reader.closers() + "}") + self._flush_filter()
         if self._filter is None:
             out, comma = reader.closers(), bool(sent)
         else:

@@ -1,4 +1,4 @@
-"""Messages events folded into one Message: what `stream: false` answers, and what a trace keeps. One path for all."""
+"""Messages events folded into one Message: the answer to `stream: false`, and what a trace keeps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT_FIELDS = {
 
 
 class Folder:
-    """Takes a stream's events one by one and keeps only their texts: a small fraction of what the events weigh."""
+    """Takes a stream's events one by one and keeps only their texts, which need far less memory than the events."""
 
     def __init__(self) -> None:
         self._message: Message = {}
@@ -40,11 +40,11 @@ class Folder:
             self._message["usage"] = {**self._message["usage"], **event["usage"]}
 
     def message(self) -> Message:
-        """The Message so far; an empty one before message_start."""
+        """Return the Message so far; an empty one before message_start."""
         if not self._message:
             return {}
         blocks = zip(self._message["content"], self._texts, strict=True)
-        return {**self._message, "content": [with_texts(block, texts) for block, texts in blocks]}
+        return {**self._message, "content": [_add_texts(block, texts) for block, texts in blocks]}
 
     def _extend(self, index: int, delta: dict[str, Any]) -> None:
         if delta["type"] == "citations_delta":
@@ -55,14 +55,14 @@ class Folder:
 
 
 def fold(events: Iterable[Event]) -> Message:
-    """The Message that a whole stream of events tells."""
+    """Return the Message that a whole stream of events describes."""
     folder = Folder()
     for event in events:
         folder.add(event)
     return folder.message()
 
 
-def with_texts(block: dict[str, Any], texts: dict[str, list[str]]) -> dict[str, Any]:
+def _add_texts(block: dict[str, Any], texts: dict[str, list[str]]) -> dict[str, Any]:
     whole: dict[str, Any] = {field: "".join(pieces) for field, pieces in texts.items()}
     if "input" in whole:
         whole["input"] = tool_input(whole["input"])
@@ -70,7 +70,7 @@ def with_texts(block: dict[str, Any], texts: dict[str, list[str]]) -> dict[str, 
 
 
 def tool_input(text: str) -> dict[str, Any]:
-    """A call's arguments as an object; where the model wrote anything else, its text, so that nothing is lost."""
+    """Return a call's arguments as an object; if the length limit cut them off, their text in one."""
     try:
         value = loads(text)
     except ValueError:

@@ -36,7 +36,7 @@ MAX_WORDS = 2000  # characters of what a server says went wrong
 MAX_COUNT = 2**53  # of tokens; more is no count
 
 
-def kind_of(item: Any) -> Kind | None:
+def item_kind(item: Any) -> Kind | None:
     """The kind of an item; None if it is none of ours, or no item at all."""
     name = item.get("type") if isinstance(item, dict) else None
     return KINDS.get(name) if isinstance(name, str) else None
@@ -84,7 +84,7 @@ def thinking_texts(parts: Any) -> list[str]:
     return [text_of(part.get("text")) for part in (parts if isinstance(parts, list) else ()) if isinstance(part, dict)]
 
 
-def reasoning_item(fields: Mapping[str, Any]) -> dict[str, Any]:
+def replayable_reasoning(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A reasoning item with what a replay needs, each field of the type that the protocol gives it."""
     kept: dict[str, Any] = {}
     for name in ("id", "encrypted_content"):
@@ -92,7 +92,7 @@ def reasoning_item(fields: Mapping[str, Any]) -> dict[str, Any]:
             kept[name] = fields[name]
     for name in ("summary", "content"):
         parts = fields.get(name)
-        if isinstance(parts, list) and all(isinstance(part, dict) for part in parts) and written(parts):
+        if isinstance(parts, list) and all(isinstance(part, dict) for part in parts) and to_json(parts):
             kept[name] = parts
     return openai.reasoning(kept)
 
@@ -115,7 +115,7 @@ def search_item(fields: Mapping[str, Any], number: int) -> dict[str, Any]:
     )
 
 
-def url_citation(note: Any, shift: int = 0) -> dict[str, Any] | None:
+def read_citation(note: Any, shift: int = 0) -> dict[str, Any] | None:
     """A citation of an address, counted from `shift` characters later; None for any other annotation."""
     note = mapping(note)
     inner = note.get("url_citation")  # some nest it, as the chat protocol does
@@ -123,11 +123,11 @@ def url_citation(note: Any, shift: int = 0) -> dict[str, Any] | None:
     url = text_of(note.get("url"))
     if note.get("type") != "url_citation" or not url:
         return None
-    start, end = (count_or_none(note.get(name)) or 0 for name in ("start_index", "end_index"))
+    start, end = (_count_or_none(note.get(name)) or 0 for name in ("start_index", "end_index"))
     return openai.url_citation(url=url, title=text_of(note.get("title")), start=start + shift, end=end + shift)
 
 
-def count_or_none(value: Any) -> int | None:
+def _count_or_none(value: Any) -> int | None:
     """A count of tokens or characters; None if it is none."""
     if isinstance(value, float) and 0 <= value < MAX_COUNT:
         value = int(value)
@@ -145,8 +145,8 @@ def usage_counts(usage: Any) -> dict[str, int]:
     counts = {
         "input_tokens": _first_count(usage, "input_tokens", "prompt_tokens"),
         "output_tokens": _first_count(usage, "output_tokens", "completion_tokens"),
-        "cached_tokens": count_or_none(details.get("cached_tokens")),
-        "cache_write_tokens": count_or_none(details.get("cache_write_tokens")),
+        "cached_tokens": _count_or_none(details.get("cached_tokens")),
+        "cache_write_tokens": _count_or_none(details.get("cache_write_tokens")),
     }
     return {name: count for name, count in counts.items() if count}
 
@@ -160,24 +160,24 @@ def error_of(event: Mapping[str, Any]) -> dict[str, Any]:
     error = dict(found) if found else {name: value for name, value in event.items() if name not in _ENVELOPE}
     for name in ("message", "code", "type", "param"):
         if isinstance(error.get(name), dict | list):
-            error[name] = written(error[name])[:MAX_WORDS]
+            error[name] = to_json(error[name])[:MAX_WORDS]
     if not error.get("type") and isinstance(event.get("error_type"), str):
         error["type"] = event["error_type"]
     for holder in (error, event):
         for name in ("status", "status_code", "http_status"):
-            status = number_or_digits(holder.get(name))
+            status = _status_or_none(holder.get(name))
             if status and 400 <= status <= 599:
                 return {**error, "status": status}
     return error
 
 
-def number_or_digits(value: Any) -> int | None:
+def _status_or_none(value: Any) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
         return int(value)
-    return count_or_none(value)
+    return _count_or_none(value)
 
 
-def written(value: Any) -> str:
+def to_json(value: Any) -> str:
     """A JSON value as text; "" if it is nested too deeply to be written."""
     try:
         return dumps(value)
@@ -193,4 +193,4 @@ def _list(value: Any) -> list[Any]:
 
 
 def _first_count(usage: Mapping[str, Any], *names: str) -> int | None:
-    return next((count for name in names if (count := count_or_none(usage.get(name)))), None)
+    return next((count for name in names if (count := _count_or_none(usage.get(name)))), None)

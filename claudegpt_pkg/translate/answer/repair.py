@@ -33,13 +33,13 @@ from .items import (
     Kind,
     answer_part,
     error_of,
-    kind_of,
+    item_kind,
     mapping,
     message_parts,
     search_item,
     text_of,
+    to_json,
     usage_counts,
-    written,
 )
 from .numbering import Record, number_or_none, text_or_none
 from .repair_calls import CallRepair
@@ -79,10 +79,10 @@ class Repairer(TextRepair, ReasoningRepair, CallRepair):
 
     def _item_added(self, event: Event) -> None:
         fields = mapping(event.get("item"))
-        kind = kind_of(fields)
+        kind = item_kind(fields)
         if kind is None:
             return
-        text = written(fields)
+        text = to_json(fields)
         self._count(len(text))
         key = number_or_none(event.get("output_index"))
         known = self._announced_before(kind, key, fields, hash(text))
@@ -110,12 +110,12 @@ class Repairer(TextRepair, ReasoningRepair, CallRepair):
 
     def _item_done(self, event: Event) -> None:
         fields = mapping(event.get("item"))
-        kind = kind_of(fields)
+        kind = item_kind(fields)
         if kind is None:
             return
-        self._count(len(written(fields)))
+        self._count(len(to_json(fields)))
         key = number_or_none(event.get("output_index"))
-        digest = digest_of(kind, fields)
+        digest = _digest(kind, fields)
         record = self._told_of(kind, key, fields, digest)
         if record is None:
             record = self._add(kind, key, fields)
@@ -151,22 +151,22 @@ class Repairer(TextRepair, ReasoningRepair, CallRepair):
             self._items.learn_ids(record)
             self._close(record)
 
-    def _completed(self, event: Event) -> None:
+    def _complete_answer(self, event: Event) -> None:
         response = mapping(event.get("response"))
         if response.get("status") in ("failed", "cancelled"):
-            self._failed(event)
+            self._fail(event)
             return
         output = response.get("output")
-        self._tell_output(merged_searches(output if isinstance(output, list) else ()))
+        self._tell_output(_merge_searches(output if isinstance(output, list) else ()))
         for record in self._items.records[:]:
             if record.is_open:
                 self._finish(record, record.fields)
         counts = usage_counts(response.get("usage"))
         if response.get("status") == "incomplete" or event.get("type") == "response.incomplete":
             reason = text_of(mapping(response.get("incomplete_details")).get("reason"))
-            self._out.append(openai.incomplete(counts, reason))
+            self._out.append(openai.incomplete_event(counts, reason))
         else:
-            self._out.append(openai.completed(counts))
+            self._out.append(openai.completed_event(counts))
 
     def _tell_output(self, output: list[Mapping[str, Any]]) -> None:
         """Items as the end of the answer has them: what no event told of is made up for."""
@@ -184,30 +184,30 @@ class Repairer(TextRepair, ReasoningRepair, CallRepair):
             record = record or (unclaimed[kind].pop() if unclaimed[kind] else None)
             self._finish(record or self._add(kind, None, item), item)
 
-    def _failed(self, event: Event) -> None:
-        self._out.append(openai.failed(error_of(event)))
+    def _fail(self, event: Event) -> None:
+        self._out.append(openai.failed_event(error_of(event)))
 
-    def _untyped(self, event: Event) -> None:
+    def _read_untyped(self, event: Event) -> None:
         """A server in between may report a failure without a type; some send the whole answer as one object."""
         if event.get("error") and not isinstance(event.get("output"), list):
-            self._failed(event)
+            self._fail(event)
         elif event.get("object") == "response" or isinstance(event.get("output"), list):
-            self._completed({"response": event})
+            self._complete_answer({"response": event})
 
 
-def digest_of(kind: Kind, fields: Mapping[str, Any]) -> int:
+def _digest(kind: Kind, fields: Mapping[str, Any]) -> int:
     """A hash of what an item says when it is done: two messages that say the same under one id are one."""
     if kind is Kind.TEXT:
         return hash("".join(text for _, _, text, _ in message_parts(fields.get("content"))))
-    return hash(written(fields))
+    return hash(to_json(fields))
 
 
-def merged_searches(output: Iterable[Any]) -> list[Mapping[str, Any]]:
+def _merge_searches(output: Iterable[Any]) -> list[Mapping[str, Any]]:
     """The items of a finished answer that become something; a search that is there twice, once, with its query."""
     items: list[Mapping[str, Any]] = []
     searches: dict[str, int] = {}
     for item in output:
-        kind = kind_of(item)
+        kind = item_kind(item)
         name = item.get("id") if kind is Kind.SEARCH else None
         at = searches.setdefault(name, len(items)) if isinstance(name, str) else len(items)
         if at == len(items):
@@ -225,7 +225,7 @@ FINISHERS: dict[Kind, Callable[[Repairer, Record, Mapping[str, Any]], None]] = {
 }
 # Event type → what it means; "" for events without a type. No other event says anything to the client.
 HANDLERS: dict[str, Callable[[Repairer, Event], None]] = {
-    "": Repairer._untyped,
+    "": Repairer._read_untyped,
     "response.output_text.delta": Repairer._text_delta,
     "response.output_text.done": Repairer._text_done,
     "response.output_text.annotation.added": Repairer._annotation,
@@ -245,10 +245,10 @@ HANDLERS: dict[str, Callable[[Repairer, Event], None]] = {
     "response.function_call_arguments.done": Repairer._arguments_done,
     "response.output_item.added": Repairer._item_added,
     "response.output_item.done": Repairer._item_done,
-    "response.completed": Repairer._completed,
-    "response.incomplete": Repairer._completed,
-    "response.failed": Repairer._failed,
-    "response.cancelled": Repairer._failed,
-    "response.error": Repairer._failed,
-    "error": Repairer._failed,
+    "response.completed": Repairer._complete_answer,
+    "response.incomplete": Repairer._complete_answer,
+    "response.failed": Repairer._fail,
+    "response.cancelled": Repairer._fail,
+    "response.error": Repairer._fail,
+    "error": Repairer._fail,
 }

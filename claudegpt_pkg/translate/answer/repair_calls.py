@@ -7,7 +7,7 @@ from typing import Any
 
 from ..wire import openai
 from .arguments import PARALLEL, parallel_calls
-from .items import Event, Kind, mapping, written
+from .items import Event, Kind, mapping, to_json
 from .numbering import Part, Record
 from .telling import DELTA_COST, Telling, arguments_by_worth, write_or_empty
 
@@ -18,7 +18,7 @@ class CallRepair(Telling):
     def _arguments_delta(self, event: Event) -> None:
         delta = event.get("delta")
         if isinstance(delta, dict):
-            delta = written(delta)
+            delta = to_json(delta)
         if not isinstance(delta, str) or not delta:
             return
         record = self._record(Kind.CALL, event)
@@ -29,7 +29,7 @@ class CallRepair(Telling):
         if not record.parts:
             record.parts.append(Part(0, None, "arguments", is_announced=True))
         record.parts[0].length += len(delta)
-        self._emit(record, openai.arguments_delta(record.index, delta))
+        self._emit(record, openai.arguments_delta_event(record.index, delta))
         self._expect_same(event, record, record.parts[0])
 
     def _arguments_done(self, event: Event) -> None:
@@ -39,7 +39,7 @@ class CallRepair(Telling):
         record = self._record(Kind.CALL, event, starts=True) if given else self._items.for_delta(Kind.CALL, event)
         if record is None or not record.is_open:
             return
-        self._count(len(written(given)))
+        self._count(len(to_json(given)))
         record.arguments.append(given)
         if not record.is_named:
             record.identify(
@@ -69,19 +69,19 @@ class CallRepair(Telling):
         )
         record.is_open, record.is_named = False, True
         if not calls:  # the client is told of a tool that it does not have, and the model of its mistake
-            record.early.insert(0, openai.item_added(record.index, self._announced(record)))
+            record.early.insert(0, openai.item_added_event(record.index, self._announcement(record)))
             record.early += self._ended_call(record)
         else:
             record.early = []
-            first = self._announced(record)["call_id"]
+            first = self._announcement(record)["call_id"]
         for at, (called, given) in enumerate(calls):
             self._items.count()
             index = record.index if at == 0 else self._items.spare_index()
             item = openai.function_call(f"{first}_{at}" if at else first, called, write_or_empty(given))
             record.early += [
-                openai.item_added(index, {**item, "arguments": ""}),
-                openai.arguments_delta(index, item["arguments"]),
-                openai.arguments_done(index, item["arguments"]),
-                openai.item_done(index, item),
+                openai.item_added_event(index, {**item, "arguments": ""}),
+                openai.arguments_delta_event(index, item["arguments"]),
+                openai.arguments_done_event(index, item["arguments"]),
+                openai.item_done_event(index, item),
             ]
         self._release()

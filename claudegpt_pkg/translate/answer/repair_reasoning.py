@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..wire import openai
-from .items import Event, Kind, mapping, reasoning_item, text_of, thinking_texts
+from .items import Event, Kind, mapping, replayable_reasoning, text_of, thinking_texts
 from .numbering import Part, Record, number_or_none
 from .telling import DELTA_COST, Telling
 
@@ -97,7 +97,7 @@ class ReasoningRepair(Telling):
         self._speaks(record)
         self._count(len(text) + DELTA_COST)
         part.length += len(text)
-        delta = openai.summary_delta if part.type == "summary_index" else openai.reasoning_delta
+        delta = openai.summary_delta_event if part.type == "summary_index" else openai.reasoning_delta_event
         self._emit(record, delta(record.index, part.index, text))
 
     def _finish_reasoning(self, record: Record, fields: Mapping[str, Any]) -> None:
@@ -114,11 +114,11 @@ class ReasoningRepair(Telling):
                 record.identify(fields)
             self._items.learn_ids(record)
             self._close(record)
-        elif not reasoning_item(record.fields).get("encrypted_content") and (
-            late := reasoning_item({**record.fields, **{key: fields[key] for key in fields if fields[key]}})
+        elif not replayable_reasoning(record.fields).get("encrypted_content") and (
+            late := replayable_reasoning({**record.fields, **{key: fields[key] for key in fields if fields[key]}})
         ).get("encrypted_content"):
             record.fields = late
-            self._emit(record, openai.item_done(record.index, late))
+            self._emit(record, openai.item_done_event(record.index, late))
 
     def _tell_reasoning(self, record: Record, numbered_by: str, texts: list[str]) -> None:
         """What has not streamed of one of the two ways in which reasoning is told."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..wire import openai
-from .items import Event, Kind, message_parts, said_in, url_citation
+from .items import Event, Kind, message_parts, read_citation, said_in
 from .numbering import Part, Record, number_or_none
 from .telling import DELTA_COST, WAITING_COST, Telling
 
@@ -70,7 +70,7 @@ class TextRepair(Telling):
         self._end_part(record, known)
 
     def _annotation(self, event: Event) -> None:
-        note = url_citation(event.get("annotation"))
+        note = read_citation(event.get("annotation"))
         record = self._record(Kind.TEXT, event, starts=True) if note else None
         if note is None or record is None:
             return
@@ -109,7 +109,7 @@ class TextRepair(Telling):
         record.parts.append(part)
         if is_announced:
             record.keyed[key] = part
-        self._emit(record, openai.part_added(record.index, part.index, kind))
+        self._emit(record, openai.part_added_event(record.index, part.index, kind))
         return part
 
     def _say(self, record: Record, part: Part, text: str) -> None:
@@ -118,11 +118,11 @@ class TextRepair(Telling):
         self._speaks(record)
         self._count(len(text) + DELTA_COST)
         part.length += len(text)
-        self._emit(record, openai.text_delta(record.index, part.index, part.type, text))
+        self._emit(record, openai.text_delta_event(record.index, part.index, part.type, text))
 
     def _annotate(self, record: Record, part: Part, notes: Iterable[Any], shift: int = 0) -> None:
         """Tell of annotations that did not come by themselves."""
-        found = [note for note in (url_citation(note, shift) for note in notes) if note]
+        found = [note for note in (read_citation(note, shift) for note in notes) if note]
         if found and not part.annotated:
             part.annotated = True
             for note in found:
@@ -130,16 +130,16 @@ class TextRepair(Telling):
 
     def _emit_annotation(self, record: Record, part: Part, note: Mapping[str, Any]) -> None:
         self._count(len(note["url"]) + len(note["title"]) + WAITING_COST)
-        self._emit(record, openai.annotation_added(record.index, part.index, note))
+        self._emit(record, openai.annotation_added_event(record.index, part.index, note))
 
     def _finish_message(self, record: Record, fields: Mapping[str, Any]) -> None:
         while record.successor:
             record = record.successor
         if not record.is_open:
-            rest = message_rest(record, message_parts(fields.get("content"))) if record.over else []
+            rest = _unsaid_texts(record, message_parts(fields.get("content"))) if record.over else []
             if not rest:
                 return
-            record = self._succeed(record)
+            record = self._continue_message(record)
         self._tell_message(record, message_parts(fields.get("content")))
         self._identify(record, {name: fields[name] for name in ("id", "phase") if name in fields})
         self._close(record)
@@ -154,7 +154,7 @@ class TextRepair(Telling):
                     self._say(record, part, text[part.length :])
                     self._annotate(record, part, notes)
             return
-        for at, kind, rest in message_rest(record, told):
+        for at, kind, rest in _unsaid_texts(record, told):
             last = record.parts[-1] if record.parts else None
             if last is None or last.is_done or (at == 0 and last.length):
                 last = self._add_part(record, None, kind, is_announced=False)
@@ -174,7 +174,7 @@ class TextRepair(Telling):
             offset += len(text)
 
 
-def message_rest(record: Record, told: list[tuple[int, str, str, list[Any]]]) -> list[tuple[int, str, str]]:
+def _unsaid_texts(record: Record, told: list[tuple[int, str, str, list[Any]]]) -> list[tuple[int, str, str]]:
     """(where it begins in its part, type, text) of what has not streamed of a message, counted by characters."""
     streamed = record.base + sum(part.length for part in record.parts)
     rest = []

@@ -1,4 +1,4 @@
-"""Stop sequences, which the upstream does not know: the text is cut at the first match, even across deltas."""
+"""Stop sequences, which the Responses API does not have: the text is cut at the first match, even across deltas."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class StopFilter:
-    """Feed it text; it gives back what can no longer belong to a stop sequence. The first match sets `matched`."""
+    """Takes text as it streams; `feed` returns what is no stop sequence. The first match sets `matched`."""
 
     def __init__(self, sequences: Sequence[str]):
         self.matched: str | None = None
@@ -17,7 +17,7 @@ class StopFilter:
         if self.matched is not None:
             return ""
         text = self._tail + text
-        # The one that is complete first, of those the longest: so it is the same however the text is cut into deltas.
+        # The sequence that is complete first, and the longest of those: the same however the text is cut into deltas.
         found = [(at + len(one), at, one) for one in self._sequences if (at := text.find(one)) >= 0]
         if found:
             _, at, self.matched = min(found)
@@ -28,7 +28,7 @@ class StopFilter:
         return text[: len(text) - keep]
 
     def flush(self) -> str:
-        """What was held back and turned out to be no stop sequence: the text has ended."""
+        """Return what was held back. The text has ended, so it is no stop sequence."""
         rest, self._tail = self._tail, ""
         return rest
 

@@ -253,14 +253,14 @@ class MessageStream:
             item.parts[0].change(Signal.FINISH)
         return self._advance()
 
-    def _completed(self, event: Event) -> list[Event]:
+    def _complete(self, event: Event) -> list[Event]:
         return self._end(event["response"]["usage"], "")
 
     def _incomplete(self, event: Event) -> list[Event]:
         reason = event["response"]["incomplete_details"]["reason"]
         return self._end(event["response"]["usage"], INCOMPLETE.get(reason, "max_tokens"))
 
-    def _failed(self, event: Event) -> list[Event]:
+    def _fail(self, event: Event) -> list[Event]:
         raise ResponseFailed(event["response"]["error"])
 
     def _end(self, counts: Mapping[str, int], reason: str) -> list[Event]:
@@ -400,7 +400,7 @@ HANDLERS: dict[str, Callable[[MessageStream, Event], list[Event]]] = {
     "response.function_call_arguments.done": MessageStream._arguments_done,
     "response.output_item.added": MessageStream._item_added,
     "response.output_item.done": MessageStream._item_done,
-    "response.completed": MessageStream._completed,
+    "response.completed": MessageStream._complete,
     "response.incomplete": MessageStream._incomplete,
-    "response.failed": MessageStream._failed,
+    "response.failed": MessageStream._fail,
 }

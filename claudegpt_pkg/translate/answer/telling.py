@@ -11,8 +11,8 @@ from typing import Any
 
 from ...errors import UpstreamFailed
 from ..wire import openai
-from .arguments import PARALLEL, read_object
-from .items import Event, Kind, reasoning_item, search_item, written
+from .arguments import PARALLEL, read_arguments
+from .items import Event, Kind, replayable_reasoning, search_item, to_json
 from .numbering import Numbering, Part, Record, number_or_none
 
 MAX_SIZE = 64 * 2**20  # bytes of one answer that are kept
@@ -65,13 +65,13 @@ class Telling:
         if record.over and kind is Kind.TEXT:
             while record.successor:
                 record = record.successor
-            return record if record.is_open else None if starts else self._succeed(record)
+            return record if record.is_open else None if starts else self._continue_message(record)
         if record.is_open:
             return record
         is_its_own = event.get("item_id") is not None and record is self._items.by_id(kind, event["item_id"])
         return None if starts or is_its_own else self._add(kind, record.key, {})
 
-    def _succeed(self, record: Record) -> Record:
+    def _continue_message(self, record: Record) -> Record:
         """A message that goes on although another item has begun: the rest of its text is a new item."""
         successor = self._add(record.kind, record.key, record.fields)
         successor.base = record.base + sum(part.length for part in record.parts)
@@ -86,7 +86,7 @@ class Telling:
         if record.order == self._named and record.is_named:
             self._named += 1
         if record.is_named:
-            self._emit(record, openai.item_added(record.index, self._announced(record)))
+            self._emit(record, openai.item_added_event(record.index, self._announcement(record)))
         return record
 
     def _end_empty_messages(self) -> None:
@@ -106,7 +106,7 @@ class Telling:
     def _announce(self, record: Record) -> None:
         """Announce an item that was not known by name, then all that waited for it."""
         record.is_named = True
-        record.early.insert(0, openai.item_added(record.index, self._announced(record)))
+        record.early.insert(0, openai.item_added_event(record.index, self._announcement(record)))
         self._release()
 
     def _release(self) -> None:
@@ -124,13 +124,13 @@ class Telling:
         name = fields.get("name")
         return isinstance(name, str) and bool(name) and name not in PARALLEL
 
-    def _announced(self, record: Record) -> Event:
+    def _announcement(self, record: Record) -> Event:
         """The item as its announcement has it."""
         fields = record.fields
         if record.kind is Kind.TEXT:
             return openai.answer_message(fields.get("phase"))
         if record.kind is Kind.THINKING:
-            return reasoning_item(fields)
+            return replayable_reasoning(fields)
         if record.kind is Kind.SEARCH:
             return search_item({}, record.order)
         call_id = record.public_id or record.call_id or record.id or f"call_{self._name}_{record.order}"
@@ -158,11 +158,11 @@ class Telling:
         if record.kind is Kind.TEXT:
             for part in record.parts:
                 self._end_part(record, part)
-            self._emit(record, openai.item_done(record.index, self._announced(record)))
+            self._emit(record, openai.item_done_event(record.index, self._announcement(record)))
         elif record.kind is Kind.THINKING:
-            self._emit(record, openai.item_done(record.index, reasoning_item(record.fields)))
+            self._emit(record, openai.item_done_event(record.index, replayable_reasoning(record.fields)))
         elif record.kind is Kind.SEARCH:
-            self._emit(record, openai.item_done(record.index, search_item(record.fields, record.order)))
+            self._emit(record, openai.item_done_event(record.index, search_item(record.fields, record.order)))
         elif record.is_named:
             for event in self._ended_call(record):
                 self._emit(record, event)
@@ -173,12 +173,12 @@ class Telling:
     def _end_part(self, record: Record, part: Part) -> None:
         if not part.is_done:
             part.is_done = True
-            self._emit(record, openai.part_done(record.index, part.index))
+            self._emit(record, openai.part_done_event(record.index, part.index))
 
     def _ended_call(self, record: Record) -> Out:
-        arguments = best_arguments(arguments_by_worth(record))
-        item = {**self._announced(record), "arguments": arguments}
-        return [openai.arguments_done(record.index, arguments), openai.item_done(record.index, item)]
+        arguments = _best_arguments(arguments_by_worth(record))
+        item = {**self._announcement(record), "arguments": arguments}
+        return [openai.arguments_done_event(record.index, arguments), openai.item_done_event(record.index, item)]
 
     def _emit(self, record: Record, event: Event) -> None:
         if record.order < self._named:
@@ -201,15 +201,17 @@ class Telling:
             self._same_number, self._same_part, self._same = numbered_by, event.get(numbered_by), part
 
 
-def best_arguments(candidates: Iterable[Any]) -> str:
+def _best_arguments(candidates: Iterable[Any]) -> str:
     """The whole arguments as text: the first that are an object; else the first there are."""
     found = [write_or_empty(given) if isinstance(given, dict) else given for given in candidates]
     texts = [given for given in found if isinstance(given, str) and given]
-    return next((text for text in texts if text.strip() and read_object(text) is not None), texts[0] if texts else "")
+    return next(
+        (text for text in texts if text.strip() and read_arguments(text) is not None), texts[0] if texts else ""
+    )
 
 
 def write_or_empty(value: Any) -> str:
-    return written(value) or "{}"
+    return to_json(value) or "{}"
 
 
 def arguments_by_worth(record: Record) -> list[Any]:

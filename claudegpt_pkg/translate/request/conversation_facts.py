@@ -58,7 +58,7 @@ class _Reader:
     def facts(self) -> ConversationFacts:
         facts, text = self._facts, self._last_user_text
         facts.is_compaction = isinstance(text, str) and text.startswith(COMPACTION)
-        facts.late_blobs = reasoning.gather(self._late)
+        facts.late_blobs = reasoning.gather_late_blobs(self._late)
         facts.notes = list(self._notes)
         return facts
 

@@ -150,9 +150,9 @@ class InputBuilder:
         signature = block.get("data") if block["type"] == "redacted_thinking" else block.get("signature")
         item = reasoning.replay(signature, self._facts.late_blobs)
         if self._capabilities.phases:
-            self._phase = reasoning.phase(signature)
+            self._phase = reasoning.read_phase(signature)
         if item is None:
-            if not (reasoning.read(signature) or {}).get("late"):
+            if not (reasoning.read_signature(signature) or {}).get("late"):
                 self.notes.append((f"messages.{block['type']}", "dropped: not signed by this proxy"))
             return
         key = reasoning_key(item)

@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...errors import InvalidRequest
-from ..wire.json_text import encode, loads
+from ..wire.json_text import encode_json, loads
 from .schema_references import NAMED_SCHEMAS, Schema, without_broken_references
 from .schema_top import COMBINATORS, REFUSED_AT_TOP, is_plain_object, merge_into_object
 
@@ -64,7 +64,7 @@ def function_parameters(schema: Schema) -> Parameters:
     """Repair a tool's input schema. The same schema always gives the same parameters, and is often asked for again:
     a client declares the same tools in each turn."""
     try:
-        text = encode(schema)
+        text = encode_json(schema)
     except InvalidRequest:  # nested too deeply to be sent as it is
         return _repair_schema(schema)
     if len(text) > MOST_BYTES_KEPT:
@@ -346,7 +346,7 @@ def _is_pattern(value: Any) -> bool:
 
 def _distinct(values: list[Any]) -> list[Any]:
     """Each value once. JSON text tells them apart: unlike in Python, `true` is not 1."""
-    return list({encode(each): each for each in values}.values())
+    return list({encode_json(each): each for each in values}.values())
 
 
 def _is_shallow(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The Messages wire: one constructor for each shape we send to the client. Nothing here decides anything."""
+"""The Messages API's shapes: one constructor for each that claudegpt sends. Nothing here decides anything."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def web_search_input(query: str) -> str:
 
 
 def web_search_result(*, url: str, title: str) -> Block:
-    # The API's encrypted_content is opaque to clients; ours has none to carry.
+    # Anthropic's encrypted_content is opaque to clients; other backends have none.
     return {"type": "web_search_result", "url": url, "title": title, "encrypted_content": "", "page_age": None}
 
 

@@ -1,7 +1,7 @@
-"""JSON text ↔ Python, as both wires need it: fast, stable byte for byte, and lossless where orjson alone refuses.
+"""JSON text ↔ Python, as both wires need it: fast, the same bytes for the same value, and forgiving to half an emoji.
 
-JavaScript writes half of a cut emoji as a lone surrogate escape ("\\ud83d"); orjson refuses the whole document for it,
-which would end a session. Such a half becomes U+FFFD here, as it would on any UTF-8 wire.
+JavaScript writes half of a cut emoji as a lone surrogate escape ("\\ud83d"). orjson refuses the whole document because
+of it, which would end a session. Such a half becomes U+FFFD here, as it does in any UTF-8 text.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ def loads(data: bytes | str) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return mended(loads_halves(data))
+        return mend_surrogates(loads_halves(data))
 
 
 def loads_halves(data: bytes | str) -> Any:
-    """Parse JSON that orjson has refused: each lone surrogate stays one. Raises ValueError where that was not why."""
+    """Parse JSON that orjson refuses because of lone surrogates; they stay. Raises ValueError for any other fault."""
     if b"\\ud" not in (data.encode("utf-8", "replace") if isinstance(data, str) else data).lower():
         return orjson.loads(data)
     try:
@@ -34,8 +34,8 @@ def loads_halves(data: bytes | str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def mended(value: Any) -> Any:
-    """`value` with each lone surrogate as U+FFFD."""
+def mend_surrogates(value: Any) -> Any:
+    """Return `value` with each lone surrogate replaced by U+FFFD. Raises ValueError if it is nested too deeply."""
     try:
         text = json.dumps(value, ensure_ascii=False)
     except RecursionError:
@@ -43,10 +43,10 @@ def mended(value: Any) -> Any:
     return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
-def encode(value: Any) -> bytes:
-    """Compact JSON, keys in their own order: the same value gives the same bytes.
+def encode_json(value: Any) -> bytes:
+    """Return compact JSON with the keys in their own order: the same value gives the same bytes.
 
-    Raises InvalidRequest for what can be read but not written again: it is nested some 250 deep.
+    Raises InvalidRequest for a value nested more than some 250 levels, which orjson can read but not write.
     """
     try:
         return orjson.dumps(value)
@@ -55,4 +55,4 @@ def encode(value: Any) -> bytes:
 
 
 def dumps(value: Any) -> str:
-    return encode(value).decode()
+    return encode_json(value).decode()

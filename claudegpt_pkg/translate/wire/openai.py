@@ -1,4 +1,4 @@
-"""The Responses wire: one constructor for each shape we send upstream. Nothing here decides anything."""
+"""The Responses API's shapes: one constructor for each that claudegpt makes. Nothing here decides anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Part = dict[str, Any]
 Tool = dict[str, Any]
 Event = dict[str, Any]
 
-MAX_NAME = 64  # characters of a tool name, call_id, item id or prompt_cache_key (backends.md §1)
+MAX_NAME = 64  # characters of a tool name, call_id, item id or prompt_cache_key
 
 # Items of `input`.
 
@@ -21,9 +21,9 @@ def message(role: str, parts: Sequence[Part]) -> Item:
 
 
 def assistant_message(text: str, *, phase: str | None = None) -> Item:
-    """What the assistant said. A plain string: parts of an assistant's message would need the item's id.
+    """A message of the assistant's, as a plain string: content parts would need the item's id.
 
-    `phase`: as it came, "commentary" or "final_answer"; newer models do worse without it, others have none.
+    `phase`: commentary or final_answer, as the backend gave it. Newer models do worse without it; others have none.
     """
     item = {"type": "message", "role": "assistant", "content": text}
     return {**item, "phase": phase} if phase else item
@@ -48,7 +48,7 @@ def tool_search_call(call_id: str, arguments: Any) -> Item:
 
 
 def tool_search_output(call_id: str, tools: Sequence[Tool]) -> Item:
-    """`tools`: the whole definitions of what was found; from here on the model can call them."""
+    """`tools`: the whole definitions of the tools that were found. From here on the model can call them."""
     return {
         "type": "tool_search_output",
         "call_id": call_id,
@@ -81,7 +81,7 @@ def input_file_url(url: str) -> Part:
 
 
 def function_tool(name: str, description: str, parameters: Mapping[str, Any]) -> Tool:
-    # strict fills every optional argument: each subagent then asks for a worktree (pains.md 7)
+    # With strict, models fill every optional argument: each subagent then asks for a worktree.
     return {
         "type": "function",
         "name": name,
@@ -155,59 +155,59 @@ def url_citation(*, url: str, title: str, start: int, end: int) -> Part:
 # Events of an answer, as the protocol has them. Servers send them in many other shapes; answer/repair.py makes these.
 
 
-def item_added(index: int, item: Mapping[str, Any]) -> Event:
+def item_added_event(index: int, item: Mapping[str, Any]) -> Event:
     return {"type": "response.output_item.added", "output_index": index, "item": item}
 
 
-def item_done(index: int, item: Mapping[str, Any]) -> Event:
+def item_done_event(index: int, item: Mapping[str, Any]) -> Event:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
-def part_added(index: int, part: int, kind: str) -> Event:
+def part_added_event(index: int, part: int, kind: str) -> Event:
     where = {"output_index": index, "content_index": part}
     return {"type": "response.content_part.added", **where, "part": {"type": kind}}
 
 
-def part_done(index: int, part: int) -> Event:
+def part_done_event(index: int, part: int) -> Event:
     return {"type": "response.content_part.done", "output_index": index, "content_index": part}
 
 
-def text_delta(index: int, part: int, kind: str, delta: str) -> Event:
+def text_delta_event(index: int, part: int, kind: str, delta: str) -> Event:
     """`kind`: output_text or refusal."""
     return {"type": f"response.{kind}.delta", "output_index": index, "content_index": part, "delta": delta}
 
 
-def annotation_added(index: int, part: int, annotation: Mapping[str, Any]) -> Event:
+def annotation_added_event(index: int, part: int, annotation: Mapping[str, Any]) -> Event:
     where = {"output_index": index, "content_index": part}
     return {"type": "response.output_text.annotation.added", **where, "annotation": annotation}
 
 
-def summary_delta(index: int, part: int, delta: str) -> Event:
+def summary_delta_event(index: int, part: int, delta: str) -> Event:
     kind = "response.reasoning_summary_text.delta"
     return {"type": kind, "output_index": index, "summary_index": part, "delta": delta}
 
 
-def reasoning_delta(index: int, part: int, delta: str) -> Event:
+def reasoning_delta_event(index: int, part: int, delta: str) -> Event:
     return {"type": "response.reasoning_text.delta", "output_index": index, "content_index": part, "delta": delta}
 
 
-def arguments_delta(index: int, delta: str) -> Event:
+def arguments_delta_event(index: int, delta: str) -> Event:
     return {"type": "response.function_call_arguments.delta", "output_index": index, "delta": delta}
 
 
-def arguments_done(index: int, arguments: str) -> Event:
+def arguments_done_event(index: int, arguments: str) -> Event:
     return {"type": "response.function_call_arguments.done", "output_index": index, "arguments": arguments}
 
 
-def completed(usage: Mapping[str, int]) -> Event:
+def completed_event(usage: Mapping[str, int]) -> Event:
     return {"type": "response.completed", "response": {"status": "completed", "usage": usage}}
 
 
-def incomplete(usage: Mapping[str, int], reason: str) -> Event:
+def incomplete_event(usage: Mapping[str, int], reason: str) -> Event:
     details = {"reason": reason}
     response = {"status": "incomplete", "usage": usage, "incomplete_details": details}
     return {"type": "response.incomplete", "response": response}
 
 
-def failed(error: Mapping[str, Any]) -> Event:
+def failed_event(error: Mapping[str, Any]) -> Event:
     return {"type": "response.failed", "response": {"status": "failed", "error": error}}

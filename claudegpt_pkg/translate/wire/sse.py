@@ -1,7 +1,7 @@
-"""Server-sent events: the upstream's bytes → events (dicts), and our events → bytes. No I/O.
+"""Server-sent events: the upstream's bytes → events (dicts), and events for the client → bytes. No I/O.
 
-A line ends at LF, CRLF or CR and nowhere else (U+2028 and U+0085 are ordinary characters), so everything happens on
-bytes: a character split between two chunks cannot break. Memory is bounded by one event of at most MAX_EVENT bytes.
+A line ends at LF, CRLF or CR and nowhere else: U+2028 and U+0085 are ordinary characters. The decoder works on bytes,
+so a character that is split between two chunks cannot break. It holds one event of at most MAX_EVENT bytes.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from typing import Any
 import orjson
 
 from ...errors import UpstreamFailed
-from .json_text import loads_halves, mended
+from .json_text import loads_halves, mend_surrogates
 
 Event = dict[str, Any]
-LANE = ("type", "item_id", "content_index", "summary_index")  # tells whose delta it is
+_PLACE = ("type", "item_id", "content_index", "summary_index")  # says which text a delta continues
 MAX_HALVES = 64  # of emojis that wait for their other half; each item has one at most
 MAX_EVENT = 64 * 2**20  # bytes; images and whole responses fit many times over
 
 
 class Decoder:
-    """Feed it chunks as they arrive; it gives back the events they complete."""
+    """Takes chunks as they arrive; `feed` returns the events that they complete."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []  # of the event not yet complete
         self._held = 0  # bytes in _parts
-        self._halves: dict[tuple[Any, ...], str] = {}  # by lane: what its last delta ended in
+        self._halves: dict[tuple[Any, ...], str] = {}  # by place: the half in which its last delta ended
         self._after_cr = False  # the last chunk ended in CR: a leading LF belongs to it
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """Events completed by `chunk`, in order. Raises UpstreamFailed on data that is not a JSON object."""
+        """Return the events that `chunk` completes, in order. Raises UpstreamFailed for data that is not JSON."""
         if self._after_cr or b"\r" in chunk:
             chunk = self._plain_newlines(chunk)
         if not chunk:
@@ -44,16 +44,16 @@ class Decoder:
         return [event for block in blocks if (event := self._parse(block)) is not None]
 
     def flush(self) -> list[Event]:
-        """At the end of the stream: the last event, where a server left out its closing blank line."""
+        """Return the last event at the end of the stream, if the server left out its closing blank line."""
         rest, self._parts, self._held = b"".join(self._parts), [], 0
         try:
             event = self._parse(rest)
-        except UpstreamFailed:  # cut within the event: the stream's missing end says so better
+        except UpstreamFailed:  # the event was cut: that the answer has no end says so better
             return []
         return [event] if event is not None else []
 
     def _parse(self, block: bytes) -> Event | None:
-        data = data_of(block)
+        data = _event_data(block)
         if not data:
             return None
         try:
@@ -62,26 +62,26 @@ class Decoder:
             event = self._with_halves(data)
         if not isinstance(event, dict):
             return None
-        if "type" not in event and (name := name_of(block)):
+        if "type" not in event and (name := _event_name(block)):
             event["type"] = name
         return event
 
     def _with_halves(self, data: bytes) -> Any:
-        """An event in which an emoji was cut. Where a delta ends in its first half, the next one has the other."""
+        """Parse an event with half of an emoji in it. The next delta of the same item has the other half."""
         try:
             event = loads_halves(data)
         except ValueError:
             raise UpstreamFailed(f"The upstream sent an event that is not JSON: {data[:80]!r}.") from None
         if isinstance(event, dict) and isinstance(delta := event.get("delta"), str):
-            lane = tuple(str(event.get(name)) for name in LANE)
-            delta = self._halves.pop(lane, "") + delta
+            place = tuple(str(event.get(name)) for name in _PLACE)
+            delta = self._halves.pop(place, "") + delta
             if len(self._halves) > MAX_HALVES:
                 self._halves.clear()
             if "\ud800" <= delta[-1:] <= "\udbff":
-                delta, self._halves[lane] = delta[:-1], delta[-1]
+                delta, self._halves[place] = delta[:-1], delta[-1]
             event["delta"] = delta
         try:
-            return mended(event)
+            return mend_surrogates(event)
         except ValueError as problem:
             raise UpstreamFailed(f"The upstream sent an event that cannot be read: {problem}.") from None
 
@@ -101,8 +101,8 @@ class Decoder:
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def data_of(block: bytes) -> bytes:
-    """One event's lines → its data; nothing for comments, other fields, and the [DONE] some servers send."""
+def _event_data(block: bytes) -> bytes:
+    """Return one event's data; nothing for comments, other fields, and the [DONE] that some servers send."""
     at = block.find(b"data:")
     if at < 0:
         return b""
@@ -114,8 +114,8 @@ def data_of(block: bytes) -> bytes:
     return b"" if data.strip() == b"[DONE]" else data
 
 
-def name_of(block: bytes) -> str:
-    """What the `event:` line of an event says; some servers give the type only there."""
+def _event_name(block: bytes) -> str:
+    """Return what the `event:` line of an event says; some servers give the type only there."""
     for line in block.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
         if line.startswith(b"event:"):
             return line[6:].strip().decode("utf-8", "replace")
@@ -123,5 +123,5 @@ def name_of(block: bytes) -> str:
 
 
 def encode(event: Event) -> bytes:
-    """One event as it goes to the client."""
+    """Return one event as the client reads it."""
     return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))

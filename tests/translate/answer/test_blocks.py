@@ -43,7 +43,7 @@ def test_a_thinking_block_ends_with_its_signature() -> None:
     events = [*writer.open_thinking(), *writer.thinking(0, "Hm."), *writer.close_thinking(item, "commentary")]
     (block,) = folded([*events, *writer.stop("end_turn")])
     assert reasoning.replay(block["signature"], {}) == item
-    assert reasoning.phase(block["signature"]) == "commentary"
+    assert reasoning.read_phase(block["signature"]) == "commentary"
     assert not writer.answered
 
 

@@ -639,7 +639,7 @@ def test_the_signature_carries_the_phase_of_the_message_the_reasoning_led_to() -
     )
     for each in (given, replace(given, interleaved=True)):
         blocks = folded(seen(told(each)))
-        signed = [reasoning.phase(block["signature"]) for block in blocks if block["type"] == "thinking"]
+        signed = [reasoning.read_phase(block["signature"]) for block in blocks if block["type"] == "thinking"]
         assert signed == ["commentary", "final_answer", None]
 
 
@@ -656,7 +656,7 @@ def test_a_blob_that_comes_late_rides_in_a_block_of_its_own(summary: tuple[str, 
     events = seen([added(reasoned(blob="early")), done(bare), done(call(), 1), completed(whole, call())])
     first, second, last = folded(events)
     assert [first["type"], second["type"], last["type"]] == ["thinking", "tool_use", "redacted_thinking"]
-    assert reasoning.replay(first["signature"], reasoning.gather([last["data"]])) == whole
+    assert reasoning.replay(first["signature"], reasoning.gather_late_blobs([last["data"]])) == whole
 
 
 def test_a_blob_that_comes_before_its_block_closes_is_not_late() -> None:

@@ -24,7 +24,7 @@ from claudegpt_pkg.translate.request.translate import (
 from claudegpt_pkg.translate.request.validate import check_request
 from claudegpt_pkg.translate.tools import ToolRules, shorten_name
 from claudegpt_pkg.translate.wire import openai
-from claudegpt_pkg.translate.wire.json_text import dumps, encode, loads
+from claudegpt_pkg.translate.wire.json_text import dumps, encode_json, loads
 
 BASH = {"name": "Bash", "description": "Run.", "input_schema": {"type": "object", "properties": {}}}
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}
@@ -319,7 +319,7 @@ def deep(levels: int) -> Any:
 @pytest.mark.parametrize("levels", [110, 200, 900])
 def test_a_schema_that_is_nested_too_deeply_does_not_stop_the_request(levels: int) -> None:
     made = translated(tools=[{"name": "Deep", "input_schema": deep(levels)}, BASH])
-    assert encode(made.body) and len(made.body["tools"]) == 2
+    assert encode_json(made.body) and len(made.body["tools"]) == 2
     assert "nesting" in dict(made.notes)["tools.Deep.input_schema"]
 
 
@@ -338,7 +338,7 @@ def test_half_an_emoji_becomes_a_replacement_character_and_nothing_else_is_lost(
         '"tools": [{"name": "n%s", "description": "d%s", "input_schema": {"properties": {"k%s": {"enum": ["e%s"]}}}}]}'
     ).replace("%s", half)
     made = translate(check_request(loads(text)), Target("gpt-6-sol", "high", "key"))
-    sent = encode(made.body).decode()
+    sent = encode_json(made.body).decode()
     assert sent.count("\ufffd") == 7  # those in names and ids become `_` and a digest
     assert made.table.original(made.body["tools"][0]["name"]) == "n\ufffd"
 
@@ -351,7 +351,7 @@ def test_numbers_as_large_as_json_can_hold_are_sent() -> None:
         messages=[{"role": "assistant", "content": [call]}],
         tools=[{"name": "Bash", "input_schema": schema}, {**SEARCH, "max_uses": huge}],
     )
-    assert str(huge) in encode(made.body).decode()
+    assert str(huge) in encode_json(made.body).decode()
     assert made.estimated_tokens(huge) > 0
 
 

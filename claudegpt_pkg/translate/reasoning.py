@@ -1,8 +1,8 @@
 """A reasoning item ↔ a thinking block's signature: how reasoning survives a turn although the proxy keeps no state.
 
-The client keeps a thinking block and sends it back verbatim. Its signature therefore carries the whole item as it stood
-at `output_item.done` (id, summary, encrypted_content), and the next request replays it unchanged. The id is optional;
-an item without encrypted content is not replayed.
+The client keeps a thinking block and sends it back verbatim. Its signature therefore carries the whole item as it
+stood at `output_item.done` (id, summary, encrypted_content), and the next request replays it unchanged. The id is
+optional; an item without encrypted content is not replayed.
 
     claudegpt1.<base64url of the item's JSON without its blob>.<encrypted_content as it is>
 
@@ -10,8 +10,8 @@ The signature also carries the `phase` of the message that the reasoning led to 
 text block has no field for it and newer models want it back with every message.
 
 Azure sends encrypted_content only in `response.completed`, when the block is closed. A second signature of the same
-item, marked `late`, then comes in a redacted_thinking block, and `gather_late_blobs` joins the two. An answer that ends
-the turn has no such block: the backend does not need what led to it again.
+item, marked `late`, then comes in a redacted_thinking block, and `gather_late_blobs` joins the two. An answer that
+ends the turn has no such block: the backend does not need what led to it again.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Models sometimes fill an optional argument with "" or null; the Read tool refuses `pages: ""`. The tool's own schema
 says which empty values make no sense (`senseless_values`), so a required argument or a free text such as
-`Edit.new_string` is never touched. Only the few characters that may still turn out to be such an empty value are held back.
+`Edit.new_string` is never touched. Only the few characters that may still be such an empty value are held back.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 
 from claudegpt_pkg import assembly
 from claudegpt_pkg.accounts import model_list
-from claudegpt_pkg.accounts.model_list import ModelList, read_cached, refresh, refresh_now
+from claudegpt_pkg.accounts.model_list import ModelList, NoList, read_cached, refresh, refresh_now
 from claudegpt_pkg.accounts.providers.base import Provider
 from claudegpt_pkg.errors import NotLoggedIn, UpstreamFailed
 from claudegpt_pkg.models import KNOWN, Model, Tiers
@@ -105,6 +105,42 @@ def test_what_an_entry_does_not_say_the_table_does(tmp_path: Path, row: dict[str
 @pytest.mark.parametrize("row", [None, 5, {}, {"slug": ""}, {"slug": 5}, []])
 def test_an_entry_that_is_none_is_passed_over(tmp_path: Path, row: Any) -> None:
     assert ids(ask(Server({"models": [row, entry("gpt-6-sol")]}), tmp_path).offered) == ["gpt-6-sol"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\x1b[2J", "a\x1b]52;c;aGk=\x07", "a\u202eb", "a\x00b", "a\nb", "\ud800", "x" * 200_000, "  ", 5, ["a"], {"a": 1}],
+)
+@pytest.mark.parametrize("field", ["slug", "id"])
+def test_a_name_that_cannot_be_printed_is_left_out(tmp_path: Path, field: str, name: Any) -> None:
+    kind = "models" if field == "slug" else "data"
+    found = ask(Server({kind: [{field: name}, {field: "gpt-6-sol"}]}), tmp_path)
+    assert ids(found.offered) == ["gpt-6-sol"] and not found.hidden
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["[" * 100_000, '{"data": [{"id": "a", "x": ' + "[" * 100_000, '{"data": ' + "9" * 5000 + "}", "\ufeff{}"],
+    ids=range(4),
+)
+def test_a_list_that_no_parser_can_read_is_an_error_in_words(tmp_path: Path, said: str) -> None:
+    with pytest.raises(NoList, match="could not read the server's list of models"):
+        ask(Server(said), tmp_path)
+
+
+@pytest.mark.parametrize("priority", [10**400, float("inf"), float("nan"), "1", True, [1]])
+def test_an_odd_priority_does_not_break_the_order(tmp_path: Path, priority: Any) -> None:
+    rows = [entry("gpt-odd", priority=priority), entry("gpt-6-sol", priority=0)]
+    assert ids(ask(Server({"models": rows}), tmp_path).offered) == ["gpt-6-sol", "gpt-odd"]
+
+
+def test_an_etag_that_cannot_be_sent_back_is_not_kept(tmp_path: Path) -> None:
+    ask(Server({"models": [entry("gpt-6-sol")]}), tmp_path)
+    file = model_list.cache_file(tmp_path, str(PROVIDER.models_url), "acc")
+    file.write_text(file.read_text().replace('"\\"1\\""', '"a\\r\\nx: y"'))
+    server = Server({"models": [entry("gpt-7-sol")]})
+    assert ids(ask(server, tmp_path).offered) == ["gpt-7-sol"]
+    assert "if-none-match" not in server.requests[0].headers
 
 
 OF_A_KEY = ["gpt-6.1-sol", "gpt-6.1-sol-pro", "gpt-6-luna", "gpt-5.4", "gpt-5.4-mini", "gpt-5.3-codex"]

@@ -320,6 +320,6 @@ def codex_hint(folder: Path) -> str:
 def codex_store(folder: Path) -> str:
     try:
         config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ""
     return str(config.get("cli_auth_credentials_store", ""))

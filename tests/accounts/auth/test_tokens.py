@@ -110,6 +110,48 @@ def test_a_file_without_tokens_holds_no_login(tmp_path: Path, document: Any) -> 
         auth_files.own(tmp_path, document).read()
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"tokens": {"access_token": "a\r\nx: y"}},
+        {"tokens": {"access_token": "\ud800"}},
+        {"tokens": {"access_token": "é"}},
+        {"tokens": {"access_token": ["a"]}},
+        "[" * 100_000,
+        '{"tokens":' * 100_000,
+        '{"tokens": {"access_token": ' + "9" * 10_000 + "}}",
+    ],
+    ids=range(7),
+)
+def test_a_file_that_holds_nonsense_holds_no_login(tmp_path: Path, document: Any) -> None:
+    text = document if isinstance(document, str) else json.dumps(document)
+    with pytest.raises(NotLoggedIn):
+        auth_files.own(tmp_path, text).read()
+
+
+def test_names_in_a_login_that_cannot_be_shown_or_sent_are_left_out(tmp_path: Path) -> None:
+    odd = {
+        "email": "ann\x1b]52;c;aGk=\x07@example.com",
+        AUTH: {
+            "chatgpt_account_id": "acc\r\nx: y",
+            "chatgpt_plan_type": "pl\u202eus",
+            "chatgpt_account_is_fedramp": "yes",
+        },
+        "exp": 10**400,
+        "iat": "soon",
+    }
+    tokens = {"access_token": jwt(odd), "account_id": "acc\nount"}
+    found = auth_files.own(tmp_path, {"tokens": tokens}).read()
+    assert (found.account_id, found.plan, found.email, found.fedramp, found.expires_at) == (None,) * 3 + (False, None)
+
+
+@pytest.mark.parametrize("config", ["a = " + "[" * 5000, 'cli_auth_credentials_store = ["keyring"]', "\udcff"])
+def test_a_codex_config_of_nonsense_explains_no_less(tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.toml").write_text(config, errors="surrogateescape")
+    with pytest.raises(NotLoggedIn, match="Run `codex login`"):
+        codex_file(tmp_path / "auth.json").read()
+
+
 def test_no_file_is_no_login_and_nothing_is_made(tmp_path: Path) -> None:
     with pytest.raises(NotLoggedIn, match=r"There is no login .* Run `claudegpt login`"):
         own_file(tmp_path / "data").read()

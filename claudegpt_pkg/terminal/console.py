@@ -1,7 +1,11 @@
-"""The one Rich console, on stderr; nothing else prints. stdout is Claude's, or holds a command's result (`result`).
+"""All output of claudegpt: messages on stderr, results of commands on stdout. No other module prints.
 
-Rich is loaded with the first word said, so that a silent start does not pay for it. It leaves colour out by itself
-where stderr is no terminal, or NO_COLOR is set.
+    say("…")  complain("…")  tell("…")           # messages, on stderr: stdout belongs to Claude Code
+    result(line)  result_table(…)  result_json(…)   # the result of a command, on stdout
+
+Nothing that is printed can steer a terminal, whether it is one or a pipe. Rich is imported when the first message is
+printed, so that a silent start does not pay for it. It leaves colours out by itself if stderr is not a terminal or
+NO_COLOR is set.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ LOG_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Marks:
-    """How right, wrong, a filled and an empty part of a bar are written."""
+    """The signs for right and wrong, for the filled and the empty part of a bar, and between parts of a line."""
 
     right: str
     wrong: str
@@ -77,17 +81,17 @@ def _append_to_log(text: str) -> None:
 
 
 def say(message: str) -> None:
-    """One line of ours beside Claude's output."""
+    """Print a message of one line, marked as claudegpt's because it stands beside Claude Code's output."""
     _print_line(f"[dim]claudegpt:[/dim] {plain(from_home(message), sys.stderr)}")
 
 
 def complain(message: str) -> None:
-    """One line saying what went wrong and what to do. It may quote what no error of ours went through: a bug."""
+    """Print an error of one line. Secrets are masked here too, because the message of a bug is no ClaudegptError."""
     _print_line(f"[bold red]claudegpt:[/bold red] {plain(from_home(mask_secrets(message)), sys.stderr)}")
 
 
 def _print_line(markup: str) -> None:
-    """Folded between words on a terminal; one line anywhere else."""
+    """Fold the line between words on a terminal; print one line anywhere else."""
     if _log is not None:
         from rich.text import Text
 
@@ -96,14 +100,14 @@ def _print_line(markup: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Lines of ours to somebody who is being asked or shown something. On a terminal they are folded between words;
-    one word that is a line by itself, an address to be copied, stays whole."""
+    """Print lines of a conversation, without a mark. On a terminal they are folded between words; a line of one word,
+    such as an address to be copied, stays whole."""
     for line in visible(from_home(text), sys.stderr).split("\n"):
         console().print(line, markup=False, soft_wrap=" " not in line or not console().is_terminal)
 
 
 def marks(stream: TextIO) -> Marks:
-    """The signs that the encoding of `stream` can hold."""
+    """The signs, or letters if the encoding of `stream` has no such signs."""
     return SIGNS if "utf" in (stream.encoding or "").lower() else LETTERS
 
 
@@ -137,9 +141,10 @@ def _without_infinities(value: Any) -> Any:
 def result_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Collection[str] = (), spare: Sequence[str] = ()
 ) -> None:
-    """A result of several columns: fitted to the width on a terminal, tab-separated and whole anywhere else.
+    """Print a table: fitted to the width on a terminal, with tabs and nothing shortened anywhere else.
 
-    `numbers` are columns that end in line; `spare`, those that are left out, in this order, where there is no room.
+    `numbers` names the columns that are aligned right; `spare` those that are left out, in this order, if there is no
+    room.
     """
     if not sys.stdout.isatty():
         for row in rows:
@@ -164,8 +169,8 @@ def result_table(
 def fitting(
     columns: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str], room: int
 ) -> tuple[list[int], int]:
-    """Which columns to show, and how far apart: those with something in them. Where nothing is spare, they are folded
-    instead."""
+    """Which columns to show, by their index, and the gap between them. Empty columns are not shown. Without spare
+    columns, a table that is too wide is folded instead."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
@@ -179,9 +184,9 @@ def fitting(
 
 
 def result_rows(rows: Iterable[Sequence[str]]) -> None:
-    """A result of marked-up rows, their last column folded to the width on a terminal; tab-separated anywhere else.
+    """Print rows of Rich markup: the last column folded to the width on a terminal; with tabs anywhere else.
 
-    Cells are Rich markup: what comes from elsewhere goes through `plain`.
+    Foreign text must go through `plain` before it becomes part of a cell.
     """
     from rich.console import Console
     from rich.table import Table
@@ -201,8 +206,8 @@ def result_rows(rows: Iterable[Sequence[str]]) -> None:
 
 
 def result_entries(entries: Iterable[tuple[str, str]]) -> None:
-    """Names, each with a text that may have several lines; an empty pair is an empty line. A text is folded to the
-    width on a terminal, and indented anywhere else."""
+    """Print names, each with a text of one or more lines, which is folded to the width on a terminal and indented
+    anywhere else. A pair of empty strings is an empty line."""
     entries = [(visible(name), visible(text)) for name, text in entries]
     width = 2 + max((len(name) for name, _ in entries), default=0)
     if not sys.stdout.isatty():
@@ -225,25 +230,25 @@ def result_entries(entries: Iterable[tuple[str, str]]) -> None:
 
 
 def from_home(text: str) -> str:
-    """The user's home in it written ~, as in the shell; in quotes it stays, as a shell would not know it there."""
-    home = os.path.expanduser("~")  # noqa: PTH111  Path's raises for a user without one
+    """`text` with ~ for the user's home. In quotes the path stays, because a shell does not expand ~ there."""
+    home = os.path.expanduser("~")  # noqa: PTH111  Path.home raises if the user has none
     return re.sub(rf"(?<![\w/'\"-]){re.escape(home)}/", "~/", text) if home != "/" else text
 
 
 def plain(message: str, stream: TextIO | None = None) -> str:
-    """Text that says nothing to Rich, nor to the terminal, on one line."""
+    """Foreign text on one line, as Rich markup: nothing in it steers Rich or the terminal."""
     from rich.markup import escape
 
     return escape(" ".join(visible(message, stream).split()))
 
 
 def visible(text: str, stream: TextIO | None = None) -> str:
-    """Somebody else's text without anything that could steer the terminal, in signs that `stream` can show: a result's,
-    stdout, if none is named."""
+    """Foreign text in which U+FFFD stands for whatever could steer the terminal, in characters that the encoding of
+    `stream` has (stdout's by default)."""
     return _encodable(UNSEEN.sub("\ufffd", text), stream or sys.stdout)
 
 
 def _encodable(text: str, stream: TextIO) -> str:
-    """With \\x… or \\u… for what the encoding of `stream` lacks: a file's, a program's, an old terminal's."""
+    """`text` with \\x… or \\u… for characters that the encoding of `stream` lacks."""
     encoding = stream.encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -1,7 +1,7 @@
-"""Who answers the wizard's questions: a person at the terminal, or nobody, and then what stands for each answer holds.
+"""Asks the questions of the setup: a person at a terminal, or nobody, whose answers are flags and defaults.
 
-`Terminal` asks on stderr, with the keyboard only: stdout is Claude's. ^C and ^D end the whole program. `Nobody` is for
-scripts: a question without a default is an error that names the flag that answers it.
+`Terminal` asks on stderr and takes the keyboard only, because stdout belongs to Claude Code. Ctrl-C and Ctrl-D end the
+whole program. `Nobody` is for scripts: a question without a default is an error that names the flag that answers it.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from .console import console, tell
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer of several: its value, how it is shown, and a word about it."""
+    """One of several answers: its value, and the line that is shown for it."""
 
     value: str
     title: str
 
 
-Judge = Callable[[str], str | None]  # what is wrong with a text; None: nothing
+Judge = Callable[[str], str | None]  # returns what is wrong with a text, None if it will do
 
 
-def anything(text: str) -> str | None:
+def accept_anything(text: str) -> str | None:
     return None
 
 
-def needed(text: str) -> str | None:
-    return None if text.strip() else "Something is needed here."
+def require_text(text: str) -> str | None:
+    return None if text.strip() else "Type an answer."
 
 
 class Asker(Protocol):
-    """`flag` is what answers the question on the command line."""
+    """Whoever answers. `flag` is the option of the command line that answers the question."""
 
     def choose(self, question: str, choices: Sequence[Choice], *, default: str | None, flag: str) -> str: ...
 
-    def text(self, question: str, *, default: str = "", judge: Judge = anything, flag: str) -> str: ...
+    def text(self, question: str, *, default: str = "", judge: Judge = accept_anything, flag: str) -> str: ...
 
-    def secret(self, question: str, *, judge: Judge = anything, flag: str) -> Secret: ...
+    def secret(self, question: str, *, judge: Judge = accept_anything, flag: str) -> Secret: ...
 
     def working(self, what: str) -> AbstractContextManager[object]:
-        """A sign of life while something takes its time."""
+        """Show that something is going on during the block."""
 
     @property
     def there(self) -> bool:
-        """Whether somebody can be asked again."""
+        """Whether a person is there who can be asked again."""
 
 
 class Terminal:
-    """A person."""
+    """A person at the terminal."""
 
     there = True
 
@@ -63,64 +63,64 @@ class Terminal:
 
         shown = [questionary.Choice(choice.title, value=choice.value) for choice in choices]
         known = default if default in [choice.value for choice in choices] else None
-        # Letters would move the pointer (vi) or be taken for a search: arrows and Enter are all there is to know.
+        # Without vi keys and search, letters do nothing: a person needs to know only the arrows and Enter.
         return str(
             self._ask(
-                questionary.select(question, shown, default=known, use_jk_keys=False, **self._looks("(arrow keys)"))
+                questionary.select(question, shown, default=known, use_jk_keys=False, **self._style("(arrow keys)"))
             )
         )
 
-    def text(self, question: str, *, default: str = "", judge: Judge = anything, flag: str) -> str:
+    def text(self, question: str, *, default: str = "", judge: Judge = accept_anything, flag: str) -> str:
         import questionary
 
-        asked = questionary.text(question, default=default, validate=verdict(judge), **self._looks(None))
+        asked = questionary.text(question, default=default, validate=_as_questionary(judge), **self._style(None))
         return str(self._ask(asked)).strip()
 
-    def secret(self, question: str, *, judge: Judge = anything, flag: str) -> Secret:
+    def secret(self, question: str, *, judge: Judge = accept_anything, flag: str) -> Secret:
         import questionary
 
-        asked = questionary.password(question, validate=verdict(judge), **self._looks(None))
+        asked = questionary.password(question, validate=_as_questionary(judge), **self._style(None))
         return Secret(str(self._ask(asked)).strip())
 
     def working(self, what: str) -> AbstractContextManager[object]:
         return console().status(what)
 
-    def _looks(self, instruction: str | None) -> dict[str, Any]:
+    def _style(self, instruction: str | None) -> dict[str, Any]:
         from prompt_toolkit.output import create_output
 
-        looks: dict[str, Any] = {"qmark": "?", "output": create_output(stdout=sys.stderr)}
-        return looks | ({"instruction": instruction} if instruction else {})
+        style: dict[str, Any] = {"qmark": "?", "output": create_output(stdout=sys.stderr)}
+        return style | ({"instruction": instruction} if instruction else {})
 
     def _ask(self, question: Any) -> Any:
         try:
             return question.unsafe_ask()
-        except EOFError:  # ^D
+        except EOFError:  # Ctrl-D
             raise KeyboardInterrupt from None
 
 
-def verdict(judge: Judge) -> Callable[[str], bool | str]:
-    """A judge as questionary wants it."""
+def _as_questionary(judge: Judge) -> Callable[[str], bool | str]:
+    """A judge in the form that questionary takes."""
     return lambda text: judge(text) or True
 
 
 class Nobody:
-    """No terminal, or a command line that says it all."""
+    """No person: there is no terminal, or the command line holds every answer."""
 
     there = False
 
     def choose(self, question: str, choices: Sequence[Choice], *, default: str | None, flag: str) -> str:
         if default is None:
-            raise lacking(question, flag)
+            raise _missing_answer(question, flag)
         return default
 
-    def text(self, question: str, *, default: str = "", judge: Judge = anything, flag: str) -> str:
+    def text(self, question: str, *, default: str = "", judge: Judge = accept_anything, flag: str) -> str:
         if problem := judge(default):
-            raise BadSetting(problem, f"Give {flag}.") if default else lacking(question, flag)
+            raise BadSetting(problem, f"Give {flag}.") if default else _missing_answer(question, flag)
         return default
 
-    def secret(self, question: str, *, judge: Judge = anything, flag: str) -> Secret:
+    def secret(self, question: str, *, judge: Judge = accept_anything, flag: str) -> Secret:
         if judge(""):
-            raise lacking(question, flag)
+            raise _missing_answer(question, flag)
         return Secret("")
 
     def working(self, what: str) -> AbstractContextManager[object]:
@@ -128,5 +128,5 @@ class Nobody:
         return nullcontext()
 
 
-def lacking(question: str, flag: str) -> BadSetting:
+def _missing_answer(question: str, flag: str) -> BadSetting:
     return BadSetting(f"{question}: there is no terminal to ask on.", f"Give {flag}.")

@@ -13,10 +13,10 @@ from claudegpt_pkg.setup.validators import (
     judge_optional_key,
     judge_url,
 )
-from claudegpt_pkg.terminal.questions import Judge, needed
+from claudegpt_pkg.terminal.questions import Judge, require_text
 from tests.setup.test_wizard import NARROW
 
-JUDGES = [judge_url, judge_endpoint, judge_key, judge_optional_key, judge_deployment, judge_model, needed]
+JUDGES = [judge_url, judge_endpoint, judge_key, judge_optional_key, judge_deployment, judge_model, require_text]
 
 
 @pytest.mark.parametrize("judge", JUDGES)
@@ -42,7 +42,7 @@ def test_what_is_wrong_with_a_text_is_not_cut_off(judge: Judge, text: str) -> No
         (judge_deployment, "gpt-4.1", ""),
         (judge_model, "meta-llama/Llama-4:70b", "http://localhost:11434/v1"),
         (judge_model, "qwen3:8b", "a model"),
-        (needed, "gpt-5", " "),
+        (require_text, "gpt-5", " "),
     ],
 )
 def test_a_judge_tells_what_will_do_from_what_will_not(judge: Judge, fine: str, wrong: str) -> None:

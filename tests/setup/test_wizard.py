@@ -23,7 +23,7 @@ from claudegpt_pkg.settings.settings import Settings, load
 from claudegpt_pkg.setup import account_questions, wizard
 from claudegpt_pkg.setup.model_questions import EACH, QUESTION
 from claudegpt_pkg.setup.wizard import Given, drop_outside_advice, first_run, set_up
-from claudegpt_pkg.terminal.questions import Choice, Judge, Nobody, anything
+from claudegpt_pkg.terminal.questions import Choice, Judge, Nobody, accept_anything
 from claudegpt_pkg.upstream.capability_store import recall
 from tests.support.auth_files import write
 from tests.support.fakes.answers import answer, error
@@ -56,12 +56,12 @@ class Person:
         assert default is None or default in values, f"{question}: the pointer stands on {default}, of {values}"
         return self._answer(question, values[0] if default is None else default)
 
-    def text(self, question: str, *, default: str = "", judge: Judge = anything, flag: str) -> str:
+    def text(self, question: str, *, default: str = "", judge: Judge = accept_anything, flag: str) -> str:
         given = self._answer(question, default)
         assert judge(given) is None, f"{question}: {judge(given)}"
         return given
 
-    def secret(self, question: str, *, judge: Judge = anything, flag: str) -> Secret:
+    def secret(self, question: str, *, judge: Judge = accept_anything, flag: str) -> Secret:
         given = self._answer(question, "")
         assert judge(given) is None, f"{question}: {judge(given)}"
         return Secret(given)

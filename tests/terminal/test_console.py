@@ -1,4 +1,4 @@
-"""What goes to stdout: whole and plain for a program; fitted, and harmless, on a terminal."""
+"""What is printed: whole for a program, fitted to a terminal, and harmless to both."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def out(capsys: pytest.CaptureFixture[str]) -> Out:
         (1, [], [0, 1, 2], 2),
     ],
 )
-def test_columns_move_together_before_one_is_left_out(room: int, spare: list[str], shown: list[int], gap: int) -> None:
+def test_the_gap_shrinks_before_a_column_is_left_out(room: int, spare: list[str], shown: list[int], gap: int) -> None:
     assert fitting(("a", "b", "c"), ROWS, spare, room) == (shown, gap)
 
 
@@ -76,7 +76,7 @@ def test_a_text_of_several_lines_is_indented(out: Out) -> None:
         ("right\u202eleft\ud800", "right�left�"),
     ],
 )
-def test_nothing_of_somebody_elses_steers_the_terminal(text: str, seen: str) -> None:
+def test_foreign_text_cannot_steer_the_terminal(text: str, seen: str) -> None:
     assert visible(text) == seen
     assert plain(text) == " ".join(seen.split())
 
@@ -96,10 +96,10 @@ def written(stream: io.TextIOWrapper) -> str:
         ("latin-1", "cp932", "\\u65e5 é", "日 \\xe9"),
     ],
 )
-def test_each_stream_shows_the_signs_it_has(
+def test_each_stream_shows_the_characters_that_it_has(
     out: str, err: str, results: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None of them has to have the signs of the other: a result may go to a file, or to a program."""
+    """stdout and stderr may have different encodings, because a result may go to a file or to a program."""
     stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding) for encoding in (out, err))
     monkeypatch.setattr(sys, "stdout", stdout)
     monkeypatch.setattr(sys, "stderr", stderr)
@@ -115,7 +115,7 @@ def test_each_stream_shows_the_signs_it_has(
     assert written(stderr) == f"claudegpt: {words}\n{words}\n"
 
 
-def test_json_is_json_whatever_the_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_is_valid_in_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     stdout = io.TextIOWrapper(io.BytesIO(), "latin-1")
     monkeypatch.setattr(sys, "stdout", stdout)
     result_json({"text": "日 é 🤖"})
@@ -176,14 +176,14 @@ def test_json_that_is_nested_too_deeply_is_an_error_of_its_own() -> None:
 HOME_WRITTEN = [
     ("There is no login in {}/.local/x.json.", "There is no login in ~/.local/x.json."),
     ("run `chmod 600 {}/config.env`", "run `chmod 600 ~/config.env`"),
-    ("run `chmod 600 '{}/a b/config.env'`", None),  # a shell would not find it: in quotes ~ is a letter
+    ("run `chmod 600 '{}/a b/config.env'`", None),  # a shell does not expand ~ in quotes
     ("/backup{}/config.env", None),  # another folder
     ("{}-of-another/config.env", None),
 ]
 
 
 @pytest.mark.parametrize(("text", "seen"), HOME_WRITTEN)
-def test_a_person_reads_their_home_as_in_the_shell(
+def test_the_users_home_is_written_as_in_the_shell(
     text: str, seen: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -191,7 +191,7 @@ def test_a_person_reads_their_home_as_in_the_shell(
 
 
 @pytest.mark.parametrize("say_it", [say, complain, tell])
-def test_also_where_an_error_names_a_file(
+def test_the_home_in_a_message_is_written_so_too(
     say_it: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -201,12 +201,12 @@ def test_also_where_an_error_names_a_file(
 
 
 @pytest.mark.parametrize("home", ["/", ""])  # as in containers
-def test_a_home_that_is_everything_is_written_as_it_is(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_is_the_root_is_not_abbreviated(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home)
     assert from_home("http://x/v1 and //y in /.config/z") == "http://x/v1 and //y in /.config/z"
 
 
-def test_a_user_without_a_home_can_be_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # as a container may be run
     assert from_home("/srv/x") == "/srv/x"

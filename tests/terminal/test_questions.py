@@ -1,4 +1,4 @@
-"""Who answers: nobody, and a person at a terminal, whose keys are those of a pipe here."""
+"""The two that can answer: nobody, and a person at a terminal, whose keyboard is a pipe here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from claudegpt_pkg.errors import BadSetting
 from claudegpt_pkg.secret import Secret
-from claudegpt_pkg.terminal.questions import Choice, Nobody, Terminal, needed
+from claudegpt_pkg.terminal.questions import Choice, Nobody, Terminal, require_text
 
 CHOICES = [Choice("a", "The first"), Choice("b", "The second"), Choice("c", "The third")]
 ENTER, DOWN, CLEAR = "\r", "\x1b[B", "\x15"
@@ -35,21 +35,21 @@ def test_the_pointer_stands_on_the_default() -> None:
         assert Terminal().choose("Which?", CHOICES, default="b", flag="") == "c"
 
 
-def test_a_default_that_is_not_on_offer_is_passed_over() -> None:
+def test_a_default_that_is_not_among_the_choices_is_ignored() -> None:
     with keys(ENTER):
         assert Terminal().choose("Which?", CHOICES, default="z", flag="") == "a"
 
 
-def test_a_text_is_there_to_be_changed() -> None:
+def test_the_default_text_can_be_edited() -> None:
     with keys(f"!{ENTER}"):
         assert Terminal().text("What?", default="this", flag="") == "this!"
     with keys(f"{CLEAR}  that {ENTER}"):
         assert Terminal().text("What?", default="this", flag="") == "that"
 
 
-def test_a_text_that_is_no_answer_is_not_taken() -> None:
+def test_an_answer_that_will_not_do_is_not_accepted() -> None:
     with keys(f"{ENTER}something{ENTER}"):
-        assert Terminal().text("What?", judge=needed, flag="") == "something"
+        assert Terminal().text("What?", judge=require_text, flag="") == "something"
 
 
 def test_a_secret_does_not_print_itself(capfd: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +75,7 @@ def test_nothing_is_asked_on_stdout(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_nobody_takes_every_default() -> None:
     assert Nobody().choose("Which?", CHOICES, default="b", flag="--which") == "b"
-    assert Nobody().text("What?", default="this", judge=needed, flag="--what") == "this"
+    assert Nobody().text("What?", default="this", judge=require_text, flag="--what") == "this"
     assert Nobody().secret("Key?", flag="--key") == Secret("")
 
 
@@ -83,8 +83,8 @@ def test_nobody_names_the_flag_that_would_answer() -> None:
     with pytest.raises(BadSetting, match=r"Which\?: there is no terminal to ask on. Give --which\."):
         Nobody().choose("Which?", CHOICES, default=None, flag="--which")
     with pytest.raises(BadSetting, match=r"What\?: there is no terminal to ask on. Give --what\."):
-        Nobody().text("What?", judge=needed, flag="--what")
+        Nobody().text("What?", judge=require_text, flag="--what")
     with pytest.raises(BadSetting, match=r"Key\?: there is no terminal to ask on. Give --key\."):
-        Nobody().secret("Key?", judge=needed, flag="--key")
+        Nobody().secret("Key?", judge=require_text, flag="--key")
     with pytest.raises(BadSetting, match=r"It is wrong\. Give --what\."):
         Nobody().text("What?", default="this", judge=lambda text: "It is wrong.", flag="--what")

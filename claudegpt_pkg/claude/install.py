@@ -29,7 +29,7 @@ from .versions import Version, parse_version
 PACKAGE = "@anthropic-ai/claude-code"
 OLDEST_TESTED = "2.0.77"
 NEWEST_TESTED = "2.1.332"  # the newest that the test suite runs (tests/real/clients.py)
-INSTALLED_MB = 235  # the size on disk of NEWEST_TESTED
+INSTALLED_MB = 385  # the size on disk of NEWEST_TESTED (2.1.197 had 235)
 COMMAND = f"npm install -g {PACKAGE}@{NEWEST_TESTED}"
 HINT = f"Install it with `{COMMAND}`."
 USUAL_PLACES: tuple[str, ...] = (

@@ -24,7 +24,7 @@ from .installation import find_installation, show_command
 
 # What claudegpt makes in each of its folders: names, and what they are for the user.
 KEPT: dict[str, tuple[tuple[str, str], ...]] = {
-    "config": (("config.env*", "settings and API keys"), ("accounts*", "settings and API keys")),
+    "config": (("config.env*", "settings and API keys"),),
     "data": (
         ("chatgpt*.json*", "the ChatGPT login"),
         ("serve.json*", "the port and token of `claudegpt serve --stable`"),

@@ -3,7 +3,7 @@
     learning = Learning(proxy)
     learning.from_refusal(report, plan, body)      → whether the request is worth sending again, changed
     learning.suspect_search(model)                 the model gave no answer while the hosted web search was declared
-    learning.note_skipped_search(model)            the model answered a forced web search without searching
+    learning.note_skipped_search(model)            the model did not make the search that was requested
     learning.view()                                the proxy as this turn sees it
     learning.keep()                                the changed request is being answered: keep what it went without
     learning.note_answer(model, searched=True)     the answer is complete
@@ -35,6 +35,7 @@ class Learning:
     def __init__(self, proxy: Proxy, *, client_drops_media: bool = False):
         self.messages: list[str] = []
         self.silent: set[str] = set()  # models that gave no answer while the hosted search was declared
+        self._skipped: set[str] = set()  # models that did not make the search that was requested
         self._proxy = proxy
         self._client_drops_media = client_drops_media
         self._trials: dict[str, Trial] = {}  # by model: what this turn goes without
@@ -64,14 +65,17 @@ class Learning:
         self.silent.add(model)
 
     def note_skipped_search(self, model: str) -> None:
-        """A search that was forced was not made: the model has none."""
-        self._learn(model, replace(self._proxy.known(model), web_search=False))
-        self.messages.append(f"{model} answered a forced web search without searching.")
+        """The model answered without the search that the request is for. It counts as one without a search in this
+        turn only: a server may search the next time, and one answer is no proof."""
+        self._skipped.add(model)
+        self.messages.append(f"{model} answered a request for a web search without searching.")
 
     def view(self) -> Proxy:
-        if not self._trials:
+        if not self._trials and not self._skipped:
             return self._proxy
         tried = {model: trial.applied(self._proxy.known(model)) for model, trial in self._trials.items()}
+        for model in self._skipped:
+            tried[model] = replace(tried.get(model) or self._proxy.known(model), web_search=False)
         seen = copy.copy(self._proxy)
         seen.learned = {**self._proxy.learned, **tried}
         return seen

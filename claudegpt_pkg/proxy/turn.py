@@ -61,7 +61,6 @@ class Attempt:
     tokens: int  # estimated
     searching: bool  # the hosted web search is declared
     must_search: bool  # the request is for a web search and nothing else, or forces one
-    forces_search: bool
     answer: MessageStream
     begun: bool = False  # the client has something of the answer
 
@@ -120,7 +119,7 @@ class Turn:
         step = self._attempts.after(failure)
         if step is Step.RAISE:
             raise failure.error
-        if step is Step.RESEND_WITHOUT_SEARCH and attempt.forces_search and isinstance(failure.error, SearchSkipped):
+        if step is Step.RESEND_WITHOUT_SEARCH and isinstance(failure.error, SearchSkipped):
             self._learning.note_skipped_search(attempt.plan.choice.model)
         elif step is Step.RESEND_WITHOUT_SEARCH:
             self._learning.suspect_search(attempt.plan.choice.model)
@@ -154,8 +153,10 @@ class Turn:
             titles_first=only_searches_upstream or not self.streaming,
         )
         forces = searching and forces_search(ask.request.get("tool_choice"), translation.table)
-        must = forces or (searching and only_searches(ask.request["tools"]))
-        return Attempt(plan, translation.body, data, tokens, searching, must, forces, MessageStream(reply))
+        # Newer versions of Claude Code leave the choice to the model, but want nothing except search results.
+        is_side_request = ask.user_agent.startswith(CLAUDE_CODE) and only_searches(ask.request.get("tools") or ())
+        must = forces or (searching and is_side_request)
+        return Attempt(plan, translation.body, data, tokens, searching, must, MessageStream(reply))
 
     async def _send(self, attempt: Attempt, sink: Sink) -> None:
         proxy, target, answer = self._proxy, attempt.plan.target, attempt.answer

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.translate.request.tool_choice import NO_SEARCH
 from tests.support import grammar
 from tests.support.fakes.answers import answer, text, web_search
@@ -43,13 +42,14 @@ def test_a_forced_search_is_made(
 
 
 def test_a_search_that_a_server_skips_goes_to_another_tiers_model(backend: FakeBackend, proxy: Served) -> None:
+    """One skipped search is no proof that there is none: the next request asks the same model again."""
     made = answer(web_search("plums", PAGE), text("Fruit."))
     backend.script(answer("Plums are red."), made, made)
     for _ in range(2):
         assert grammar.text_of(proxy.events(ask("plums?", tools=[SEARCH], **FORCED))) == "Fruit."
     tiers = proxy.proxy.provider.tiers
-    assert [request.body["model"] for request in backend.requests] == [tiers.opus, tiers.haiku, tiers.haiku]
-    assert proxy.proxy.learned == {tiers.opus: Capabilities(web_search=False)}
+    assert [request.body["model"] for request in backend.requests] == [tiers.opus, tiers.haiku, tiers.opus]
+    assert proxy.proxy.learned == {}
 
 
 def test_a_search_that_every_model_skips_is_an_error_and_no_made_up_result(backend: FakeBackend, proxy: Served) -> None:
@@ -65,11 +65,16 @@ def test_a_search_that_is_skipped_among_other_tools_is_said_to_be_missing(backen
     assert NO_SEARCH in backend.requests[-1].body["instructions"]
 
 
-def test_a_request_that_only_searches_is_not_answered_without_a_search(backend: FakeBackend, proxy: Served) -> None:
-    """2.1.330 leaves the choice to the model; once is no proof that there is no search."""
+def test_claude_codes_request_for_a_search_is_not_answered_without_one(backend: FakeBackend, proxy: Served) -> None:
+    """2.1.330 leaves the choice to the model."""
     backend.script(answer("Plums are red."), answer(web_search("plums", PAGE), text("Fruit.")))
-    assert grammar.text_of(proxy.events(ask("plums?", tools=[SEARCH]))) == "Fruit."
-    assert proxy.proxy.learned == {proxy.proxy.provider.tiers.opus: Capabilities(silent_search=True)}
+    events = proxy.events(ask("plums?", tools=[SEARCH]), headers={"user-agent": "claude-cli/2.1.332 (external, cli)"})
+    assert grammar.text_of(events) == "Fruit." and proxy.proxy.learned == {}
+
+
+def test_another_client_may_get_an_answer_without_a_search(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(answer("Plums are red."))
+    assert grammar.text_of(proxy.events(ask("plums?", tools=[SEARCH]))) == "Plums are red."
 
 
 def test_a_model_that_is_free_to_search_may_do_without(backend: FakeBackend, proxy: Served) -> None:

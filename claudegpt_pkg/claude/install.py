@@ -23,6 +23,7 @@ from ..errors import ClaudeNotFound
 from ..settings.options import CLAUDE_BIN, CLAUDE_VERSION
 from ..settings.settings import Settings
 from ..terminal.console import console, say
+from .nesting import mark_started, started_programs
 from .programs import find_program, run_program, search_folders
 from .versions import Version, parse_version
 
@@ -54,13 +55,16 @@ def find_claude(settings: Settings) -> Path:
     for candidate in _candidate_paths(settings):
         if program := _runnable_program(candidate):
             return program
+    if started := started_programs(os.environ):
+        names = ", ".join(map(str, sorted(started)))
+        raise ClaudeNotFound(f"Claude Code is not installed: {names} leads back to claudegpt.", HINT)
     raise ClaudeNotFound("Claude Code is not installed.", HINT)
 
 
 def claude_version(program: Path) -> str:
     """Run `program --version` and return "2.1.330". Raises ClaudeNotFound if the program does not run."""
     try:
-        answer = run_program([program, "--version"], timeout=_VERSION_SECONDS)
+        answer = run_program([program, "--version"], timeout=_VERSION_SECONDS, env=mark_started(os.environ, program))
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise ClaudeNotFound(f"{program} does not run: {_reason(problem)}.", HINT) from None
     words = answer.stdout.split()
@@ -140,6 +144,8 @@ def _chosen_program(chosen: Path, source: str) -> Path:
     program = _runnable_program(found) if found else None
     if program is None:
         problem = "is not a program that can be run" if chosen.exists() else "does not exist"
+        if found and is_claudegpt(found):
+            problem = "leads back to claudegpt"
         raise ClaudeNotFound(f"{chosen} {problem} ({CLAUDE_BIN.name} from {source}).", "Correct or unset it.")
     return program
 
@@ -165,13 +171,12 @@ def _runnable_program(program: Path) -> Path | None:
 
 
 def is_claudegpt(program: Path) -> bool:
-    """Whether `program` is claudegpt under another name, or a script that calls it."""
+    """Whether `program` is claudegpt under another name, or leads back to it (nesting.py)."""
     real = program.resolve()
     started_as = Path(sys.argv[0])  # a relative name says nothing once its folder is gone
     if real.name == "claudegpt" or (started_as.is_absolute() and real == started_as.resolve()):
         return True
-    with real.open("rb") as file:
-        return file.read(2) == b"#!" and b"claudegpt" in file.read(_STUB_BYTES)
+    return real in started_programs(os.environ)
 
 
 def _native_programs(scope: Path) -> Iterator[Path]:

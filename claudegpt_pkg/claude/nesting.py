@@ -41,9 +41,9 @@ def restore_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def mark_started(environ: Mapping[str, str], program: Path) -> dict[str, str]:
-    """`environ`, with a note that claudegpt starts this program as Claude Code."""
+    """`environ`, with a note that claudegpt starts this program as Claude Code. Links are followed."""
     earlier = [each for each in environ.get(STARTED, "").split(os.pathsep) if each]
-    return {**environ, STARTED: os.pathsep.join([*earlier, str(program)])}
+    return {**environ, STARTED: os.pathsep.join([*earlier, str(program.resolve())])}
 
 
 def started_programs(environ: Mapping[str, str]) -> set[Path]:

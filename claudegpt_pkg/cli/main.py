@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..claude.arguments import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, checked, grouped, has, resumed, separate
+from ..claude.nesting import mark_started, restore_environment, started_programs
 from ..claude.wrapped import Wrapped, split_wrapped
 from ..errors import BadSetting, ClaudegptError
 from ..secret import mask_secrets
@@ -96,6 +97,9 @@ def _discard_stdout() -> None:
 
 
 def dispatch(words: Sequence[str]) -> int:
+    if started_programs(os.environ) and not separate(words).command:
+        return run_next_program(separate(words))
+    use_environment(restore_environment(os.environ))
     wrapped, words = split_wrapped(words)
     if wrapped:
         return run_wrapped(wrapped, words)
@@ -146,6 +150,23 @@ def read_status_options(line: CommandLine) -> StatusOptions | None:
     return None
 
 
+def run_next_program(line: CommandLine) -> int:
+    """Run the next program that may be Claude Code, with the words and the environment that a session of ours has
+    prepared: the one it started is a wrapper that leads back here."""
+    from ..claude import install
+
+    program = install.find_claude(load(line.ours))
+    words = [*line.theirs, *([line.question] if line.question else [])]
+    os.execve(program, [str(program), *words], mark_started(os.environ, program))
+
+
+def use_environment(environ: Mapping[str, str]) -> None:
+    """Make `environ` this process's environment."""
+    for name in set(os.environ) - set(environ):
+        del os.environ[name]
+    os.environ.update({name: value for name, value in environ.items() if os.environ.get(name) != value})
+
+
 def run_wrapped(wrapped: Wrapped, words: Sequence[str]) -> int:
     """`claudegpt /path/to/claude ARGS…`: run that program. Its own questions and commands are answered by it."""
     line = separate(words)
@@ -185,12 +206,18 @@ def run_claude_code(args: list[str], flags: Mapping[str, str], wrapped: Wrapped 
     program = wrapped.path if wrapped else install.find_claude(settings)
     interpreter = wrapped.interpreter if wrapped else ()
     environ = {**claude_environment(settings, args), **install.own_copy_environment(program, settings)}
+    environ = mark_started(environ, program)
     if needs_no_model:
         command = [*interpreter, str(program), *args]
         os.execve(command[0], command, environ)
     if has("--bg", args) or has("--background", args):
         raise BadSetting(
             "A background session cannot run here: it would outlive the proxy.", "Run `claudegpt` in tmux instead."
+        )
+    if has("--tmux", args) or any(word.startswith("--tmux=") for word in args):
+        raise BadSetting(
+            "`--tmux` cannot be used here: its tmux session would outlive the proxy.",
+            "Start tmux first, then run `claudegpt --worktree NAME` in it.",
         )
 
     from .run import run_claude

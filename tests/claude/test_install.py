@@ -9,6 +9,7 @@ import pytest
 
 from claudegpt_pkg.claude import install
 from claudegpt_pkg.claude.install import claude_version, find_claude, offer_install, version_on_disk
+from claudegpt_pkg.claude.nesting import STARTED, mark_started
 from claudegpt_pkg.errors import BadSetting, ClaudeNotFound
 from claudegpt_pkg.settings.settings import Settings, load
 
@@ -131,11 +132,24 @@ def test_claudegpt_under_the_name_claude_is_passed_over(home: Path, settings: Se
     assert find_claude(settings) == program
 
 
-def test_a_script_that_calls_claudegpt_is_passed_over(home: Path, settings: Settings) -> None:
-    script(home / "bin/claude", '#!/bin/sh\nexec claudegpt "$@"\n')
+def test_a_script_in_a_folder_named_claudegpt_is_not_claudegpt(home: Path, settings: Settings) -> None:
+    shim = script(home / "bin/claude", f'#!/bin/sh\nexec {home}/claudegpt/real/claude "$@"\n')
 
-    with pytest.raises(ClaudeNotFound):
-        find_claude(settings)
+    assert find_claude(settings) == shim
+
+
+def test_a_program_that_led_back_to_claudegpt_is_passed_over(
+    home: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapper = script(home / "bin/claude", '#!/bin/sh\nexec claudegpt "$@"\n')
+    program = script(home / ".local/bin/claude")
+    assert find_claude(settings) == wrapper
+
+    monkeypatch.setenv(STARTED, mark_started({}, wrapper)[STARTED])
+    assert find_claude(settings) == program
+
+    with pytest.raises(ClaudeNotFound, match="leads back to claudegpt"):
+        find_claude(choosing(home, str(wrapper)))
 
 
 def test_the_native_program_is_found_for_a_stub_that_npm_left(home: Path, settings: Settings) -> None:

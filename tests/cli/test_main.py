@@ -285,3 +285,74 @@ def test_the_account_can_be_named_before_and_behind_them(command: str, said: Sai
 def test_an_account_that_there_is_not_is_refused_behind_them(command: str, said: Said) -> None:
     assert run([command, "--provider", "gpt"]) == 2
     assert "--provider is one of" in said()[1]
+
+
+# A `claude` that leads back to claudegpt.
+
+
+@pytest.fixture
+def wrapper(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `claude` on PATH that starts claudegpt, and keeps count."""
+    file = home / "first" / "claude"
+    file.parent.mkdir()
+    file.write_text(f'#!/bin/sh\necho x >>"{home}/starts"\nexec "{sys.executable}" -P -m claudegpt_pkg "$@"\n')
+    file.chmod(0o755)
+    monkeypatch.delenv("CLAUDEGPT_CLAUDE_BIN")
+    monkeypatch.setenv("PATH", f"{file.parent}:{home / 'second'}:{os.environ['PATH']}")
+    monkeypatch.chdir(home)
+    return file
+
+
+@pytest.mark.usefixtures("wrapper")
+@pytest.mark.parametrize("port", ["0", "45871"])
+def test_a_wrapper_that_leads_back_to_us_gives_way_to_the_next_program(home: Path, port: str) -> None:
+    """It runs once, and there is one proxy: a second one could not have the same port."""
+    program = home / "second" / "claude"
+    program.parent.mkdir()
+    program.write_text(SCRIPTS["python"])
+    program.chmod(0o755)
+    ran = command("--provider", "demo", "--port", port, "get", "/health")
+    assert (ran.returncode, ran.stdout[:1]) == (0, "{"), ran
+    assert (home / "starts").read_text() == "x\n"
+
+
+def test_a_version_is_that_of_the_next_program(home: Path, wrapper: Path) -> None:
+    program = home / "second" / "claude"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho '2.1.330 (Claude Code)'\n")
+    program.chmod(0o755)
+    assert "2.1.330" in command("--version").stdout
+
+
+def test_a_wrapper_without_a_next_program_ends_with_a_sentence(home: Path, wrapper: Path) -> None:
+    ran = command("--provider", "demo", "-p", "hi")
+    assert ran.returncode == 4
+    assert "~/first/claude leads back to claudegpt" in ran.stderr
+    assert (home / "starts").read_text() == "x\n"
+    ran = command("--provider", "demo", "-p", "hi", CLAUDEGPT_CLAUDE_BIN=str(wrapper))
+    assert ran.returncode == 4 and "leads back to claudegpt" in ran.stderr
+
+
+@pytest.mark.parametrize("words", [["--tmux"], ["--tmux=classic"]])
+def test_a_session_in_a_tmux_of_claudes_is_refused(words: list[str], said: Said) -> None:
+    """It would go on without its proxy when the terminal is detached."""
+    assert run(["--provider", "demo", "--worktree", "x", *words]) == 2
+    assert "outlive the proxy" in said()[1]
+
+
+# Inside a session.
+
+
+def test_what_a_session_exported_is_not_the_users_choice(
+    launched: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Claude Code starts its commands with its own environment and what our settings file puts over it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    assert run(["--provider", "openai", "-p", "hi"]) == 0
+    outer = {**launched[0].env, **launched[0].settings["env"]}
+    for name, value in {**outer, "CLAUDEGPT_OPENAI_OPUS": "qwen3:32b"}.items():
+        monkeypatch.setenv(name, value)
+    assert run(["--provider", "openai", "-p", "hi"]) == 0
+    assert launched[1].env["ANTHROPIC_DEFAULT_OPUS_MODEL"] == "qwen3:32b"
+    assert launched[1].env["ANTHROPIC_AUTH_TOKEN"] != outer["ANTHROPIC_AUTH_TOKEN"]
+    assert "ANTHROPIC_DEFAULT_OPUS_MODEL" not in os.environ

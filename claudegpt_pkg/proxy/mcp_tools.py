@@ -1,14 +1,14 @@
-"""PROXY_MCP_SERVERS: tools of the user's MCP servers, declared in requests that lack them.
+"""PROXY_MCP_SERVERS: declares the tools of the user's MCP servers in requests that lack them.
 
     tools = McpTools(servers, wanted, say, refused=refused)    # from claude/mcp_servers.py
-    tools.start()                                          # asks the servers, in the background (mcp_list.py)
-    request = await tools.added_to(request, named=named)   # waits until they have answered or their time is over
+    tools.start()                                          # asks the servers in the background (mcp_probe.py)
+    request = await tools.add_to(request, named=named)     # waits until the servers answered or their time is over
     tools.stop()
 
-They are declared only. The client, which has the same servers, runs what the model calls, under the same name:
-`mcp__server__tool`. Claude Code itself declares what it can run, or names it where its schemas wait to be searched for:
-what it does not name it could not run (it is still connecting, an agent may not use it, the user has denied it), and
-is not added. A server costs one line of ours, whatever it does.
+The proxy only declares these tools. The client has the same servers and runs what the model calls, under the same name:
+`mcp__server__tool`. Claude Code declares the tools that it can run, or names them if their schemas wait to be searched
+for. A tool that it does not name is not added: it could not run it, because it is still connecting, an agent may not
+use it, or the user has denied it. The user is told one line about each server.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..formats import format_count
+from ..formats import format_count, printable, to_one_line
 
 Server = Mapping[str, Any]
 
 ALL = "all"
 SECONDS = 15.0  # for a server to start and to list its tools
-GRACE = 5.0  # seconds for the program to start, and for what it said to reach us
+GRACE = 5.0  # seconds for mcp_probe.py to start, and for its last line to arrive
+LONGEST_PROBLEM = 400  # characters of a server's words
 LONGEST_LINE = 1 << 24  # bytes: a server may have hundreds of tools
 PROGRAM = Path(__file__).with_name("mcp_probe.py")
 STDIO, HTTP = (None, "", "stdio"), ("http", "streamable-http", "streamableHttp")
@@ -40,16 +41,17 @@ NAME = re.compile(rb"mcp__[a-zA-Z0-9_-]+")
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-def named_in(request: Mapping[str, Any], body: bytes) -> set[str]:
-    """The MCP tools that Claude Code could run but may not declare: none in a request that cannot search."""
+def find_named_tools(request: Mapping[str, Any], body: bytes) -> set[str]:
+    """The MCP tools that Claude Code can run although it may not declare them; none in a request without ToolSearch."""
     searching = any(tool.get("name") in SEARCH_TOOLS for tool in request.get("tools") or ())
     return {name.decode() for name in NAME.findall(body)} if searching else set()
 
 
 class McpTools:
-    """The tools of the wanted servers. `say` is handed one line a server, from another thread.
+    """The tools of the wanted servers.
 
-    `servers` are those that Claude Code connects; `all` wants these. `refused` says why it does not connect others.
+    `servers` are those that Claude Code connects; `wanted` names some of them, or is `all`. `refused` says why Claude
+    Code does not connect others. `say` gets one line for each server, from another thread.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class McpTools:
         seconds: float = SECONDS,
     ):
         self._wanted = list(servers) if ALL in wanted else list(dict.fromkeys(wanted))
-        self._servers = {name: expanded(servers[name], environ) for name in self._wanted if name in servers}
+        self._servers = {name: expand_variables(servers[name], environ) for name in self._wanted if name in servers}
         self._refused = refused or {}
         self._say = say
         self._seconds = seconds
@@ -73,7 +75,7 @@ class McpTools:
         self._stopped = False
 
     def start(self) -> None:
-        """In the event loop that `added_to` is called in."""
+        """Call this in the event loop in which `add_to` is called."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._run, args=(loop,), name="claudegpt-mcp", daemon=True).start()
 
@@ -82,17 +84,17 @@ class McpTools:
         if self._process:
             self._process.terminate()
 
-    async def added_to(self, request: dict[str, Any], *, named: Collection[str] | None = None) -> dict[str, Any]:
-        """The request with the tools it lacks, behind its own, each once; of `named` only, where that is known.
+    async def add_to(self, request: dict[str, Any], *, named: Collection[str] | None = None) -> dict[str, Any]:
+        """The request with the tools that it lacks behind its own. `named`: only these may be added.
 
-        One that has no tools of its own gets none.
+        A request without tools of its own is returned as it is.
         """
         own = request.get("tools") or []
         if not any("input_schema" in tool for tool in own):
             return request
         names = {tool.get("name") for tool in own}
         missing = None if named is None else set(named) - names
-        servers = [server for server in self._wanted if missing is None or has_one_of(missing, server)]
+        servers = [server for server in self._wanted if missing is None or _has_tool_of(missing, server)]
         for server in servers:
             await self._known[server].wait()
         found = (tool for server in servers for tool in self._found.get(server, ()) if tool["name"] not in names)
@@ -103,30 +105,30 @@ class McpTools:
         def tell(name: str, what: str) -> None:
             if not self._stopped:
                 self._say(f"MCP server {name}: {what}")
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # the event loop is closed
                 loop.call_soon_threadsafe(self._known[name].set)
 
-        asked = {}
+        usable = {}
         for name in self._wanted:
-            if problem := self._refused.get(name) or unusable(self._servers.get(name)):
+            if problem := self._refused.get(name) or _problem_of(self._servers.get(name)):
                 tell(name, problem)
             else:
-                asked[name] = self._servers[name]
-        if asked:
-            self._ask(asked, tell)
+                usable[name] = self._servers[name]
+        if usable:
+            self._ask(usable, tell)
 
     def _ask(self, servers: dict[str, Server], tell: Callable[[str, str], None]) -> None:
-        """Run the program until each server has its line. It ends itself when we are gone: then its input ends."""
+        """Run mcp_probe.py until each server has its line. If this process ends, its input ends and it ends itself."""
         command = [sys.executable, "-I", str(PROGRAM)]
         pipe = subprocess.PIPE
         try:
             process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
-        except OSError as problem:  # too many programs, or files
+        except OSError as problem:  # too many processes or open files
             for name in servers:
                 tell(name, f"cannot be asked ({problem.strerror})")
             return
         self._process = process
-        if self._stopped:  # before there was anything to kill
+        if self._stopped:  # `stop` was called before there was a process to end
             process.terminate()
         assert process.stdin and process.stdout
         late = threading.Timer(self._seconds + GRACE, process.kill)
@@ -136,49 +138,51 @@ class McpTools:
             process.stdin.write(json.dumps({"seconds": self._seconds, "servers": servers}).encode() + b"\n")
             process.stdin.flush()
             while silent and (line := process.stdout.readline(LONGEST_LINE)):
-                answer = read_answer(line)
+                answer = _read_answer(line)
                 if answer and silent.pop(answer["server"], None):
-                    tell(answer["server"], self._heard(answer["server"], answer))
+                    tell(answer["server"], self._keep(answer["server"], answer))
         late.cancel()
         for name in silent:
             tell(name, f"no answer within {self._seconds:g} seconds")
         threading.Thread(target=self._end, args=(process,), daemon=True).start()
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        """Let it take leave of its servers, for as long as that may take."""
+        """Give mcp_probe.py the time to disconnect from its servers."""
         with suppress(subprocess.TimeoutExpired):
             process.wait(self._seconds)
         process.kill()
 
-    def _heard(self, name: str, answer: Mapping[str, Any]) -> str:
-        """What there is to say of it."""
+    def _keep(self, name: str, answer: Mapping[str, Any]) -> str:
+        """Keep the tools of an answer. Returns what the user is told."""
         if "problem" in answer:
-            return str(answer["problem"])
+            return to_one_line(str(answer["problem"]), LONGEST_PROBLEM)
         tools = [{**tool, "name": full_name(name, tool["name"])} for tool in answer["tools"]]
         self._found[name] = tools
         return format_count(len(tools), "tool")
 
 
-def read_answer(line: bytes) -> dict[str, Any] | None:
-    """A line of the program's; None for one that is no answer, whoever has printed it there."""
+def _read_answer(line: bytes) -> dict[str, Any] | None:
+    """One line of mcp_probe.py; None if it is not an answer, because a library may print there too."""
     try:
         answer = json.loads(line)
-        if isinstance(answer["server"], str) and ("problem" in answer or all(map(is_tool, answer["tools"]))):
+        if isinstance(answer["server"], str) and ("problem" in answer or all(map(_is_tool, answer["tools"]))):
             return dict(answer)
     except (ValueError, LookupError, TypeError):
         return None
     return None
 
 
-def is_tool(found: Any) -> bool:
-    return isinstance(found, dict) and isinstance(found.get("name"), str)
+def _is_tool(found: Any) -> bool:
+    if not isinstance(found, dict) or not printable(found.get("name")):
+        return False
+    return isinstance(found.get("description"), str) and isinstance(found.get("input_schema"), dict)
 
 
-def has_one_of(names: Collection[str], server: str) -> bool:
+def _has_tool_of(names: Collection[str], server: str) -> bool:
     return any(name.startswith(full_name(server, "")) for name in names)
 
 
-def unusable(server: Server | None) -> str:
+def _problem_of(server: Server | None) -> str:
     """Why a server cannot be asked; empty if it can."""
     if server is None:
         return "Claude Code has no server of this name"
@@ -190,16 +194,16 @@ def unusable(server: Server | None) -> str:
 
 
 def full_name(server: str, tool: str) -> str:
-    """A tool's name as Claude Code has it."""
+    """The name of a tool in Claude Code."""
     return "__".join(["mcp", *(re.sub(r"[^a-zA-Z0-9_-]", "_", part) for part in (server, tool))])
 
 
-def expanded(value: Any, environ: Mapping[str, str]) -> Any:
-    """`${NAME}` and `${NAME:-default}` in all texts, as Claude Code expands them; one that is not set stays."""
+def expand_variables(value: Any, environ: Mapping[str, str]) -> Any:
+    """Expand `${NAME}` and `${NAME:-default}` in all texts, as Claude Code does; a variable that is not set stays."""
     if isinstance(value, str):
         return VARIABLE.sub(lambda match: environ.get(match[1]) or (match[0] if match[2] is None else match[2]), value)
     if isinstance(value, list):
-        return [expanded(part, environ) for part in value]
+        return [expand_variables(part, environ) for part in value]
     if isinstance(value, dict):
-        return {key: expanded(part, environ) for key, part in value.items()}
+        return {key: expand_variables(part, environ) for key, part in value.items()}
     return value

@@ -13,7 +13,7 @@ import pytest
 
 from claudegpt_pkg.capabilities import Capabilities
 from claudegpt_pkg.proxy.plan import Ask
-from claudegpt_pkg.proxy.routes import Nowhere
+from claudegpt_pkg.proxy.stream_sink import Discard
 from claudegpt_pkg.proxy.turn import Turn
 from claudegpt_pkg.translate.request.tool_choice import NO_SEARCH
 from tests.support import grammar
@@ -135,7 +135,7 @@ def test_turns_that_meet_the_same_outage_are_no_two_proofs(tmp_path: Path) -> No
         assert proxy.loop
         for turn in turns:
             out_for_a_moment(backend, answer())
-            asyncio.run_coroutine_threadsafe(turn.run(Nowhere()), proxy.loop).result(DEADLINE)
+            asyncio.run_coroutine_threadsafe(turn.run(Discard()), proxy.loop).result(DEADLINE)
         assert learnt(proxy) == Capabilities(silent_search=True)
 
 

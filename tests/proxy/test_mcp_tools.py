@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.proxy.mcp_tools import PROGRAM, McpTools, expanded, full_name, named_in
+from claudegpt_pkg.proxy.mcp_tools import PROGRAM, McpTools, expand_variables, find_named_tools, full_name
 from tests.support.fakes.backend import wait_until
 
 ROOT = str(Path(__file__).parents[2])
@@ -46,7 +46,7 @@ def ask(
         tools = McpTools(servers, wanted, said.append, seconds=seconds)
         tools.start()
         try:
-            return await tools.added_to(request or own("Bash"), named=named)
+            return await tools.add_to(request or own("Bash"), named=named)
         finally:
             tools.stop()
 
@@ -131,6 +131,18 @@ ENDLESS = ("time.sleep(600)", r"while True: say(b'x' * 1000)")  # for these alon
         (r"answer('three'); say(b'\n'); answer('two'); say(b'\n'); answer('two'); say(b'\n')", ["no", "1 tool"]),
         (r"""say(b'{"server": ["one"], "tools": []}\n{"server": "one"}\n'); answer('two')""", ["no", "1 tool"]),
         (r"""say(b'{"server": "one", "tools": [{}, 3, {"name": "x"}]}\n'); answer('two')""", ["no", "1 tool"]),
+        (
+            r"""say(b'{"server":"one","tools":[{"name":"x","description":"","input_schema":3}]}\n'); answer('two')""",
+            ["no", "1 tool"],
+        ),
+        (
+            r"""say(b'{"server":"one","tools":[{"name":3,"description":"","input_schema":{}}]}\n'); answer('two')""",
+            ["no", "1 tool"],
+        ),
+        (
+            r"""say(b'{"server":"one","problem":"\\u001b[31mred\\nline"}\n'); answer('two')""",
+            ["\ufffd[31mred line", "1 tool"],
+        ),
         (r"say(b'x' * 10_000_000)", ["no", "no"]),
         ("raise SystemExit('Oh.')", ["no", "no"]),
         *((program, ["no", "no"]) for program in ENDLESS),
@@ -172,6 +184,30 @@ def test_what_a_library_or_a_server_prints_does_not_come_among_the_answers(tmp_p
         assert process.stdout.read() == json.dumps({"server": "one", "problem": "none"}) + "\n"
 
 
+ENDLESS_LIST = """
+import json, sys
+for line in sys.stdin:
+    ask = json.loads(line)
+    if "id" not in ask:
+        continue
+    if ask["method"] == "initialize":
+        own = {"capabilities": {"tools": {}}, "serverInfo": {"name": "endless", "version": "1"}}
+        result = {"protocolVersion": ask["params"]["protocolVersion"], **own}
+    else:
+        tool = {"name": "t", "description": "x" * 100, "inputSchema": {"type": "object"}}
+        result = {"tools": [tool] * 100, "nextCursor": str(ask["id"])}
+    print(json.dumps({"jsonrpc": "2.0", "id": ask["id"], "result": result}), flush=True)
+"""
+
+
+def test_a_server_that_lists_tools_without_end_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS_LIST)
+    servers = {"endless": {"command": sys.executable, "args": [str(tmp_path / "endless.py")]}, "one": registers(1)}
+    request, said = ask(servers, "all")
+    assert names(request) == ["Bash", "mcp__one__look_up_0"]
+    assert said[0] == "MCP server endless: it lists more than 2000 tools or 8 MB"
+
+
 def test_a_request_without_tools_gets_none_and_does_not_wait() -> None:
     search = {"type": "web_search_20250305", "name": "web_search"}
     bare: list[dict[str, Any]] = [{"messages": []}, {"tools": [search]}]
@@ -196,7 +232,7 @@ def test_a_server_that_is_silent_is_ended_with_us(end: str, tmp_path: Path) -> N
         tools.start()
         await asyncio.to_thread(wait_until, mark.exists, "the server to start")
         if end == "its time is over":
-            await tools.added_to(own("Bash"))
+            await tools.add_to(own("Bash"))
         tools.stop()
 
     asyncio.run(run())
@@ -215,8 +251,8 @@ def test_of_what_claude_code_names_the_rest_is_added_and_nothing_else_is_waited_
 @pytest.mark.parametrize("search", ["ToolSearch", "MCPSearch"])
 def test_claude_code_names_what_it_may_search_for(search: str) -> None:
     body = b'"The tools:\\nmcp__a__b\\nmcp__a__b-2, mcp__c_d__e"'
-    assert named_in(own("Bash", search), body) == {"mcp__a__b", "mcp__a__b-2", "mcp__c_d__e"}
-    assert named_in(own("Bash"), body) == set()
+    assert find_named_tools(own("Bash", search), body) == {"mcp__a__b", "mcp__a__b-2", "mcp__c_d__e"}
+    assert find_named_tools(own("Bash"), body) == set()
 
 
 def test_two_servers_of_one_name_declare_a_tool_once() -> None:
@@ -249,4 +285,4 @@ def test_names_are_claudes() -> None:
     [("${A}/x", "1/x"), ("${B:-two}", "two"), ("${A:-two}", "1"), ("${B}", "${B}"), ("${B:-}", ""), ("$A", "$A")],
 )
 def test_variables_are_expanded_as_claude_expands_them(text: str, whole: str) -> None:
-    assert expanded({"url": text, "args": [text, 1]}, {"A": "1"}) == {"url": whole, "args": [whole, 1]}
+    assert expand_variables({"url": text, "args": [text, 1]}, {"A": "1"}) == {"url": whole, "args": [whole, 1]}

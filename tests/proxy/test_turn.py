@@ -16,7 +16,7 @@ import pytest
 from claudegpt_pkg.proxy.context import Patience
 from claudegpt_pkg.proxy.learning import MOST_CHANGES
 from claudegpt_pkg.proxy.plan import Ask
-from claudegpt_pkg.proxy.routes import Nowhere
+from claudegpt_pkg.proxy.stream_sink import Discard
 from claudegpt_pkg.proxy.turn import MOST_ATTEMPTS, Turn
 from tests.support import grammar
 from tests.support.fakes.answers import (
@@ -508,7 +508,7 @@ def test_what_the_user_broke_off_has_taught_nothing(backend: FakeBackend, proxy:
     backend.script(UNKNOWN, answer("Late.", stall_after=1))
     assert proxy.loop
     turn = Turn(Ask(ask(stream=False)), proxy.proxy)
-    running = asyncio.run_coroutine_threadsafe(turn.run(Nowhere()), proxy.loop)
+    running = asyncio.run_coroutine_threadsafe(turn.run(Discard()), proxy.loop)
     backend.wait_request(2)
     running.cancel()
     backend.requests[1].wait_left()

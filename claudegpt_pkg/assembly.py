@@ -56,10 +56,12 @@ def connect(
     *,
     args: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> Chain:
     """Bind the sockets of the proxy and of what it needs. `say` is called with what the user must know while it serves.
 
-    `args` and `environ` are Claude Code's. Raises BadSetting, or what the provider raises.
+    `args` and `environ` are Claude Code's. `log` takes a line for each request. Raises BadSetting, or what the provider
+    raises.
     """
     host, token = settings[HOST], settings[TOKEN]
     if not is_loopback(host):
@@ -72,9 +74,8 @@ def connect(
     def proxy() -> Starlette:
         from .proxy.app import create_app
 
-        return create_app(
-            settings, provider, token=token, session_usage=session_usage, mcp=mcp_tools(settings, say, args, environ)
-        )
+        mcp = mcp_tools(settings, say, args, environ)
+        return create_app(settings, provider, token=token, session_usage=session_usage, mcp=mcp, log=log)
 
     return Chain(provider, url_of(listener), token, [Site(proxy, listener), *sites], session_usage)
 

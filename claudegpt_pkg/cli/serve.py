@@ -32,7 +32,7 @@ from ..secret import register_secret
 from ..server import bind
 from ..settings.options import PORT, TOKEN
 from ..settings.settings import Dirs, Settings, load
-from ..terminal.console import result, result_json, say
+from ..terminal.console import result, result_json, say, say_soon
 
 STABLE = "serve.json"  # in the data folder: {"port": 8787, "token": "…"}
 RUNNING = "serve"  # in the state folder: a folder with one file for each running `serve`
@@ -67,7 +67,7 @@ def run_proxy(flags: Mapping[str, str], *, stable: bool) -> None:
     settings.check()
     if stable:
         settings = load({**flags, **_stable_flags(settings)}, serving=True)
-    chain = connect(settings)
+    chain = connect(settings, log=say_soon)
     running = describe(chain)
     with _listed(settings.dirs, running) as add:
 

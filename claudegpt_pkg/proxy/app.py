@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..accounts import model_list
 from ..accounts.providers.base import Provider
 from ..errors import ClaudegptError, Forbidden, NotLoggedIn
+from ..formats import format_milliseconds, to_one_line
 from ..records.session_usage import SessionUsage
 from ..records.trace import Traces
 from ..records.usage_log import UsageLog
@@ -39,7 +41,17 @@ from ..upstream.capability_store import recall, remember
 from ..upstream.stream import new_client
 from .context import Patience, Proxy, Rules, WebFetch
 from .mcp_tools import McpTools
-from .routes import CountTokens, Messages, Models, Usage, error_body, error_response, health, no_route
+from .routes import (
+    CountTokens,
+    Messages,
+    Models,
+    Usage,
+    error_body,
+    error_response,
+    health,
+    no_route,
+    request_id_of,
+)
 
 OPEN_PATHS = ("/health",)
 REQUEST_ID = b"request-id"
@@ -54,8 +66,10 @@ def create_app(
     patience: Patience = DEFAULT_PATIENCE,
     session_usage: SessionUsage | None = None,
     mcp: McpTools | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> Starlette:
-    """The proxy for one account. Its usage is counted in `session_usage`.
+    """The proxy for one account. Its usage is counted in `session_usage`. `log` takes a line for each request that
+    carried the token; it must not block.
 
     Raises BadSetting for a setting that cannot be used.
     """
@@ -108,7 +122,7 @@ def create_app(
             Route("/", health),
         ],
         middleware=[
-            Middleware(ErrorBoundary),
+            Middleware(ErrorBoundary, log=log),
             Middleware(TokenCheck, token=token, any_host=not is_loopback(settings[HOST])),
         ],
         exception_handlers={HTTPException: no_route},
@@ -140,7 +154,9 @@ class TokenCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            self._check(Headers(scope=scope), scope["path"])
+            headers = Headers(scope=scope)
+            self._check(headers, scope["path"])
+            scope["state"]["is_logged"] = scope["path"] not in OPEN_PATHS  # a stranger must not fill the log
         await self.app(scope, receive, send)
 
     def _check(self, headers: Headers, path: str) -> None:
@@ -185,25 +201,33 @@ class ErrorBoundary:
     into an `error` event. The id stands in the header `request-id` of each answer and in each error."""
 
     app: ASGIApp
+    log: Callable[[str], None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        began, status = time.perf_counter(), 0
         request_id = uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        begun = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal begun
+            nonlocal status
             if message["type"] == "http.response.start":
-                begun = True
+                status = message["status"]
                 if not any(name == REQUEST_ID for name, _ in message["headers"]):
                     message["headers"].append((REQUEST_ID, request_id.encode()))
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            await self._answer(scope, receive, send_with_id, begun=lambda: status > 0)
+        finally:
+            if self.log and scope["state"].get("is_logged"):
+                self.log(_log_line(scope, status, time.perf_counter() - began))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, *, begun: Callable[[], bool]) -> None:
+        try:
+            await self.app(scope, receive, send)
         except ClaudegptError as error:
             problem = error
         except Exception as bug:  # noqa: BLE001  the boundary: a bug must end as an error, never as a cut stream
@@ -214,8 +238,18 @@ class ErrorBoundary:
             )
         else:
             return
-        if begun:
+        request_id = request_id_of(scope)
+        if begun():
             event = encode(error_body(problem, request_id))
             await send({"type": "http.response.body", "body": event, "more_body": False})
         else:
             await error_response(problem, request_id)(scope, receive, send)
+
+
+def _log_line(scope: Scope, status: int, seconds: float) -> str:
+    """14:05:09 POST /v1/messages 200 12.4s 3f2a91…: the id is the one that `claudegpt trace show` takes."""
+    request = f"{scope['method']} {to_one_line(scope['path'], 80)}"
+    outcome = status or "client went away"
+    return (
+        f"{time.strftime('%H:%M:%S')} {request} {outcome} {format_milliseconds(1000 * seconds)} {request_id_of(scope)}"
+    )

@@ -15,7 +15,9 @@ import math
 import os
 import re
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,6 +85,30 @@ def _append_to_log(text: str) -> None:
 def say(message: str) -> None:
     """Print a message of one line, marked as claudegpt's because it stands beside Claude Code's output."""
     _print_line(f"[dim]claudegpt:[/dim] {plain(from_home(message), sys.stderr)}")
+
+
+def say_soon(message: str) -> None:
+    """`say` from an event loop: a thread prints it, because a terminal or a pipe that nobody reads would block. What
+    cannot be printed in time is dropped."""
+    _waiting.append(message)
+    _start_printing_once()
+    _wake.set()
+
+
+_waiting: deque[str] = deque(maxlen=1000)
+_wake = threading.Event()
+
+
+@cache
+def _start_printing_once() -> None:
+    threading.Thread(target=_print_waiting, name="claudegpt-log", daemon=True).start()
+
+
+def _print_waiting() -> None:
+    while _wake.wait():
+        _wake.clear()
+        while _waiting:
+            say(_waiting.popleft())
 
 
 def complain(message: str) -> None:

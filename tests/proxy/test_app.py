@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -264,6 +265,27 @@ def test_an_error_in_a_stream_has_the_id_of_its_header(backend: FakeBackend, pro
     *_, last = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: ")]
     assert last["type"] == "error"
     assert last["request_id"] == response.headers["request-id"] == proxy.trace()["id"]
+
+
+# The log.
+
+
+def test_each_request_with_the_token_is_a_line_of_the_log(backend: FakeBackend, tmp_path: Path) -> None:
+    settings, lines = settings_for(backend.url, tmp_path), list[str]()
+    backend.script(answer("Hi."))
+    app = create_app(settings, chatgpt_plan(backend.url, settings), token=Secret(TOKEN), log=lines.append)
+    known = {"x-api-key": TOKEN}
+    with serving(lambda: app, bind("127.0.0.1", 0)) as server, httpx.Client(base_url=server.url) as client:
+        server.ready()
+        answered = client.post("/v1/messages", headers=known, json=ask())
+        client.get("/no%1B%5B2Jwhere", headers=known)
+        client.get("/health", headers=known)
+        client.get("/v1/models")  # a stranger must not be able to fill the log
+        client.post("/v1/messages", headers={"x-api-key": "x"})
+    message, nowhere = lines
+    request_id = answered.headers["request-id"]
+    assert re.fullmatch(rf"\d\d:\d\d:\d\d POST /v1/messages 200 [\d.]+m?s {request_id}", message)
+    assert " 404 " in nowhere and nowhere.isprintable()
 
 
 # The boundary.

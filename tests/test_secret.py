@@ -227,7 +227,7 @@ def test_a_key_in_the_message_of_a_bug_is_masked(
     def fail(words: object) -> int:
         raise LookupError(f"no {Secret(KEY).reveal()}")
 
-    monkeypatch.setattr(main, "dispatch", fail)
+    monkeypatch.setattr(main, "_dispatch", fail)
     monkeypatch.setenv("CLAUDEGPT_DEBUG", "1")
     assert main.run([]) == 1
     shown = capsys.readouterr().err

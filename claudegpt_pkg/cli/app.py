@@ -55,7 +55,7 @@ ProviderOption = Annotated[str | None, typer.Option("--provider", metavar="NAME"
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object to stdout")]
 
 
-def with_provider(ctx: typer.Context, provider: str | None) -> dict[str, str]:
+def _with_provider(ctx: typer.Context, provider: str | None) -> dict[str, str]:
     """The options before the command, and `--provider` after it, where people put it too."""
     return {**ctx.obj, **({PROVIDER.name: checked("--provider", provider)} if provider else {})}
 
@@ -162,7 +162,7 @@ def status(ctx: typer.Context, provider: ProviderOption = None, as_json: Json = 
     """
     from .status import show_status
 
-    raise typer.Exit(show_status(with_provider(ctx, provider), as_json=as_json))
+    raise typer.Exit(show_status(_with_provider(ctx, provider), as_json=as_json))
 
 
 @app.command()
@@ -174,7 +174,7 @@ def models(
     """Show the account's models, and which tier uses which."""
     from .status import show_models
 
-    show_models(with_provider(ctx, provider), as_json=as_json)
+    show_models(_with_provider(ctx, provider), as_json=as_json)
 
 
 @app.command()
@@ -185,7 +185,7 @@ def doctor(ctx: typer.Context, provider: ProviderOption = None, as_json: Json = 
     """
     from .doctor import run_checks
 
-    raise typer.Exit(run_checks(with_provider(ctx, provider), as_json=as_json))
+    raise typer.Exit(run_checks(_with_provider(ctx, provider), as_json=as_json))
 
 
 @app.command()
@@ -222,7 +222,7 @@ def serve(
 
     where = {PORT.name: checked("--port", port) if port else None, HOST.name: host}
     given = {name: value for name, value in where.items() if value}
-    run_proxy({**with_provider(ctx, provider), **given}, stable=stable)
+    run_proxy({**_with_provider(ctx, provider), **given}, stable=stable)
 
 
 @app.command()

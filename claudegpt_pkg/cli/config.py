@@ -77,6 +77,7 @@ GROUPS = (
             declared.DEFAULT_SONNET,
             declared.DEFAULT_HAIKU,
             declared.PASSTHROUGH,
+            declared.WINDOW,
         ),
     ),
     Group(
@@ -136,19 +137,19 @@ config = typer.Typer(
 @config.callback(invoke_without_command=True)
 def show_by_default(ctx: typer.Context, as_json: Json = False) -> None:
     if ctx.invoked_subcommand is None:
-        show_settings(load(ctx.obj), as_json=as_json)
+        _show_settings(load(ctx.obj), as_json=as_json)
 
 
 @config.command("list")
 def list_settings(ctx: typer.Context, as_json: Json = False) -> None:
     """Show every setting, its value, and where the value comes from."""
-    show_settings(load(ctx.obj), as_json=as_json)
+    _show_settings(load(ctx.obj), as_json=as_json)
 
 
 @config.command("get")
 def get_setting(ctx: typer.Context, name: str) -> None:
     """Print the value of one setting; print nothing and exit with 1 if it has none."""
-    value = shown_value(load(ctx.obj), find_option(name))
+    value = _shown_value(load(ctx.obj), find_option(name))
     if not value:
         raise typer.Exit(1)
     result(value)
@@ -161,16 +162,16 @@ def set_setting(ctx: typer.Context, name: str, value: Annotated[str | None, type
     Without VALUE it is read from stdin, so that a secret shows up in no list of processes.
     """
     option = find_option(name)
-    text = ask_value(option) if value is None else value
+    text = _ask_value(option) if value is None else value
     try:
         option.parse(text)
     except ValueError as problem:
         raise BadSetting(
             f"{option.name} {problem}, not {repr(text) if option.show(text) == text else 'that'}."
         ) from None
-    file = write_setting(option, text)
+    file = _write_setting(option, text)
     say(f"Saved {option.name}={SECRET if option.secret else text} in {file}.")
-    report_overruled(option, text)
+    _report_overruled(option, text)
 
 
 @config.command("unset")
@@ -178,12 +179,12 @@ def unset_setting(ctx: typer.Context, name: str) -> None:
     """Remove one setting from config.env."""
     option = find_option(name)
     before = env_file.read(Dirs.find(os.environ).config_file)
-    file = write_setting(option, None)
+    file = _write_setting(option, None)
     if any(before.get(each) for each in (option.name, *option.also)):
         say(f"Removed {option.name} from {file}.")
     else:
         say(f"{option.name} was not set in {file}; nothing is changed.")
-    report_overruled(option, None)
+    _report_overruled(option, None)
 
 
 @config.command("edit")
@@ -200,7 +201,7 @@ def edit_settings() -> None:
         raise BadSetting(f"The editor ended with status {status}.", f"The file is {file}.")
     settings = load()
     settings.check()
-    report_misspelt(settings)
+    _report_misspelt(settings)
     say(f"{file} can be used as it is.")
 
 
@@ -213,18 +214,18 @@ def show_path() -> None:
 # Show.
 
 
-def show_settings(settings: Settings, *, as_json: bool) -> None:
+def _show_settings(settings: Settings, *, as_json: bool) -> None:
     if as_json:
-        result_json(as_object(settings))
+        result_json(_settings_object(settings))
         return
     if sys.stdout.isatty():
-        show_groups(settings)
+        _show_groups(settings)
     else:
-        result_table(("setting", "value", "source"), [setting_row(settings, each) for each in OPTIONS.values()])
-    report_misspelt(settings)
+        result_table(("setting", "value", "source"), [_setting_row(settings, each) for each in OPTIONS.values()])
+    _report_misspelt(settings)
 
 
-def show_groups(settings: Settings) -> None:
+def _show_groups(settings: Settings) -> None:
     """What is set first, then the other settings in groups."""
     chosen = [option for option in OPTIONS.values() if settings.written(option) is not None]
     result_rows([("[bold]Set by you[/bold]",)])
@@ -250,41 +251,41 @@ def groups() -> Iterator[Group]:
 
 def _show_setting(settings: Settings, option: Option[Any]) -> None:
     """The name with the value, and below it, indented, what it means."""
-    _, value, source = setting_row(settings, option)
+    _, value, source = _setting_row(settings, option)
     where = f" [dim]({plain(source)})[/dim]" if source != "default" else ""
     result_rows([("", f"{plain(option.name)} = {plain(value) or UNSET}{where}")])
     result_rows([("  ", f"[dim]{plain(option.help)}[/dim]")])
 
 
-def setting_row(settings: Settings, option: Option[Any]) -> tuple[str, str, str]:
+def _setting_row(settings: Settings, option: Option[Any]) -> tuple[str, str, str]:
     default = option.shown_default if settings.written(option) is None else ""
-    return option.name, default or shown_value(settings, option), shown_source(settings, option)
+    return option.name, default or _shown_value(settings, option), _shown_source(settings, option)
 
 
-def as_object(settings: Settings) -> dict[str, Any]:
+def _settings_object(settings: Settings) -> dict[str, Any]:
     """{"file": …, "settings": {name: {"value", "source", "usable"}}}; a value is a string or null."""
     return {
         "file": str(settings.dirs.config_file),
         "settings": {
             option.name: {
-                "value": shown_value(settings, option) or None,
+                "value": _shown_value(settings, option) or None,
                 "source": settings.source(option),
-                "usable": is_usable(settings, option),
+                "usable": _is_usable(settings, option),
             }
             for option in OPTIONS.values()
         },
     }
 
 
-def shown_value(settings: Settings, option: Option[Any]) -> str:
+def _shown_value(settings: Settings, option: Option[Any]) -> str:
     """A value as the user wrote it, else the default as the user would write it; "" for none."""
     written = settings.written(option)
     if written is None:
-        return default_text(option)
+        return _default_text(option)
     return option.show(written)
 
 
-def default_text(option: Option[Any]) -> str:
+def _default_text(option: Option[Any]) -> str:
     default = int(option.default) if isinstance(option.default, bool) else option.default
     if default is None or default == ():
         return ""
@@ -293,12 +294,12 @@ def default_text(option: Option[Any]) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
-def shown_source(settings: Settings, option: Option[Any]) -> str:
+def _shown_source(settings: Settings, option: Option[Any]) -> str:
     where = from_home(settings.source(option))
-    return where if is_usable(settings, option) else f"{where} (unusable)"
+    return where if _is_usable(settings, option) else f"{where} (unusable)"
 
 
-def is_usable(settings: Settings, option: Option[Any]) -> bool:
+def _is_usable(settings: Settings, option: Option[Any]) -> bool:
     try:
         settings[option]
     except BadSetting:
@@ -306,7 +307,7 @@ def is_usable(settings: Settings, option: Option[Any]) -> bool:
     return True
 
 
-def report_misspelt(settings: Settings) -> None:
+def _report_misspelt(settings: Settings) -> None:
     for name, where, near in settings.misspelt():
         say(f"There is no setting {name} (in {where}). Did you mean {near}?")
 
@@ -323,21 +324,21 @@ def find_option(name: str) -> Option[Any]:
     raise BadSetting(f"There is no setting {name}.", f"Did you mean {near}?" if near else "See `claudegpt config`.")
 
 
-def ask_value(option: Option[Any]) -> str:
+def _ask_value(option: Option[Any]) -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
     value: str = typer.prompt(option.name, hide_input=option.secret, err=True)
     return value
 
 
-def write_setting(option: Option[Any], value: str | None) -> str:
+def _write_setting(option: Option[Any], value: str | None) -> str:
     """Write one setting under its own name, its older names removed. Return the path of config.env."""
     file = Dirs.find(os.environ).config_file
     env_file.change(file, {**dict.fromkeys(option.also), option.name: value})
     return str(file)
 
 
-def report_overruled(option: Option[Any], value: str | None) -> None:
+def _report_overruled(option: Option[Any], value: str | None) -> None:
     """Say so if another place decides, whatever config.env says."""
     changes: Mapping[str, str | None] = {option.name: value}
     for note in load().overruled(changes):

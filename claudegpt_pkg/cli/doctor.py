@@ -80,68 +80,68 @@ def _show_check(check: Check) -> None:
 
 def check_everything(flags: Mapping[str, str]) -> Iterator[Check]:
     """The result of each check, in order."""
-    yield check_python()
+    yield _check_python()
     try:
         settings = load(flags)
     except BadSetting as problem:
-        yield failed_check("settings", problem)
+        yield _failed_check("settings", problem)
         return
-    yield check_claude(settings)
-    values = list(check_settings(settings))
+    yield _check_claude(settings)
+    values = list(_check_settings(settings))
     yield from values
-    yield from check_names(settings)
-    yield from check_folders(settings)
-    yield from check_secrets(settings)
-    yield from check_environment(os.environ)
+    yield from _check_names(settings)
+    yield from _check_folders(settings)
+    yield from _check_secrets(settings)
+    yield from _check_environment(os.environ)
     if not all(check.passed for check in values):
         return
-    yield check_port(settings)
+    yield _check_port(settings)
     try:
         provider, sites = assembly.backend(settings)
     except ClaudegptError as problem:
-        yield failed_check("account", problem)
+        yield _failed_check("account", problem)
         return
-    proxy = check_http_proxy(os.environ, provider.url)
+    proxy = _check_http_proxy(os.environ, provider.url)
     yield proxy
     if not proxy.passed:
         return
-    reached = [] if sites else list(check_network(provider))  # the demo's own server is not running yet
+    reached = [] if sites else list(_check_network(provider))  # the demo's own server is not running yet
     yield from reached
     if all(check.passed for check in reached if check.name != "clock"):  # a wrong clock does not stop a turn
-        yield from check_account(provider, settings, flags)
+        yield from _check_account(provider, settings, flags)
 
 
-def failed_check(name: str, problem: ClaudegptError) -> Check:
+def _failed_check(name: str, problem: ClaudegptError) -> Check:
     return Check(name, False, problem.message, problem.hint)
 
 
 # This machine.
 
 
-def check_python() -> Check:
+def _check_python() -> Check:
     return Check("Python", True, f"{platform.python_version()} at {sys.executable}, claudegpt {__version__}")
 
 
-def check_claude(settings: Settings) -> Check:
+def _check_claude(settings: Settings) -> Check:
     try:
         program = install.find_claude(settings)
         version = install.claude_version(program)
     except (ClaudeNotFound, BadSetting) as problem:
-        return failed_check("Claude Code", problem)
+        return _failed_check("Claude Code", problem)
     found = f"{version} at {program}"
-    if version_numbers(version) < version_numbers(install.OLDEST_TESTED):
+    if _version_numbers(version) < _version_numbers(install.OLDEST_TESTED):
         text = f"{found} is older than the oldest tested version, {install.OLDEST_TESTED}."
         return Check("Claude Code", False, text, "Run `claude update`.")
-    newer = version_numbers(version) > version_numbers(install.NEWEST_TESTED)
+    newer = _version_numbers(version) > _version_numbers(install.NEWEST_TESTED)
     tested = "newer than the newest tested version," if newer else "tested up to"
     return Check("Claude Code", True, f"{found}; {tested} {install.NEWEST_TESTED}")
 
 
-def version_numbers(version: str) -> tuple[int, ...]:
+def _version_numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version)))
 
 
-def check_settings(settings: Settings) -> Iterator[Check]:
+def _check_settings(settings: Settings) -> Iterator[Check]:
     """All usable values that the user set, in one check; each unusable one in a check of its own."""
     good = []
     for option in OPTIONS.values():
@@ -151,18 +151,18 @@ def check_settings(settings: Settings) -> Iterator[Check]:
         try:
             settings[option]
         except BadSetting as problem:
-            yield failed_check("settings", problem)
+            yield _failed_check("settings", problem)
         else:
             good.append(f"{option.name}={option.show(written)} (from {settings.source(option)})")
     yield Check("settings", True, "\n".join(good) or "every setting has its default")
 
 
-def check_names(settings: Settings) -> Iterator[Check]:
+def _check_names(settings: Settings) -> Iterator[Check]:
     for name, where, near in settings.misspelt():
         yield Check("settings", False, f"There is no setting {name} (in {where}).", f"Did you mean {near}?")
 
 
-def check_folders(settings: Settings) -> Iterator[Check]:
+def _check_folders(settings: Settings) -> Iterator[Check]:
     """The folders of claudegpt: a session writes to them before Claude Code starts, and so does a renewed login."""
     dirs = settings.dirs
     refused = {folder: find_write_problem(folder) for folder in (dirs.config, dirs.data, dirs.state, dirs.cache)}
@@ -173,9 +173,9 @@ def check_folders(settings: Settings) -> Iterator[Check]:
         yield Check("folders", True, "every folder of claudegpt can be written")
 
 
-def check_secrets(settings: Settings) -> Iterator[Check]:
+def _check_secrets(settings: Settings) -> Iterator[Check]:
     """No other user of this machine may read the files that hold secrets."""
-    files = list(find_secret_files(settings))
+    files = list(_find_secret_files(settings))
     readable = [file for file in files if is_exposed(file)]
     for file in readable:
         yield Check(
@@ -186,7 +186,7 @@ def check_secrets(settings: Settings) -> Iterator[Check]:
         yield Check("secrets", True, "\n".join(lines) or "no file holds a secret")
 
 
-def find_secret_files(settings: Settings) -> Iterator[Path]:
+def _find_secret_files(settings: Settings) -> Iterator[Path]:
     config = settings.dirs.config_file
     clone = os.environ.get("CLAUDEGPT_CLONE")
     for file in (config, Path.home() / ".claude" / ".env", *([Path(clone) / ".env"] if clone else [])):
@@ -199,12 +199,12 @@ def find_secret_files(settings: Settings) -> Iterator[Path]:
     yield from (file for file in logins if file.exists())
 
 
-def check_environment(environ: Mapping[str, str]) -> Iterator[Check]:
+def _check_environment(environ: Mapping[str, str]) -> Iterator[Check]:
     """Variables and settings files that send Claude Code to another server. A session of claudegpt ignores them, so
     they pass, except in an administrator's settings, which win over ours."""
     found = [f"{name} is exported" for name in HIJACKS if environ.get(name)]
     found += [
-        f"{file} sets {', '.join(names)}" for file in settings_files(environ) if (names := find_file_redirects(file))
+        f"{file} sets {', '.join(names)}" for file in _settings_files(environ) if (names := find_file_redirects(file))
     ]
     if found:
         yield Check(
@@ -220,7 +220,7 @@ def check_environment(environ: Mapping[str, str]) -> Iterator[Check]:
         yield Check("environment", True, "nothing sends Claude Code to another server")
 
 
-def settings_files(environ: Mapping[str, str]) -> list[Path]:
+def _settings_files(environ: Mapping[str, str]) -> list[Path]:
     """The files where Claude Code reads the user's and the project's settings; older versions also read the state
     file."""
     here = Path.cwd() / ".claude"
@@ -228,21 +228,21 @@ def settings_files(environ: Mapping[str, str]) -> list[Path]:
     return list(dict.fromkeys((user, state_file(environ), here / SETTINGS, here / "settings.local.json")))
 
 
-def check_port(settings: Settings) -> Check:
+def _check_port(settings: Settings) -> Check:
     host, number = settings[HOST], settings[PORT]
     try:
         bind(host, number).close()
     except BadSetting as problem:
-        return failed_check("port", problem)
+        return _failed_check("port", problem)
     return Check("port", True, f"port {number} on {host} is free" if number else f"any free port on {host}")
 
 
-def check_http_proxy(environ: Mapping[str, str], url: str) -> Check:
+def _check_http_proxy(environ: Mapping[str, str], url: str) -> Check:
     """The HTTP proxies and certificates that the environment names. Whether they work, the next check shows."""
     try:
         http.client_options(url)
     except BadSetting as problem:
-        return failed_check("HTTP proxy", problem)
+        return _failed_check("HTTP proxy", problem)
     named = [name for name in (*PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(name)]
     lines = [f"{name}={without_password(environ[name])}" for name in named]
     return Check("HTTP proxy", True, "\n".join(lines) or "none is set")
@@ -256,7 +256,7 @@ def without_password(address: str) -> str:
 # The account.
 
 
-def check_network(provider: Provider) -> Iterator[Check]:
+def _check_network(provider: Provider) -> Iterator[Check]:
     """Whether the account's server answers at all, and whether its clock agrees with ours."""
     url = provider.usage_url or provider.models_url or provider.url
     host = urlsplit(url).netloc
@@ -264,10 +264,10 @@ def check_network(provider: Provider) -> Iterator[Check]:
     try:
         answer = http.ask_now(http.Question(url, host, headers=provider.fixed_headers, auth=provider.auth))
     except http.NoAnswer as problem:
-        yield failed_check("network", problem)
+        yield _failed_check("network", problem)
         return
     except ClaudegptError as problem:  # the login could not be renewed
-        yield failed_check("account", problem)
+        yield _failed_check("account", problem)
         return
     encrypted = "over TLS" if url.startswith("https:") else "unencrypted"
     taken = f"{(time.monotonic() - began) * 1000:.0f} ms"
@@ -288,25 +288,25 @@ def check_clock(date: str, now: float) -> Check:
     return Check("clock", True, f"within {max(1, abs(ahead)):.0f} s of the server's clock")
 
 
-def check_account(provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
+def _check_account(provider: Provider, settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
     """Whether the server accepts the account, and whether each model answers."""
     try:
         quota, _ = status.ask_quota(provider)
         status.check_account(provider, settings, flags, quota)
         yield Check("account", True, f"{provider.label}: accepted ({provider.credential})")
         with start_trial(flags) as trial:
-            yield from check_models(trial)
+            yield from _check_models(trial)
     except ClaudegptError as problem:
-        yield failed_check("account", problem)
+        yield _failed_check("account", problem)
 
 
-def check_models(trial: Trial) -> Iterator[Check]:
+def _check_models(trial: Trial) -> Iterator[Check]:
     for tier in distinct_tiers(trial.provider):
         model = trial.provider.tiers.model(tier)
         began = time.monotonic()
         try:
             play_turn(trial, tier)
         except ClaudegptError as problem:
-            yield failed_check("model", problem)
+            yield _failed_check("model", problem)
             continue
         yield Check("model", True, f"{model} answered and called a tool in {time.monotonic() - began:.1f} s")

@@ -88,7 +88,7 @@ GROUPS = (
 SUMMARIES: dict[str, str] = {name: text for group in GROUPS for name, text in group.commands.items()}
 
 
-def show_help() -> None:
+def _show_help() -> None:
     """Print the page to stdout."""
     width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
     for line in _page(width):
@@ -98,7 +98,7 @@ def show_help() -> None:
 def show_command_help(words: list[str]) -> int:
     """`claudegpt help [COMMAND]`. Raises BadSetting for a word that is no command."""
     if not words:
-        show_help()
+        _show_help()
         return 0
     if words[0] in OUR_COMMANDS - {"help", "version"}:
         from .app import run_command

@@ -28,18 +28,18 @@ WRAPPER_LOG = "wrapper.log"  # what an editor that starts us does not show
 
 
 def main() -> None:
-    skip_httpx_command()
-    open_standard_streams()
+    _skip_httpx_command()
+    _open_standard_streams()
     sys.exit(run(sys.argv[1:]))
 
 
-def skip_httpx_command() -> None:
+def _skip_httpx_command() -> None:
     """Keep `import httpx` from importing its own command line with Click, Rich and Pygments, a third of its time. httpx
     works without that module, because it may be installed without those packages."""
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 
-def open_standard_streams() -> None:
+def _open_standard_streams() -> None:
     """Open the null device for each standard stream that is closed (`<&-`). Python has no object for a closed one, and
     the next file opened, perhaps our socket, would take its number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
@@ -52,7 +52,7 @@ def open_standard_streams() -> None:
 def run(words: Sequence[str]) -> int:
     """Run `claudegpt WORDS…`, report an error to the user, and return the exit status."""
     try:
-        return dispatch(words)
+        return _dispatch(words)
     except ClaudegptError as problem:
         console.complain(str(problem))
         return problem.exit_status
@@ -96,13 +96,13 @@ def _discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def dispatch(words: Sequence[str]) -> int:
+def _dispatch(words: Sequence[str]) -> int:
     if started_programs(os.environ) and not separate(words).command:
-        return run_next_program(separate(words))
-    use_environment(restore_environment(os.environ))
+        return _run_next_program(separate(words))
+    _use_environment(restore_environment(os.environ))
     wrapped, words = split_wrapped(words)
     if wrapped:
-        return run_wrapped(wrapped, words)
+        return _run_wrapped(wrapped, words)
     line = separate(words)
     if line.theirs and not line.command:
         from .suggestions import resolve_command
@@ -117,8 +117,8 @@ def dispatch(words: Sequence[str]) -> int:
 
         return show_command_help([] if line.question else line.theirs)
     if line.command == "demo":
-        return run_demo(line.theirs, line.ours)
-    if line.command == "status" and (quick := read_status_options(line)):
+        return _run_demo(line.theirs, line.ours)
+    if line.command == "status" and (quick := _read_status_options(line)):
         from .status import show_status
 
         return show_status(quick.flags, as_json=quick.as_json)
@@ -137,7 +137,7 @@ class StatusOptions:
     as_json: bool
 
 
-def read_status_options(line: CommandLine) -> StatusOptions | None:
+def _read_status_options(line: CommandLine) -> StatusOptions | None:
     """The options of `status`, read without Typer, whose import takes as long as all the rest; None for what only Typer
     can read or refuse."""
     words = list(line.theirs)
@@ -150,7 +150,7 @@ def read_status_options(line: CommandLine) -> StatusOptions | None:
     return None
 
 
-def run_next_program(line: CommandLine) -> int:
+def _run_next_program(line: CommandLine) -> int:
     """Run the next program that may be Claude Code, with the words and the environment that a session of ours has
     prepared: the one it started is a wrapper that leads back here."""
     from ..claude import install
@@ -160,14 +160,14 @@ def run_next_program(line: CommandLine) -> int:
     os.execve(program, [str(program), *words], mark_started(os.environ, program))
 
 
-def use_environment(environ: Mapping[str, str]) -> None:
+def _use_environment(environ: Mapping[str, str]) -> None:
     """Make `environ` this process's environment."""
     for name in set(os.environ) - set(environ):
         del os.environ[name]
     os.environ.update({name: value for name, value in environ.items() if os.environ.get(name) != value})
 
 
-def run_wrapped(wrapped: Wrapped, words: Sequence[str]) -> int:
+def _run_wrapped(wrapped: Wrapped, words: Sequence[str]) -> int:
     """`claudegpt /path/to/claude ARGS…`: run that program. Its own questions and commands are answered by it."""
     line = separate(words)
     if line.question or line.command:
@@ -176,7 +176,7 @@ def run_wrapped(wrapped: Wrapped, words: Sequence[str]) -> int:
     return run_claude_code(line.theirs, line.ours, wrapped)
 
 
-def run_demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
+def _run_demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
     """`claudegpt demo [--yes] [CLAUDE ARGS…]`"""
     from ..claude import install
 
@@ -186,7 +186,7 @@ def run_demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
 
         return app.run_command(CommandLine(command="demo", theirs=["--help"]))
     if line.question:
-        return dispatch([line.question])
+        return _dispatch([line.question])
     flags = {**flags, **line.ours, PROVIDER.name: "demo"}
     install.offer_install(load(flags), yes=has("--yes", words))
     return run_claude_code(line.theirs, flags)
@@ -197,15 +197,15 @@ def run_claude_code(args: list[str], flags: Mapping[str, str], wrapped: Wrapped 
     from ..claude import install
 
     needs_no_model = bool(args) and args[0] in CLAUDE_COMMANDS | CLAUDE_QUESTIONS
-    settings = load_checked(flags)
+    settings = _load_checked(flags)
     if settings[PROVIDER] is None and not needs_no_model:
         from ..setup.wizard import first_run
 
         first_run(flags)
-        settings = load_checked(flags)
+        settings = _load_checked(flags)
     program = wrapped.path if wrapped else install.find_claude(settings)
     interpreter = wrapped.interpreter if wrapped else ()
-    environ = {**claude_environment(settings, args), **install.own_copy_environment(program, settings)}
+    environ = {**_claude_environment(settings, args), **install.own_copy_environment(program, settings)}
     environ = mark_started(environ, program)
     if needs_no_model:
         command = [*interpreter, str(program), *args]
@@ -225,14 +225,14 @@ def run_claude_code(args: list[str], flags: Mapping[str, str], wrapped: Wrapped 
     return run_claude(program, args, settings, environ, interpreter=interpreter)
 
 
-def load_checked(flags: Mapping[str, str]) -> Settings:
+def _load_checked(flags: Mapping[str, str]) -> Settings:
     """The settings. Raises BadSetting for the first value that cannot be used."""
     settings = load(flags)
     settings.check()
     return settings
 
 
-def claude_environment(settings: Settings, words: Sequence[str]) -> dict[str, str]:
+def _claude_environment(settings: Settings, words: Sequence[str]) -> dict[str, str]:
     """The environment for Claude Code before a session adds to it: ours, with the private configuration folder if the
     session is isolated."""
     if not settings[ISOLATE] and not _resumes_isolated_session(settings, resumed(words)):

@@ -68,8 +68,8 @@ def run_proxy(flags: Mapping[str, str], *, stable: bool) -> None:
     if stable:
         settings = load({**flags, **_stable_flags(settings)}, serving=True)
     chain = connect(settings, log=say_soon)
-    running = describe(chain)
-    with _listed(settings.dirs, running) as add:
+    running = _describe(chain)
+    with _listing(settings.dirs, running) as add:
 
         def ready() -> None:
             add()
@@ -81,7 +81,7 @@ def run_proxy(flags: Mapping[str, str], *, stable: bool) -> None:
         launcher.serve(chain.sites, ready=ready)
 
 
-def describe(chain: Chain) -> Running:
+def _describe(chain: Chain) -> Running:
     provider = chain.provider
     models = {tier: provider.model(provider.split_effort(provider.tiers.model(tier))[0]) for tier in TIERS}
     return Running(
@@ -92,11 +92,11 @@ def describe(chain: Chain) -> Running:
         provider=provider.name,
         label=provider.label,
         models={tier: {"id": each.id, "name": each.name, "window": each.window} for tier, each in models.items()},
-        variables=client_variables(chain, os.environ),
+        variables=_client_variables(chain, os.environ),
     )
 
 
-def client_variables(chain: Chain, environ: Mapping[str, str]) -> dict[str, str]:
+def _client_variables(chain: Chain, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment with which a plain `claude` uses this proxy as a session of claudegpt does: address, token,
     models, windows, and the switch that has auto mode ask a model instead of Anthropic's servers."""
     proxies = {name: environ[name] for name in (*PROXIES, "NO_PROXY", "no_proxy") if environ.get(name)}
@@ -140,7 +140,7 @@ def _stable_flags(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def _listed(dirs: Dirs, running: Running) -> Iterator[Any]:
+def _listing(dirs: Dirs, running: Running) -> Iterator[Any]:
     """Yields a function that adds this process to the list of running ones; the entry is removed on leaving."""
     file = dirs.state / RUNNING / f"{running.pid}.json"
 
@@ -160,7 +160,7 @@ def _listed(dirs: Dirs, running: Running) -> Iterator[Any]:
 
 def show_env(dirs: Dirs, form: str, port: int | None) -> None:
     """Print the variables of a client in `form`: "shell", "json" or "vscode". Raises NotRunning."""
-    running = find_running(dirs, port)
+    running = _find_running(dirs, port)
     register_secret(running.token)
     if form == "json":
         result_json(asdict(running))
@@ -187,7 +187,7 @@ def shell_lines(variables: Mapping[str, str], environ: Mapping[str, str]) -> Ite
             yield f"unset {name}"
 
 
-def find_running(dirs: Dirs, port: int | None = None) -> Running:
+def _find_running(dirs: Dirs, port: int | None = None) -> Running:
     """The newest running `serve` whose proxy answers, on this port if one is given. Raises NotRunning."""
     for running in sorted(_read_running(dirs), key=lambda each: -each.started):
         if port in (None, urlsplit(running.url).port):

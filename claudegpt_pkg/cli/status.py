@@ -56,16 +56,16 @@ class AccountReport:
 def show_status(flags: Mapping[str, str], *, as_json: bool) -> int:
     """Print the report and return the exit status. With `as_json`, an error is printed as JSON instead of raised."""
     try:
-        report = ask_account(flags)
+        report = _ask_account(flags)
     except ClaudegptError as problem:
         if not as_json:
             raise
         result_json({"ok": False, "error": str(problem)})
         return problem.exit_status
     if as_json:
-        result_json(as_object(report))
+        result_json(_report_object(report))
         return report.problem.exit_status if report.problem else 0
-    result_rows(report_rows(report, time.time()))
+    result_rows(_report_rows(report, time.time()))
     if report.problem:
         raise report.problem
     return 0
@@ -86,9 +86,9 @@ def show_models(flags: Mapping[str, str], *, as_json: bool) -> None:
     lessons = recall(settings.dirs.cache, provider)
     ids = dict.fromkeys([*(provider.tiers.model(tier) for tier in TIERS), *(model.id for model in listed)])
     if as_json:
-        result_json([listed_model_object(provider, name, lessons.get(name) or Capabilities()) for name in ids])
+        result_json([_listed_model_object(provider, name, lessons.get(name) or Capabilities()) for name in ids])
         return
-    shown = [model_row(provider, name, lessons.get(name) or Capabilities()) for name in ids]
+    shown = [_model_row(provider, name, lessons.get(name) or Capabilities()) for name in ids]
     result_table(("model", "window", "efforts", "tier", "notes"), shown)
     if any(describe_capabilities(lessons.get(name) or Capabilities()) for name in ids):
         say("claudegpt remembers for a week what a model refused. `claudegpt setup` tests it again.")
@@ -97,7 +97,7 @@ def show_models(flags: Mapping[str, str], *, as_json: bool) -> None:
 # Ask.
 
 
-def ask_account(flags: Mapping[str, str]) -> AccountReport:
+def _ask_account(flags: Mapping[str, str]) -> AccountReport:
     """What the account's server answers now. Raises ClaudegptError if no account can be made of the settings."""
     settings = load(flags)
     provider, _ = assembly.backend(settings)
@@ -148,7 +148,7 @@ def check_account(provider: Provider, settings: Settings, flags: Mapping[str, st
 # Show.
 
 
-def report_rows(report: AccountReport, now: float) -> Iterator[tuple[str, str]]:
+def _report_rows(report: AccountReport, now: float) -> Iterator[tuple[str, str]]:
     provider, tokens = report.provider, report.tokens
     yield "provider", plain(f"{provider.name}: {provider.label}")
     if tokens:
@@ -159,10 +159,10 @@ def report_rows(report: AccountReport, now: float) -> Iterator[tuple[str, str]]:
     if tokens and (end := read_moment(tokens.expires_at)):
         renewed = "" if isinstance(report.problem, NotLoggedIn) else "; renewed automatically"
         yield "token", f"{'expired' if end <= now else 'expires'} {format_moment(end, now)}{renewed}"
-    yield "server", f"{plain(urlsplit(provider.url).netloc)} {describe_answer(report.problem)}"
+    yield "server", f"{plain(urlsplit(provider.url).netloc)} {_describe_answer(report.problem)}"
     for tier in TIERS:
-        model = model_of(provider, tier)
-        yield tier, plain(f"{model.name}, {window_of(provider, model)} tokens{note_of(report, model)}")
+        model = _tier_model(provider, tier)
+        yield tier, plain(f"{model.name}, {_format_window(provider, model)} tokens{_format_notes(report, model)}")
     if report.quota:
         yield from quota_rows(report.quota, now)
     elif report.quota_unknown:
@@ -176,7 +176,7 @@ def quota_rows(quota: Quota, now: float) -> Iterator[tuple[str, str]]:
         yield "credits", plain(quota.credits)
 
 
-def describe_answer(problem: ClaudegptError | None) -> str:
+def _describe_answer(problem: ClaudegptError | None) -> str:
     if problem is None:
         return "[green]answers[/green]"
     if isinstance(problem, BadSetting):
@@ -195,29 +195,29 @@ def bar(window: Window, now: float) -> str:
     return f"[{colour}]{signs.full * full}[/{colour}]{signs.empty * (BAR - full)} {window.used_percent:g}% used{resets}"
 
 
-def model_of(provider: Provider, tier: Tier) -> Model:
+def _tier_model(provider: Provider, tier: Tier) -> Model:
     return provider.model(provider.split_effort(provider.tiers.model(tier))[0])
 
 
-def window_of(provider: Provider, model: Model) -> str:
+def _format_window(provider: Provider, model: Model) -> str:
     shown = format_number(model.window)
     return f"{shown} (assumed)" if provider.is_assumed(model) else shown
 
 
-def note_of(report: AccountReport, model: Model) -> str:
+def _format_notes(report: AccountReport, model: Model) -> str:
     return "".join(f"; {words}" for words in describe_capabilities(report.lessons.get(model.id) or Capabilities()))
 
 
-def model_row(provider: Provider, name: str, learnt: Capabilities) -> tuple[str, str, str, str, str]:
+def _model_row(provider: Provider, name: str, learnt: Capabilities) -> tuple[str, str, str, str, str]:
     model = provider.model(provider.split_effort(name)[0])
     levels = learnt.efforts or model.efforts
     efforts = "" if levels == EFFORTS else " ".join(levels)
     tiers = [tier for tier in TIERS if provider.tiers.model(tier) == name]
     notes = describe_capabilities(replace(learnt, efforts=None))
-    return name, window_of(provider, model), efforts, " ".join(tiers), "; ".join(notes)
+    return name, _format_window(provider, model), efforts, " ".join(tiers), "; ".join(notes)
 
 
-def listed_model_object(provider: Provider, name: str, learnt: Capabilities) -> dict[str, Any]:
+def _listed_model_object(provider: Provider, name: str, learnt: Capabilities) -> dict[str, Any]:
     model = provider.model(provider.split_effort(name)[0])
     return {
         "id": name,
@@ -230,7 +230,7 @@ def listed_model_object(provider: Provider, name: str, learnt: Capabilities) -> 
     }
 
 
-def as_object(report: AccountReport) -> dict[str, Any]:
+def _report_object(report: AccountReport) -> dict[str, Any]:
     provider, tokens = report.provider, report.tokens
     return {
         "ok": report.problem is None,
@@ -241,14 +241,14 @@ def as_object(report: AccountReport) -> dict[str, Any]:
         "account": {"email": tokens.email, "id": tokens.account_id} if tokens else None,
         "plan": report.plan,
         "credential": report.credential,
-        "expires_at": moment(read_moment(tokens.expires_at)) if tokens else None,
-        "models": {tier: model_object(report, model_of(provider, tier)) for tier in TIERS},
+        "expires_at": _format_iso(read_moment(tokens.expires_at)) if tokens else None,
+        "models": {tier: _model_object(report, _tier_model(provider, tier)) for tier in TIERS},
         **quota_object(report.quota),
         "quota_unknown": report.quota_unknown.message if report.quota_unknown else None,
     }
 
 
-def model_object(report: AccountReport, model: Model) -> dict[str, Any]:
+def _model_object(report: AccountReport, model: Model) -> dict[str, Any]:
     learnt = report.lessons.get(model.id) or Capabilities()
     return {
         "id": model.id,
@@ -266,13 +266,13 @@ def quota_object(quota: Quota | None) -> dict[str, Any]:
             "name": window.name,
             "seconds": window.seconds,
             "used_percent": window.used_percent,
-            "resets_at": moment(window.resets_at),
+            "resets_at": _format_iso(window.resets_at),
         }
         for window in (quota.windows if quota else ())
     ]
     return {"limits": limits, "credits": quota.credits if quota else None}
 
 
-def moment(seconds: float | None) -> str | None:
+def _format_iso(seconds: float | None) -> str | None:
     """ISO 8601, UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else None

@@ -36,21 +36,21 @@ def entries(trace: Mapping[str, Any]) -> Iterator[Entry]:
         yield "session", session
     if client := trace.get("client"):
         yield "client", client
-    yield "request", describe_request(request)
+    yield "request", _describe_request(request)
     if trace.get("sent"):
-        yield "sent", describe_sent(trace)
+        yield "sent", _describe_sent(trace)
     if notes := trace.get("notes"):
-        yield "changed", "\n".join(describe_changes(notes))
+        yield "changed", "\n".join(_describe_changes(notes))
     if refusals := trace.get("learned"):
         yield "learned", "\n".join(refusals)
     times = trace.get("milliseconds") or {}
     yield "took", " · ".join(f"{format_milliseconds(value)} {STEPS.get(name, name)}" for name, value in times.items())
     if usage := trace.get("usage"):
         yield "tokens", format_tokens(spent_tokens(usage))
-    yield "ended", describe_end(trace)
-    for message in newest_messages(request.get("messages") or ()):
-        yield from content_entries(message.get("content"), by=str(message.get("role")), whole="--request")
-    yield from content_entries(answer.get("content"), by="answer", whole="--answer")
+    yield "ended", _describe_end(trace)
+    for message in _newest_messages(request.get("messages") or ()):
+        yield from _content_entries(message.get("content"), by=str(message.get("role")), whole="--request")
+    yield from _content_entries(answer.get("content"), by="answer", whole="--answer")
 
 
 def spent_tokens(usage: Mapping[str, Any]) -> Spent:
@@ -61,9 +61,9 @@ def spent_tokens(usage: Mapping[str, Any]) -> Spent:
 # The request, from Claude Code and to the backend.
 
 
-def describe_request(request: Mapping[str, Any]) -> str:
+def _describe_request(request: Mapping[str, Any]) -> str:
     effort = (request.get("output_config") or {}).get("effort")
-    return join_parts(
+    return _join_parts(
         request.get("model"),
         effort and f"effort {effort}",
         format_count(len(request.get("messages") or ()), "message"),
@@ -72,10 +72,10 @@ def describe_request(request: Mapping[str, Any]) -> str:
     )
 
 
-def describe_sent(trace: Mapping[str, Any]) -> str:
+def _describe_sent(trace: Mapping[str, Any]) -> str:
     body, tier, provider = trace["sent"], trace.get("tier"), trace.get("provider")
     effort = (body.get("reasoning") or {}).get("effort")
-    return join_parts(
+    return _join_parts(
         body.get("model"),
         tier and f"tier {tier}",
         provider and f"provider {provider}",
@@ -86,11 +86,11 @@ def describe_sent(trace: Mapping[str, Any]) -> str:
     )
 
 
-def join_parts(*parts: str | None) -> str:
+def _join_parts(*parts: str | None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def describe_changes(notes: Iterable[Sequence[str]]) -> Iterator[str]:
+def _describe_changes(notes: Iterable[Sequence[str]]) -> Iterator[str]:
     """The fields that could not be translated as they are; fields with the same note stand together."""
     fields: dict[str, list[str]] = {}
     for field, what in notes:
@@ -100,7 +100,7 @@ def describe_changes(notes: Iterable[Sequence[str]]) -> Iterator[str]:
         yield f"{', '.join(names[:MOST_FIELDS])}{more}: {what}"
 
 
-def describe_end(trace: Mapping[str, Any]) -> str:
+def _describe_end(trace: Mapping[str, Any]) -> str:
     error = trace.get("error")
     if not error:
         return f"done: {(trace.get('answer') or {}).get('stop_reason')}"
@@ -111,64 +111,64 @@ def describe_end(trace: Mapping[str, Any]) -> str:
 # The messages.
 
 
-def newest_messages(messages: Sequence[Block]) -> Sequence[Block]:
+def _newest_messages(messages: Sequence[Block]) -> Sequence[Block]:
     """The messages after the last one of the assistant."""
     answers = [at for at, message in enumerate(messages) if message.get("role") == "assistant"]
     return messages[answers[-1] + 1 :] if answers else messages
 
 
-def content_entries(content: Any, *, by: str, whole: str) -> Iterator[Entry]:
+def _content_entries(content: Any, *, by: str, whole: str) -> Iterator[Entry]:
     """Each block's name (for a text, `by`) and its beginning; the option `whole` shows the rest."""
     if content:
         yield "", ""
-    for name, text in block_entries(content):
-        yield name or by, shorten(text, whole)
+    for name, text in _block_entries(content):
+        yield name or by, _shorten(text, whole)
 
 
-def block_entries(content: Any) -> Iterator[Entry]:
+def _block_entries(content: Any) -> Iterator[Entry]:
     for block in blocks_of(content):
-        yield BLOCKS.get(block["type"], other_entry)(block)
+        yield BLOCKS.get(block["type"], _other_entry)(block)
 
 
-def text_entry(block: Block) -> Entry:
+def _text_entry(block: Block) -> Entry:
     return "", block["text"]
 
 
-def thinking_entry(block: Block) -> Entry:
+def _thinking_entry(block: Block) -> Entry:
     return "thinking", block.get("thinking") or "[encrypted]"
 
 
-def tool_use_entry(block: Block) -> Entry:
+def _tool_use_entry(block: Block) -> Entry:
     return "call", f"{block['name']} {dumps(block['input'])}"
 
 
-def tool_result_entry(block: Block) -> Entry:
-    inside = "\n".join(join_parts(*entry) for entry in block_entries(block.get("content")))
+def _tool_result_entry(block: Block) -> Entry:
+    inside = "\n".join(_join_parts(*entry) for entry in _block_entries(block.get("content")))
     return "error" if block.get("is_error") else "result", inside
 
 
-def media_entry(block: Block) -> Entry:
+def _media_entry(block: Block) -> Entry:
     source = block["source"]
     size = f"{format_number(len(source['data']))} characters" if source.get("data") else None
-    return block["type"], join_parts(source.get("media_type"), source.get("url"), size)
+    return block["type"], _join_parts(source.get("media_type"), source.get("url"), size)
 
 
-def other_entry(block: Block) -> Entry:
+def _other_entry(block: Block) -> Entry:
     return block["type"], dumps({name: value for name, value in block.items() if name != "type"})
 
 
 BLOCKS: dict[str, Callable[[Block], Entry]] = {
-    "text": text_entry,
-    "thinking": thinking_entry,
-    "redacted_thinking": thinking_entry,
-    "tool_use": tool_use_entry,
-    "tool_result": tool_result_entry,
-    "image": media_entry,
-    "document": media_entry,
+    "text": _text_entry,
+    "thinking": _thinking_entry,
+    "redacted_thinking": _thinking_entry,
+    "tool_use": _tool_use_entry,
+    "tool_result": _tool_result_entry,
+    "image": _media_entry,
+    "document": _media_entry,
 }
 
 
-def shorten(text: str, whole: str) -> str:
+def _shorten(text: str, whole: str) -> str:
     lines = text[:MOST_CHARACTERS].splitlines()[:MOST_LINES]
     left = len(text) - len("\n".join(lines))
     if left > 1:  # more than a line break

@@ -58,25 +58,25 @@ class Row:
 
 def show_traces(settings: Settings, *, limit: int, as_json: bool) -> None:
     """List the newest `limit` traces, all of them for 0. Raises BadSetting if their folder cannot be read."""
-    files = list_traces(settings)
-    rows = [row_of(file) for file in files[: limit or None]]
+    files = _list_traces(settings)
+    rows = [_read_row(file) for file in files[: limit or None]]
     if as_json:
-        result_json([{**asdict(row), "began": iso_time(row.began)} for row in rows])
+        result_json([{**asdict(row), "began": _iso_time(row.began)} for row in rows])
         return
     if not settings[TRACE]:
-        say(explain_no_traces(settings))
+        say(_explain_no_traces(settings))
     elif not files:
         say(f"There is no trace in {settings.trace_dir} yet. Each turn of a session stores one there.")
     if rows and sys.stdout.isatty():
         length, now = unique_length([file.id for file in files]), time.time()
-        result_table(COLUMNS, [short_cells(row, length, now) for row in rows], numbers=NUMBERS, spare=SPARE)
+        result_table(COLUMNS, [_short_cells(row, length, now) for row in rows], numbers=NUMBERS, spare=SPARE)
     else:
-        result_table(COLUMNS, map(full_cells, rows))
+        result_table(COLUMNS, map(_full_cells, rows))
 
 
 def show_trace(settings: Settings, wanted: str, *, part: str | None) -> None:
     """Show the trace whose id begins with `wanted`. Raises BadSetting unless exactly one does and can be read."""
-    file = find_trace(settings, wanted)
+    file = _find_trace(settings, wanted)
     try:
         trace = read_trace(file)
         lines = list(entries(trace)) if part is None else []
@@ -89,7 +89,7 @@ def show_trace(settings: Settings, wanted: str, *, part: str | None) -> None:
         result_json(trace.get(part) if part else trace)
 
 
-def explain_no_traces(settings: Settings) -> str:
+def _explain_no_traces(settings: Settings) -> str:
     return (
         f"Traces are turned off ({TRACE.name} from {settings.source(TRACE)}). `claudegpt --trace` stores them for one "
         f"session, `claudegpt config set {TRACE.name} 1` for all."
@@ -99,7 +99,7 @@ def explain_no_traces(settings: Settings) -> str:
 # Find.
 
 
-def list_traces(settings: Settings) -> list[TraceFile]:
+def _list_traces(settings: Settings) -> list[TraceFile]:
     """Every trace, the newest first. Raises BadSetting if their folder cannot be read."""
     folder = settings.trace_dir
     try:
@@ -108,14 +108,14 @@ def list_traces(settings: Settings) -> list[TraceFile]:
         raise BadSetting(f"Cannot read {folder}: {problem.strerror}.", "Correct its permissions.") from None
 
 
-def find_trace(settings: Settings, wanted: str) -> TraceFile:
+def _find_trace(settings: Settings, wanted: str) -> TraceFile:
     """The trace whose id begins with `wanted`. The id of an answer in Claude Code's own files (msg_…) works too."""
     beginning = wanted.lower().removeprefix("msg_")
-    files = [file for file in list_traces(settings) if file.id.startswith(beginning)]
+    files = [file for file in _list_traces(settings) if file.id.startswith(beginning)]
     if len(files) == 1:
         return files[0]
     if not files:
-        hint = "`claudegpt trace` lists the stored traces." if settings[TRACE] else explain_no_traces(settings)
+        hint = "`claudegpt trace` lists the stored traces." if settings[TRACE] else _explain_no_traces(settings)
         raise BadSetting(f"There is no trace {wanted!r}.", hint)
     ids = [file.id for file in files]
     names = [name[: unique_length(ids)] for name in ids[:MOST_NAMED]]
@@ -135,21 +135,21 @@ def unique_length(ids: Sequence[str]) -> int:
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
-def row_of(file: TraceFile) -> Row:
+def _read_row(file: TraceFile) -> Row:
     try:
-        return row_from(read_summary(file))
+        return _row_from_trace(read_summary(file))
     except (OSError, ValueError):
-        return Row(file.id, modified_at(file))
+        return Row(file.id, _modified_at(file))
 
 
-def modified_at(file: TraceFile) -> float:
+def _modified_at(file: TraceFile) -> float:
     try:
         return file.path.stat().st_mtime
     except OSError:  # deleted meanwhile, as the oldest trace
         return time.time()
 
 
-def row_from(trace: TraceSummary) -> Row:
+def _row_from_trace(trace: TraceSummary) -> Row:
     spent = spent_tokens(msgspec.structs.asdict(trace.usage)) if trace.usage else None
     return Row(
         id=trace.id,
@@ -168,15 +168,15 @@ def row_from(trace: TraceSummary) -> Row:
     )
 
 
-def full_cells(row: Row) -> list[str]:
+def _full_cells(row: Row) -> list[str]:
     """For a program: nothing is shortened, times are in ISO 8601 and milliseconds, "" stands for unknown."""
     rate = None if row.hit_rate is None else f"{row.hit_rate:.2f}"
     numbers = (row.tokens_in, rate, row.tokens_out, row.first_ms, row.total_ms)
-    cells = (row.id, iso_time(row.began), row.session, row.model, row.tier, row.effort, *numbers, row.status)
+    cells = (row.id, _iso_time(row.began), row.session, row.model, row.tier, row.effort, *numbers, row.status)
     return ["" if cell is None else str(cell) for cell in cells]
 
 
-def short_cells(row: Row, length: int, now: float) -> list[str]:
+def _short_cells(row: Row, length: int, now: float) -> list[str]:
     """For a person: short ids, times and numbers."""
     return [
         row.id[:length],
@@ -194,5 +194,5 @@ def short_cells(row: Row, length: int, now: float) -> list[str]:
     ]
 
 
-def iso_time(moment: float) -> str:
+def _iso_time(moment: float) -> str:
     return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="milliseconds")

@@ -45,17 +45,17 @@ Sums = dict[Source, Spent]
 def show_usage(flags: Mapping[str, str], *, as_json: bool) -> None:
     """Raises BadSetting if the log cannot be read."""
     settings, today = load(flags), date.today()
-    days = usage_by_day(settings)
+    days = _usage_by_day(settings)
     firsts = {name: today - timedelta(count - 1) for name, count in PERIODS.items()}
-    sums = {name: usage_since(days, first) for name, first in firsts.items()}
-    plan = ask_quota(settings)
+    sums = {name: _usage_since(days, first) for name, first in firsts.items()}
+    plan = _fetch_plan_quota(settings)
     if as_json:
-        result_json(as_object(sums, min(days, default=None), plan))
+        result_json(_usage_object(sums, min(days, default=None), plan))
         return
     if days:
         result_table(
             COLUMNS,
-            [row for name, each in sums.items() for row in period_rows(name, each)],
+            [row for name, each in sums.items() for row in _period_rows(name, each)],
             numbers=NUMBERS,
             spare=SPARE,
         )
@@ -64,35 +64,37 @@ def show_usage(flags: Mapping[str, str], *, as_json: bool) -> None:
     elif min(days) > min(firsts.values()) and sys.stdout.isatty():
         say(f"Counting began on {min(days):%a %d %b %Y}.")
     if plan:
-        show_quota(plan)
+        _show_quota(plan)
 
 
 # Add up.
 
 
-def usage_by_day(settings: Settings) -> dict[date, Sums]:
+def _usage_by_day(settings: Settings) -> dict[date, Sums]:
     """The usage of each day in the log."""
     days: dict[date, Sums] = {}
     for use in read_entries(settings.dirs.state):
-        add(days.setdefault(date.fromtimestamp(use.at), {}), Source(use.provider, use.metered, use.model), use.spent)
+        _add_usage(
+            days.setdefault(date.fromtimestamp(use.at), {}), Source(use.provider, use.metered, use.model), use.spent
+        )
     return days
 
 
-def usage_since(days: Mapping[date, Sums], first: date) -> Sums:
+def _usage_since(days: Mapping[date, Sums], first: date) -> Sums:
     """The usage from the morning of `first` on, the source with most tokens first."""
     sums: Sums = {}
     for day, each in days.items():
         if day >= first:
             for source, spent in each.items():
-                add(sums, source, spent)
+                _add_usage(sums, source, spent)
     return dict(sorted(sums.items(), key=lambda entry: -entry[1].tokens_in))
 
 
-def add(sums: Sums, source: Source, spent: Spent) -> None:
+def _add_usage(sums: Sums, source: Source, spent: Spent) -> None:
     sums[source] = sums.get(source, Spent()) + spent
 
 
-def paid_for(sums: Sums) -> Spent:
+def _paid_for(sums: Sums) -> Spent:
     """The usage that is paid for by the token."""
     return sum((spent for source, spent in sums.items() if source.metered), Spent())
 
@@ -100,7 +102,7 @@ def paid_for(sums: Sums) -> Spent:
 # Quota.
 
 
-def ask_quota(settings: Settings) -> Quota | None:
+def _fetch_plan_quota(settings: Settings) -> Quota | None:
     from .. import assembly
     from ..accounts.provider_table import chosen_kind
     from ..accounts.quota import fetch_quota
@@ -116,7 +118,7 @@ def ask_quota(settings: Settings) -> Quota | None:
         return None
 
 
-def show_quota(plan: Quota) -> None:
+def _show_quota(plan: Quota) -> None:
     from .status import quota_rows
 
     if sys.stdout.isatty():
@@ -127,25 +129,31 @@ def show_quota(plan: Quota) -> None:
 # Show.
 
 
-def period_rows(period: str, sums: Sums) -> Iterator[tuple[str, ...]]:
+def _period_rows(period: str, sums: Sums) -> Iterator[tuple[str, ...]]:
     """A row for each source, then one for all unless there is only one. For a program no number is shortened."""
     person = sys.stdout.isatty()
     for source, spent in sums.items():
-        yield period, source.model, source.provider, *format_counts(spent, person), format_cost({source: spent}, person)
+        yield (
+            period,
+            source.model,
+            source.provider,
+            *_format_counts(spent, person),
+            _format_cost({source: spent}, person),
+        )
         period = "" if person else period
     if len(sums) != 1:
-        yield period, "all", "", *format_counts(sum(sums.values(), Spent()), person), format_cost(sums, person)
+        yield period, "all", "", *_format_counts(sum(sums.values(), Spent()), person), _format_cost(sums, person)
 
 
-def format_counts(spent: Spent, person: bool) -> tuple[str, str, str, str]:
+def _format_counts(spent: Spent, person: bool) -> tuple[str, str, str, str]:
     if not person:
         return str(spent.turns), str(spent.tokens_in), f"{spent.hit_rate:.2f}", str(spent.tokens_out)
     return str(spent.turns), format_number(spent.tokens_in), f"{spent.hit_rate:.0%}", format_number(spent.tokens_out)
 
 
-def format_cost(sums: Sums, person: bool) -> str:
+def _format_cost(sums: Sums, person: bool) -> str:
     """$0.42, "on your plan", "$0.42 + plan", or "unknown" if one of the prices is unknown."""
-    paid = paid_for(sums).cost
+    paid = _paid_for(sums).cost
     price = "unknown" if paid is None else format_dollars(paid) if person else f"{paid:.6f}"
     metered = {source.metered for source in sums}
     if False not in metered:
@@ -153,16 +161,16 @@ def format_cost(sums: Sums, person: bool) -> str:
     return f"{price} + plan" if True in metered else "on your plan"
 
 
-def as_object(sums: Mapping[str, Sums], since: date | None, plan: Quota | None) -> dict[str, Any]:
+def _usage_object(sums: Mapping[str, Sums], since: date | None, plan: Quota | None) -> dict[str, Any]:
     from .status import quota_object
 
-    periods = {name.replace(" ", "_"): period_object(each) for name, each in sums.items()}
+    periods = {name.replace(" ", "_"): _period_object(each) for name, each in sums.items()}
     return {"since": since.isoformat() if since else None, **periods, **quota_object(plan)}
 
 
-def period_object(sums: Sums) -> dict[str, Any]:
+def _period_object(sums: Sums) -> dict[str, Any]:
     """`cost`: dollars at list price of what is not included in a plan; null if a price is unknown."""
     models = [
-        {**asdict(source), **asdict(spent), "cost": paid_for({source: spent}).cost} for source, spent in sums.items()
+        {**asdict(source), **asdict(spent), "cost": _paid_for({source: spent}).cost} for source, spent in sums.items()
     ]
-    return {**asdict(sum(sums.values(), Spent())), "cost": paid_for(sums).cost, "models": models}
+    return {**asdict(sum(sums.values(), Spent())), "cost": _paid_for(sums).cost, "models": models}

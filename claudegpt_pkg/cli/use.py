@@ -30,7 +30,7 @@ class Account:
 
 def use_account(flags: Mapping[str, str], name: str) -> None:
     """Make `name` the account of every session from now on. Raises ClaudegptError if it is not set up."""
-    account = find_account(load({**flags, PROVIDER.name: name}), name)
+    account = _find_account(load({**flags, PROVIDER.name: name}), name)
     if account.problem:
         raise type(account.problem)(account.problem.message, f"Run `claudegpt setup --provider {name}`.")
     env_file.change(load(flags).dirs.config_file, {PROVIDER.name: name})
@@ -41,7 +41,7 @@ def use_account(flags: Mapping[str, str], name: str) -> None:
 
 def show_accounts(flags: Mapping[str, str], *, as_json: bool) -> None:
     settings = load(flags)
-    accounts = [find_account(settings, name) for name in PROVIDERS]
+    accounts = [_find_account(settings, name) for name in PROVIDERS]
     current = settings.written(PROVIDER)
     if as_json:
         rows = [
@@ -60,7 +60,7 @@ def show_accounts(flags: Mapping[str, str], *, as_json: bool) -> None:
     say("`claudegpt use NAME` switches; `claudegpt setup` sets one up.")
 
 
-def find_account(settings: Settings, name: str) -> Account:
+def _find_account(settings: Settings, name: str) -> Account:
     """Whether the account can be used as far as this machine knows. No server is contacted."""
     make = PROVIDER_TABLE[name].make
     if make is None:

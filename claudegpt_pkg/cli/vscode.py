@@ -48,7 +48,7 @@ class Editor:
 def configure(flags: Mapping[str, str], *, editor: str | None, undo: bool, yes: bool) -> None:
     """Show what would be written to the editors' settings, ask, and write it. Raises BadSetting."""
     data = load(flags).dirs.data
-    for each in chosen_editors(editor):
+    for each in _chosen_editors(editor):
         text = _read_text(each.file)
         new = _undone(text, each.file, data) if undo else _configured(text, each.file)
         if new == text:
@@ -65,7 +65,7 @@ def configure(flags: Mapping[str, str], *, editor: str | None, undo: bool, yes: 
         tell("Written. Reload the editor's window, and open the Claude Code panel.")
 
 
-def chosen_editors(name: str | None) -> list[Editor]:
+def _chosen_editors(name: str | None) -> list[Editor]:
     """The editor of this name, or all that are on this machine. Raises BadSetting if there is none."""
     if name and name not in EDITORS:
         raise BadSetting(f"{name!r} is not an editor that claudegpt knows.", f"Choose one of {', '.join(EDITORS)}.")
@@ -73,20 +73,20 @@ def chosen_editors(name: str | None) -> list[Editor]:
         Editor(each, folder / "settings.json")
         for each in EDITORS
         if name in (None, each)
-        for folder in settings_folders(each)
+        for folder in _settings_folders(each)
         if folder.is_dir()
     ]
     if found:
         return found
     if name:
-        return [Editor(name, settings_folders(name)[0] / "settings.json")]
+        return [Editor(name, _settings_folders(name)[0] / "settings.json")]
     raise BadSetting(
         "No editor with a Claude Code extension was found on this machine.",
         f"Name yours: claudegpt vscode --editor {'|'.join(EDITORS)}",
     )
 
 
-def settings_folders(editor: str) -> list[Path]:
+def _settings_folders(editor: str) -> list[Path]:
     """Where an editor keeps the user's settings: on this machine, and as a server for an editor elsewhere."""
     local, remote = EDITORS[editor]
     home = Path.home()
@@ -99,7 +99,7 @@ def _config_home(home: Path) -> Path:
     return Path(chosen) if chosen.startswith("/") else home / ".config"
 
 
-def own_program() -> Path:
+def _own_program() -> Path:
     """The absolute path that starts claudegpt. Raises BadSetting if it was started in a way that has none."""
     if clone := os.environ.get("CLAUDEGPT_CLONE"):
         return Path(clone) / "claudegpt"
@@ -114,7 +114,7 @@ def _configured(text: str, file: Path) -> str:
     try:
         settings = read(text)
         new = text
-        for key, value in ((WRAPPER, str(own_program())), (NO_LOGIN, True)):
+        for key, value in ((WRAPPER, str(_own_program())), (NO_LOGIN, True)):
             if settings.get(key, ABSENT) != value:
                 new = set_member(new, key, value)
     except ValueError as problem:
@@ -140,7 +140,7 @@ def _note(file: Path, text: str, data: Path) -> None:
     """Keep what our keys said before the first time we wrote them."""
     notes = _notes(data)
     settings = read(text)
-    if settings.get(WRAPPER) == str(own_program()):
+    if settings.get(WRAPPER) == str(_own_program()):
         return
     notes[str(file)] = {key: settings[key] for key in (WRAPPER, NO_LOGIN) if key in settings}
     make_private_folder(data)

@@ -1,9 +1,9 @@
-"""Files of NAME=value lines, such as `config.env`: read them, and change some lines without touching the others.
+"""A file of NAME=value lines, as `config.env` is: what it says, and changes that leave all else in it as it stands.
 
     values = read(file)
-    change(file, {"CLAUDEGPT_PROVIDER": "openai", "PORT": None})     # None removes the line
+    change(file, {"CLAUDEGPT_PROVIDER": "openai", "PORT": None})     # None: taken out
 
-A change replaces the file at once, only its owner can read it, and writers take turns.
+A change is made at once, for nobody else's eyes, and by one writer at a time.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ def _line_number(binding: Binding) -> int:
 
 
 def make_sure(file: Path) -> None:
-    """Raises BadSetting if `file` cannot be changed. Call it before the user answers questions."""
+    """Raises BadSetting where `file` could not be changed: before somebody goes to the trouble of answering."""
     if problem := files.find_write_problem(Path(os.path.realpath(file)).parent):
         raise _unwritable(file, problem)
 
 
 def change(file: Path, changes: Mapping[str, str | None]) -> None:
-    """Give each name its value; None removes its line.
+    """Give each name its value, or take it out for None.
 
-    Raises BadSetting if the file cannot be read or written, or a value cannot stand in it. The file is then unchanged.
+    Raises BadSetting when the file cannot be read or written, or a value cannot stand in it; it is then as it was.
     """
     for name, value in changes.items():
         if value and not value.isprintable():
@@ -63,7 +63,7 @@ def change(file: Path, changes: Mapping[str, str | None]) -> None:
     try:
         files.make_private_folder(file.parent)
         with files.locked(file.parent / f".{file.name}.lock"):
-            read(file)  # raises BadSetting if the file is not text
+            read(file)  # raises its own for one that is no text
             files.replace_file(file, _changed(file, changes))
     except OSError as problem:
         raise _unwritable(file, problem) from None

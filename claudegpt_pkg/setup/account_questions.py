@@ -73,14 +73,14 @@ def choose_account(talk: Conversation) -> str:
             raise BadSetting(f"{flag} is not for provider {given.provider}.", "See `claudegpt setup --help`.")
         return SERVER if given.base_url else given.provider
     settings = talk.settings
-    now = account_in(settings)
+    now = _account_in(settings)
     if not talk.asker.there:
         if now is None:
             raise assembly.no_account()
         return now
     has_codex = codex_path(settings).exists()
     ollama = find_ollama(os.environ)
-    titles = account_titles(settings, ollama, has_codex=has_codex)
+    titles = _account_titles(settings, ollama, has_codex=has_codex)
     if now == SERVER and ollama and settings[OPENAI_BASE_URL] == ollama.url:
         now = OLLAMA
     return talk.asker.choose(
@@ -91,13 +91,13 @@ def choose_account(talk: Conversation) -> str:
     )
 
 
-def account_titles(settings: Settings, ollama: Ollama | None, *, has_codex: bool) -> dict[str, str]:
+def _account_titles(settings: Settings, ollama: Ollama | None, *, has_codex: bool) -> dict[str, str]:
     """Each account with its cost; what is found on this machine is named, and comes first."""
-    codex_title = {"codex": f"Codex CLI's login · {describe_login(settings, 'codex')}"}
+    codex_title = {"codex": f"Codex CLI's login · {_describe_login(settings, 'codex')}"}
     found = f"{len(ollama.models)} model{'s' * (len(ollama.models) != 1)}" if ollama else ""
     return {
         **(codex_title if has_codex else {}),
-        "chatgpt": f"ChatGPT plan · {describe_login(settings, 'chatgpt')}",
+        "chatgpt": f"ChatGPT plan · {_describe_login(settings, 'chatgpt')}",
         "openai": f"OpenAI API key · {BY_TOKEN}",
         "azure": f"Azure OpenAI · {BY_TOKEN}",
         **({OLLAMA: f"Ollama on this machine · free · {found}"} if ollama else {}),
@@ -107,7 +107,7 @@ def account_titles(settings: Settings, ollama: Ollama | None, *, has_codex: bool
     }
 
 
-def account_in(settings: Settings) -> str | None:
+def _account_in(settings: Settings) -> str | None:
     """The account that is set up; None if there is none, or its settings are unusable."""
     try:
         kind = chosen_kind(settings)
@@ -116,7 +116,7 @@ def account_in(settings: Settings) -> str | None:
         return None
 
 
-def describe_login(settings: Settings, name: str) -> str:
+def _describe_login(settings: Settings, name: str) -> str:
     """What a login costs and whose it is, in a few words."""
     kind = PROVIDER_TABLE[name]
     if kind.login_file is None:
@@ -136,7 +136,7 @@ def describe_login(settings: Settings, name: str) -> str:
 # What each account needs.
 
 
-def ask_codex(talk: Conversation) -> None:
+def _ask_codex(talk: Conversation) -> None:
     try:
         codex(talk.settings)
     except NotLoggedIn as problem:
@@ -157,7 +157,7 @@ def _offer_codex_login(talk: Conversation, problem: NotLoggedIn) -> None:
     subprocess.run([program, "login"], cwd=NEUTRAL_FOLDER, check=False, stdout=sys.stderr)
 
 
-def ask_chatgpt(talk: Conversation) -> None:
+def _ask_chatgpt(talk: Conversation) -> None:
     settings = talk.settings
     how = talk.given.login or _ask_way_to_log_in(talk)
     if how != "keep":
@@ -180,13 +180,13 @@ def _ask_way_to_log_in(talk: Conversation) -> str:
     return talk.asker.choose("How do you want to log in?", ways, default=usual, flag="--device or --no-browser")
 
 
-def ask_openai(talk: Conversation) -> None:
+def _ask_openai(talk: Conversation) -> None:
     talk.answers[OPENAI_BASE_URL.name] = None
     ask_key(talk, OPENAI_API_KEY, "OpenAI API key", source=OPENAI_KEYS)
     _ask_models(talk, openai, OPENAI_TIERS)
 
 
-def ask_server(talk: Conversation) -> None:
+def _ask_server(talk: Conversation) -> None:
     now = talk.settings.written(OPENAI_BASE_URL)
     url = talk.given.base_url or talk.asker.text(
         "Address of its Responses API", default=now or OLLAMA_ADDRESS, judge=judge_url, flag="--base-url"
@@ -199,7 +199,7 @@ def ask_server(talk: Conversation) -> None:
     _ask_models(talk, openai, OPENAI_TIERS)
 
 
-def ask_ollama(talk: Conversation) -> None:
+def _ask_ollama(talk: Conversation) -> None:
     """Like another server, with the address that was found and without a key, which Ollama does not want."""
     ollama = find_ollama(os.environ)
     talk.answers[OPENAI_BASE_URL.name] = ollama.url if ollama else OLLAMA_ADDRESS
@@ -207,7 +207,7 @@ def ask_ollama(talk: Conversation) -> None:
     _ask_models(talk, openai, OPENAI_TIERS)
 
 
-def ask_azure(talk: Conversation) -> None:
+def _ask_azure(talk: Conversation) -> None:
     pasted = talk.given.endpoint or talk.asker.text(
         "Address of the resource, as the portal shows it",
         default=talk.settings[AZURE_ENDPOINT] or "",
@@ -256,7 +256,7 @@ def _ask_deployments(talk: Conversation, pasted: str | None) -> None:
         pasted = None
 
 
-def ask_demo(talk: Conversation) -> None:
+def _ask_demo(talk: Conversation) -> None:
     talk.answers[PROVIDER.name] = "demo"
 
 
@@ -270,11 +270,11 @@ def _ask_models(talk: Conversation, make: Callable[[Settings], Provider], option
 
 
 ACCOUNTS: dict[str, Callable[[Conversation], None]] = {
-    "codex": ask_codex,
-    "chatgpt": ask_chatgpt,
-    "openai": ask_openai,
-    OLLAMA: ask_ollama,
-    SERVER: ask_server,
-    "azure": ask_azure,
-    "demo": ask_demo,
+    "codex": _ask_codex,
+    "chatgpt": _ask_chatgpt,
+    "openai": _ask_openai,
+    OLLAMA: _ask_ollama,
+    SERVER: _ask_server,
+    "azure": _ask_azure,
+    "demo": _ask_demo,
 }

@@ -22,13 +22,13 @@ LACKING = (
 def describe_capabilities(known: Capabilities) -> list[str]:
     words = ["no reasoning"] * ("reasoning" in known.refused_fields)
     if known.efforts and not words:
-        words.append(f"efforts {format_levels(known.efforts)}")
+        words.append(f"efforts {_format_levels(known.efforts)}")
     words += [f"no {what}" for has, what in LACKING if not getattr(known, has)]
     left_out = sorted(known.refused_fields - {"reasoning"} | known.refused_includes - {INCLUDE_REASONING})
     return words + [f"without {', '.join(left_out)}"] * bool(left_out)
 
 
-def format_levels(levels: tuple[str, ...]) -> str:
+def _format_levels(levels: tuple[str, ...]) -> str:
     """low to max; or, if there is a gap, low, high."""
     first, last = EFFORTS.index(levels[0]), EFFORTS.index(levels[-1])
     return f"{levels[0]} to {levels[-1]}" if 2 < len(levels) == last - first + 1 else ", ".join(levels)

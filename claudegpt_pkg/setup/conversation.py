@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..accounts.provider_table import PROVIDER_TABLE
-from ..accounts.providers.base import Provider
 from ..errors import BadSetting
 from ..models import Tier
 from ..secret import Secret
@@ -119,8 +118,3 @@ def shorten_title(title: str) -> str:
     """A choice's title cut to the terminal's width, so that it never folds."""
     room = shutil.get_terminal_size().columns - POINTER
     return title if len(title) <= room else f"{title[: room - 1]}…"
-
-
-def is_assumed(provider: Provider, model_id: str) -> bool:
-    """Whether nobody has told what the model can do: neither the account's list nor the built-in table."""
-    return provider.is_assumed(provider.model(model_id))

@@ -22,7 +22,7 @@ from ..models import TIERS, Model, Tier, Tiers, split_effort
 from ..settings.options import Option
 from ..terminal.console import say
 from ..terminal.questions import Asker, Choice
-from .conversation import Answers, Conversation, is_assumed, shorten_title
+from .conversation import Answers, Conversation, shorten_title
 from .validators import judge_model
 
 BY_NAME = "?"  # in place of a model's name: the user types one
@@ -73,7 +73,7 @@ def ask_models(talk: Conversation, provider: Provider, listed: ModelList, option
     else:
         chosen = _ask_once(talk, provider, listed, now, newest)
     talk.answers |= {options[tier].name: chosen[tier] for tier in options}
-    warn_about_windows(provider, talk.answers, options, newest)
+    _warn_about_windows(provider, talk.answers, options, newest)
 
 
 def _current(talk: Conversation, option: Option[str | None], listed: ModelList) -> str | None:
@@ -137,21 +137,26 @@ def ask_tier(
 def describe_model(provider: Provider, model: Model) -> str:
     """GPT-6.1 Sol · 272k tokens · efforts low to max; "(assumed)" if nobody has told."""
     facts = f"{format_number(model.window)} tokens"
-    if is_assumed(provider, model.id):
+    if provider.is_assumed(model):
         return shorten_title(f"{model.name} · {facts} (assumed)")
     return shorten_title(f"{model.name} · {facts} · efforts {model.efforts[0]} to {model.efforts[-1]}")
 
 
-def warn_about_windows(provider: Provider, answers: Answers, options: TierOptions, newest: Tiers) -> None:
+def _warn_about_windows(provider: Provider, answers: Answers, options: TierOptions, newest: Tiers) -> None:
     """Say which of the chosen models have too small a window for Claude Code."""
     names = dict.fromkeys(answers.get(options[tier].name) or newest.model(tier) for tier in options)
     for name in names:
-        model = provider.model(provider.split_effort(name)[0])
+        model = provider.model(split_effort(name)[0])
         if model.window < SMALL_WINDOW:
             say(
                 f"{model.name} has a window of {format_number(model.window)} tokens. Claude Code works badly below "
                 f"{format_number(SMALL_WINDOW)}: conversations are compacted all the time. Choose a larger one if you "
                 "can."
+            )
+        elif provider.is_assumed(model) and not provider.tiers.literal:
+            say(
+                f"The window of {model.name} is not known; {format_number(model.window)} tokens are assumed. If it is "
+                f"another, run `claudegpt config set window {name}=TOKENS`."
             )
 
 

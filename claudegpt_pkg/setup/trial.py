@@ -111,24 +111,24 @@ def try_model(trial: Trial, tier: Tier) -> None:
     """Play a turn; probe a model whose abilities neither the built-in table nor the account's list knows."""
     provider = trial.provider
     unknown = provider.tiers.literal or provider.model(provider.tiers.model(tier)).efforts == EFFORTS
-    (probe_model if unknown else play_turn)(trial, tier)
+    (_probe_model if unknown else play_turn)(trial, tier)
 
 
-def probe_model(trial: Trial, tier: Tier) -> None:
+def _probe_model(trial: Trial, tier: Tier) -> None:
     """Find out whether the model has hosted search and encrypted reasoning, and which effort levels.
 
     The proxy learns from refusals; this function adds what no refusal says. Raises like `play_turn`.
     """
-    message = play_turn_with_search(trial, tier)
+    message = _play_turn_with_search(trial, tier)
     if not has_whole_reasoning(message):
-        add_finding(trial, tier, encrypted_reasoning=False)
+        _add_finding(trial, tier, encrypted_reasoning=False)
     levels = learned_capabilities(trial, tier).efforts
     if levels is None or levels[0] == LEAST:
         with suppress(UpstreamFailed, RateLimited):  # the model works, as the turn before this one shows
-            play_at_least_effort(trial, tier)
+            _play_at_least_effort(trial, tier)
 
 
-def play_turn_with_search(trial: Trial, tier: Tier) -> Message:
+def _play_turn_with_search(trial: Trial, tier: Tier) -> Message:
     """Play the turn with the hosted search declared; without it if that fails. If it fails twice, with a good answer in
     between, the search is the reason and not an outage."""
     for again in (False, True):
@@ -141,12 +141,12 @@ def play_turn_with_search(trial: Trial, tier: Tier) -> Message:
         except (InvalidRequest, UpstreamFailed) as problem:
             message = play_turn(trial, tier, effort=MOST)
             if again or isinstance(problem, InvalidRequest):
-                add_finding(trial, tier, web_search=False)
+                _add_finding(trial, tier, web_search=False)
                 return message
     return message
 
 
-def play_at_least_effort(trial: Trial, tier: Tier) -> None:
+def _play_at_least_effort(trial: Trial, tier: Tier) -> None:
     """Play a turn without thinking, as for a session's title: at the lowest effort that the model has."""
     request = {
         "model": tier,
@@ -155,11 +155,11 @@ def play_at_least_effort(trial: Trial, tier: Tier) -> None:
         "messages": [{"role": "user", "content": PROMPT_FOR_WORDS}],
     }
     try:
-        send_request(trial, request)
+        _send_request(trial, request)
     except InvalidRequest:  # the refusal does not name the levels
         levels = learned_capabilities(trial, tier).efforts or EFFORTS
-        add_finding(trial, tier, efforts=tuple(level for level in levels if level not in BELOW_LOW) or levels)
-        send_request(trial, request)
+        _add_finding(trial, tier, efforts=tuple(level for level in levels if level not in BELOW_LOW) or levels)
+        _send_request(trial, request)
 
 
 def has_whole_reasoning(message: Message) -> bool:
@@ -180,7 +180,7 @@ def _model_of(trial: Trial, tier: Tier) -> str:
     return choose_model(tier, trial.provider.tiers, listed=trial.provider.models).model
 
 
-def add_finding(trial: Trial, tier: Tier, **learned: Any) -> None:
+def _add_finding(trial: Trial, tier: Tier, **learned: Any) -> None:
     trial.lessons[_model_of(trial, tier)] = replace(learned_capabilities(trial, tier), **learned)
 
 
@@ -195,7 +195,7 @@ class NoToolCall(UpstreamFailed):
 
 def play_turn(trial: Trial, tier: Tier, *, effort: str = EFFORT, more: Sequence[Mapping[str, Any]] = ()) -> Message:
     """Play the turn. Raises NotLoggedIn, NotFound, … as a session would, NoToolCall if no tool is called."""
-    message = send_request(
+    message = _send_request(
         trial,
         {
             "model": tier,
@@ -215,23 +215,23 @@ def play_turn(trial: Trial, tier: Tier, *, effort: str = EFFORT, more: Sequence[
     return message
 
 
-def send_request(trial: Trial, request: Mapping[str, Any]) -> Message:
+def _send_request(trial: Trial, request: Mapping[str, Any]) -> Message:
     """Send a request and return its whole answer. Raises the error that the proxy answers, also within the stream."""
     folder, decoder = Folder(), Decoder()
     model = trial.provider.tiers.model(request["model"])
     with trial.client.stream("POST", "/v1/messages", json={**request, "stream": True}) as response:
         if response.status_code != 200:
             response.read()
-            raise read_error(response.json()["error"], model, response.headers)
+            raise _read_error(response.json()["error"], model, response.headers)
         for chunk in response.iter_bytes():
             for event in decoder.feed(chunk):
                 if "error" in event:
-                    raise read_error(event["error"], model, {})
+                    raise _read_error(event["error"], model, {})
                 folder.add(event)
     return folder.message()
 
 
-def read_error(error: Mapping[str, str], model: str, headers: Mapping[str, str]) -> ClaudegptError:
+def _read_error(error: Mapping[str, str], model: str, headers: Mapping[str, str]) -> ClaudegptError:
     """The error body of the proxy as an exception again, for its exit status. Its message includes the hint."""
     message = f"{model}: {error['message']}"
     if error["type"] == RateLimited.kind and headers.get("x-should-retry") == "false":

@@ -36,7 +36,7 @@ def judge_key(text: str) -> str | None:
 
 def judge_optional_key(text: str) -> str | None:
     key = bare(text)
-    if is_address(key):
+    if _looks_like_address(key):
         return "That is an address, not a key."
     fine = key.isprintable() and key.isascii() and " " not in key
     return None if fine else "That is not a key: it has odd characters."
@@ -45,7 +45,7 @@ def judge_optional_key(text: str) -> str | None:
 def judge_deployment(text: str) -> str | None:
     """Azure's names of deployments have letters, digits, hyphens, dots and underscores."""
     name = text.strip()
-    if is_address(name):
+    if _looks_like_address(name):
         return "That is an address. Enter the deployment's name."
     if not name:
         return "A deployment's name is needed."
@@ -54,14 +54,14 @@ def judge_deployment(text: str) -> str | None:
 
 def judge_model(text: str) -> str | None:
     name = text.strip()
-    if is_address(name):
+    if _looks_like_address(name):
         return "That is an address. Enter the model's name."
     if not name:
         return "A model's name is needed."
     return None if name.isprintable() and " " not in name else "A model's name has no spaces."
 
 
-def is_address(text: str) -> bool:
+def _looks_like_address(text: str) -> bool:
     return bool(ADDRESS.match(text))
 
 

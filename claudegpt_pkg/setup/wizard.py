@@ -38,7 +38,7 @@ def set_up(asker: Asker, given: Given, flags: Mapping[str, str]) -> None:
     file = load(flags).dirs.config_file
     env_file.make_sure(file)
     talk = Conversation(asker, given, flags)
-    answers = run_conversation(talk)
+    answers = _run_conversation(talk)
     env_file.change(file, {PROVIDER.name: answers[PROVIDER.name], **answers})
     tell(f"Saved in {file}. `claudegpt setup` changes it.")
     for note in load(flags).overruled(answers):
@@ -53,14 +53,14 @@ def first_run(flags: Mapping[str, str]) -> None:
     set_up(Terminal(), Given(), flags)
 
 
-def run_conversation(talk: Conversation) -> Answers:
+def _run_conversation(talk: Conversation) -> Answers:
     """Ask until an attempt works, or the user saves it anyway. Raises KeyboardInterrupt if the user quits."""
     talk.explain(INTRODUCTION)
     account = choose_account(talk)
     while True:
         try:
             ACCOUNTS[account](talk)
-            try_models(talk)
+            _try_models(talk)
             return talk.answers
         except ClaudegptError as problem:
             talk.credential_refused = isinstance(problem, NotLoggedIn)
@@ -98,7 +98,7 @@ def drop_outside_advice(message: str) -> str:
     return " ".join(kept)
 
 
-def try_models(talk: Conversation) -> None:
+def _try_models(talk: Conversation) -> None:
     """Play one tiny turn on each model through the proxy. Raises the first failure."""
     if not talk.given.check:
         return

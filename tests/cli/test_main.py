@@ -198,7 +198,7 @@ def test_an_error_of_ours_ends_with_its_status(monkeypatch: pytest.MonkeyPatch, 
     def fail(words: object) -> int:
         raise NotLoggedIn("Not [logged] in.", "Log in.")
 
-    monkeypatch.setattr(main, "dispatch", fail)
+    monkeypatch.setattr(main, "_dispatch", fail)
     assert run([]) == 3
     assert said() == ("", "claudegpt: Not [logged] in. Log in.\n")
 
@@ -207,7 +207,7 @@ def test_a_bug_is_one_line_unless_the_user_wants_to_see_it(monkeypatch: pytest.M
     def fail(words: object) -> int:
         raise ZeroDivisionError("a\nbug")
 
-    monkeypatch.setattr(main, "dispatch", fail)
+    monkeypatch.setattr(main, "_dispatch", fail)
     assert run([]) == 1
     assert said() == (
         "",
@@ -235,7 +235,7 @@ def test_an_os_error_from_elsewhere_is_a_bug(monkeypatch: pytest.MonkeyPatch, sa
     def fail(words: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(main, "dispatch", fail)
+    monkeypatch.setattr(main, "_dispatch", fail)
     assert run([]) == 1
     assert "This is a bug in claudegpt: OSError" in said()[1]
 

@@ -13,7 +13,7 @@ TIERS = Tiers("a", "b", "c")
 PLAN = Provider("chatgpt", "ChatGPT Plus", "https://chatgpt.com/x", TIERS, metered=False)
 KEY = Provider("openai", "OpenAI API key", "https://api.openai.com/v1/responses", TIERS)
 LOCAL = Provider("openai", "Responses API at http://localhost:11434/v1", "http://localhost:11434/v1/responses", TIERS)
-DEMO = Provider("demo", "built-in demo", "http://127.0.0.1:1/v1/responses", TIERS)
+DEMO = Provider("demo", "built-in demo", "http://127.0.0.1:1/v1/responses", TIERS, is_script=True)
 
 
 def session(mode: str | None = None) -> Session:

@@ -211,7 +211,10 @@ def test_a_found_ollama_is_offered_by_name_and_needs_no_key(ollama: FakeBackend,
     assert person.titles["ollama"] == "Ollama on this machine · free · 2 models"
     assert person.choices[QUESTION] == ["qwen3:8b", "llama4:70b", "?", "*"]
     assert person.titles["qwen3:8b"] == "qwen3:8b · 272k tokens (assumed)"
-    assert "Start it with OLLAMA_CONTEXT_LENGTH=65536" in said()
+    shown = said()
+    assert "Start it with OLLAMA_CONTEXT_LENGTH=65536" in shown
+    assert "The window of llama4:70b is not known; 272k tokens are assumed." in shown
+    assert "run `claudegpt config set window llama4:70b=TOKENS`" in shown
 
 
 def test_an_ollama_that_is_set_up_is_the_default_the_next_time(ollama: FakeBackend) -> None:

@@ -35,7 +35,7 @@ class Learning:
     def __init__(self, proxy: Proxy, *, client_drops_media: bool = False):
         self.messages: list[str] = []
         self.silent: set[str] = set()  # models that gave no answer while the hosted search was declared
-        self._skipped: set[str] = set()  # models that did not make the search that was requested
+        self.skipped: set[str] = set()  # models that did not make the search that was requested
         self._proxy = proxy
         self._client_drops_media = client_drops_media
         self._trials: dict[str, Trial] = {}  # by model: what this turn goes without
@@ -67,14 +67,14 @@ class Learning:
     def note_skipped_search(self, model: str) -> None:
         """The model answered without the search that the request is for. It counts as one without a search in this
         turn only: a server may search the next time, and one answer is no proof."""
-        self._skipped.add(model)
+        self.skipped.add(model)
         self.messages.append(f"{model} answered a request for a web search without searching.")
 
     def view(self) -> Proxy:
-        if not self._trials and not self._skipped:
+        if not self._trials and not self.skipped:
             return self._proxy
         tried = {model: trial.applied(self._proxy.known(model)) for model, trial in self._trials.items()}
-        for model in self._skipped:
+        for model in self.skipped:
             tried[model] = replace(tried.get(model) or self._proxy.known(model), web_search=False)
         seen = copy.copy(self._proxy)
         seen.learned = {**self._proxy.learned, **tried}

@@ -56,10 +56,11 @@ class Plan:
     known: Capabilities  # what was learned of the model before this attempt
 
 
-def make_plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = ()) -> Plan:
-    """`silent`: models that gave no answer in this turn while the hosted web search was declared."""
+def make_plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = (), must_search: bool = False) -> Plan:
+    """`silent`: models that gave no answer in this turn while the hosted web search was declared. With `must_search`
+    the search is forced, and a model did not make it: only a model that can search will do."""
     request, provider, rules = ask.request, proxy.provider, proxy.rules
-    choice = _choose_model(request, proxy, silent)
+    choice = _choose_model(request, proxy, silent, must_search or only_searches(request.get("tools") or ()))
     model, taken = provider.model(choice.model), proxy.capabilities(choice.model)
     target = Target(
         model=choice.model,
@@ -85,8 +86,8 @@ def effort_levels(proxy: Proxy, model: str) -> tuple[str, ...]:
     return proxy.capabilities(model).efforts or proxy.provider.model(model).efforts
 
 
-def _choose_model(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str]) -> ModelChoice:
-    """The model for a request. A request that only searches the web goes to any tier's model that can search.
+def _choose_model(request: Mapping[str, Any], proxy: Proxy, silent: Collection[str], must_search: bool) -> ModelChoice:
+    """The model for a request. A request that must search the web goes to any tier's model that can search.
 
     If every such model was silent, the first one is asked without the search: an answer then shows that the search was
     the cause. Raises InvalidRequest if no model has a web search; Claude Code then tells the model, which goes on
@@ -94,7 +95,7 @@ def _choose_model(request: Mapping[str, Any], proxy: Proxy, silent: Collection[s
     """
     tiers = proxy.provider.tiers
     choice = choose_model(request["model"], tiers, proxy.rules.passthrough, listed=proxy.provider.models)
-    if not only_searches(request.get("tools") or ()):
+    if not must_search:
         return choice
     for able in (choice, *(choose_for_tier(tier, tiers, listed=proxy.provider.models) for tier in reversed(TIERS))):
         if _can_search(able.model, proxy, silent):

@@ -132,7 +132,8 @@ class Turn:
         ask = self._ask
         assert ask is not None
         try:
-            plan = make_plan(ask, self._learning.view(), silent=self._learning.silent)
+            skipped = bool(self._learning.skipped)
+            plan = make_plan(ask, self._learning.view(), silent=self._learning.silent, must_search=skipped)
         except InvalidRequest:  # no model is left that could be asked
             self._learning.keep()
             raise

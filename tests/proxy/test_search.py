@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.translate.request.tool_choice import NO_SEARCH
 from tests.support import grammar
 from tests.support.fakes.answers import answer, text, web_search
 from tests.support.fakes.backend import FakeBackend
@@ -59,10 +58,12 @@ def test_a_search_that_every_model_skips_is_an_error_and_no_made_up_result(backe
     assert len(backend.side) == 3
 
 
-def test_a_search_that_is_skipped_among_other_tools_is_said_to_be_missing(backend: FakeBackend, proxy: Served) -> None:
-    backend.script(answer("Plums are red."), answer("I cannot search."))
-    assert grammar.text_of(proxy.events(ask("plums?", tools=[BASH, SEARCH], **FORCED))) == "I cannot search."
-    assert NO_SEARCH in backend.requests[-1].body["instructions"]
+def test_a_forced_search_that_is_skipped_among_other_tools_goes_to_another_tiers_model(
+    backend: FakeBackend, proxy: Served
+) -> None:
+    backend.script(answer("Plums are red."), answer(web_search("plums", PAGE), text("Fruit.")))
+    assert grammar.text_of(proxy.events(ask("plums?", tools=[BASH, SEARCH], **FORCED))) == "Fruit."
+    assert all([tool["type"] for tool in request.body["tools"]] == ["web_search"] for request in backend.requests)
 
 
 def test_claude_codes_request_for_a_search_is_not_answered_without_one(backend: FakeBackend, proxy: Served) -> None:

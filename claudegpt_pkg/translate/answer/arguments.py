@@ -142,16 +142,16 @@ class ArgumentStream:
             members = {**({reader.open_key: None} if reader.open_key is not None else {}), UNPARSED: reader.text()}
         else:
             # A member that comes twice counts as it comes last.
-            members = {key: value for key, value in final.items() if key not in sent or sent[key] != value}
-            members = self._without_senseless(members)
+            members = self._without_senseless({key: value for key, value in final.items() if key not in sent})
+            members |= {key: value for key, value in final.items() if key in sent and sent[key] != value}
             if reader.open_key is not None and reader.open_key not in final:
                 members[reader.open_key] = None
         if not members:
             return self._filter_text(reader.closers() + "}") + self._flush_filter()
         if self._filter is None:
-            out, comma = reader.closers(), bool(sent)
+            out, comma = reader.closers(), reader.has_members
         else:
-            out = self._filter.feed(reader.closers() + ("," if sent else ""))
+            out = self._filter.feed(reader.closers() + ("," if reader.has_members else ""))
             comma = self._filter.has_members
         return out + ("," if comma else "") + _dump(members)[1:]
 
@@ -167,6 +167,7 @@ class _JsonReader:
         self.waiting: list[str] = []  # JSON as it should be, but what it belongs to has not come yet
         self.rest = ""  # not read yet: the beginning of a word or an escape
         self.broken = False
+        self.has_members = False  # something of a property has gone out
         self._behind: list[str] = []  # what arrived after the fault
         self.in_value_string = False
         self._in_key = False
@@ -263,13 +264,11 @@ class _JsonReader:
         word = _WORD.match(text, at)
         if word is None:
             return self._read_mark(text[at], at)
-        if (
-            word.end() == len(text)
-            and word.end() - at < MAX_WORD
-            and self._expect in (_Expect.VALUE, _Expect.FIRST_VALUE)
-        ):
+        if self._expect not in (_Expect.VALUE, _Expect.FIRST_VALUE) or len(word[0]) > MAX_WORD:
+            return self._break()
+        if word.end() == len(text):  # it may go on
             return -1
-        if self._expect not in (_Expect.VALUE, _Expect.FIRST_VALUE) or not _LITERAL.fullmatch(word[0]):
+        if not _LITERAL.fullmatch(word[0]):
             return self._break()
         self._send(word[0])
         self._expect = _Expect.COMMA
@@ -321,6 +320,7 @@ class _JsonReader:
         """Let a value, or its beginning, go out with all that waited for it."""
         self.sent += self.waiting
         self.waiting.clear()
+        self.has_members = bool(self._stack)
         self.sent.append(text)
 
     def _break(self) -> int:

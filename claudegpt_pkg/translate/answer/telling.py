@@ -63,9 +63,7 @@ class Telling:
         if record is None:
             return self._add(kind, number_or_none(event.get("output_index")), {})
         if record.over and kind is Kind.TEXT:
-            while record.successor:
-                record = record.successor
-            return record if record.is_open else None if starts else self._continue_message(record)
+            return None if starts else self._continue_message(record)
         if record.is_open:
             return record
         is_its_own = event.get("item_id") is not None and record is self._items.by_id(kind, event["item_id"])
@@ -152,8 +150,6 @@ class Telling:
 
     def _close(self, record: Record) -> None:
         """Tell of the item's end; nothing of it comes after."""
-        if not record.is_open:
-            return
         record.is_open = False
         if record.kind is Kind.TEXT:
             for part in record.parts:

@@ -888,3 +888,22 @@ def test_annotations_are_told_once() -> None:
     given = told(answer(answers.text("One two.", citations=[("https://a.test", "A"), ("https://b.test", "B")])))
     (block,) = folded(seen(given))
     assert [cite["cited_text"] for cite in block["citations"]] == ["One", "two."]
+
+
+def test_usage_and_stop_reason_can_be_read_at_any_time() -> None:
+    stream = stream_for()
+    assert (stream.usage["input_tokens"], stream.stop_reason) == (7, None)
+    for event in told(answer("Hi.")):
+        stream.receive(event)
+    assert (stream.usage["input_tokens"], stream.stop_reason) == (10, "end_turn")
+
+
+def test_a_part_without_text_has_no_block_and_those_after_it_do() -> None:
+    whole = {**message(), "content": [{"type": "output_text", "text": text} for text in ("a", "", "c")]}
+    events = [part_added(0), delta("a"), done(whole), completed()]
+    assert shown(seen(events)) == ["a", "c"]
+
+
+def test_a_stop_sequence_that_only_the_end_reveals_ends_the_message() -> None:
+    waiting = [added(call(given="")), delta("x STOP y", 1)]
+    assert stopped(*waiting, completed(), sequences=("STOP",)) == ([("Bash", {}), "x "], "stop_sequence", "STOP")

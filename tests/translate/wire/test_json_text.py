@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claudegpt_pkg.translate.wire.json_text import dumps, loads
+from claudegpt_pkg.translate.wire.json_text import dumps, loads, mend_surrogates
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,21 @@ def test_what_was_read_can_always_be_written() -> None:
         except ValueError:
             continue
         assert loads(dumps(value)) == value
+
+
+def test_half_an_emoji_nested_deeply_is_a_value_error() -> None:
+    for levels in (900, 5000):
+        with pytest.raises(ValueError, match=r".+"):
+            loads("[" * levels + '"\\ud83d"' + "]" * levels + "x")
+    with pytest.raises(ValueError, match="too deeply"):
+        loads("[" * 200_000 + '"\\ud83d"' + "]" * 200_000)
+
+
+def test_what_can_be_read_but_not_mended_is_a_value_error() -> None:
+    value: list[object] = []
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(ValueError, match="too deeply"):
+        mend_surrogates(value)
+    while value:  # by hand: freeing it at once would recurse as deeply
+        value = value.pop()  # type: ignore[assignment]

@@ -17,6 +17,7 @@ import msgspec
 
 from .. import files
 from ..accounts.providers.base import Provider
+from .arguments import has, value_of
 from .install import claude_version, version_on_disk
 from .session import Session, prints
 from .session_models import model_label
@@ -62,6 +63,11 @@ def find_notices(
             "Claude Code asks before it acts here. Alone it would start in auto mode; with `--permission-mode auto`, "
             f"{judge} decides which actions are safe.",
             once="manual mode",
+        )
+    if has("--max-budget-usd", args) or value_of("--max-budget-usd", args):
+        yield Notice(
+            "`--max-budget-usd` counts at Claude's prices, because Claude Code knows no others. What GPT costs is in "
+            "`claudegpt usage`."
         )
     if session.small_window:
         yield Notice(session.small_window, once=session.small_window)

@@ -11,6 +11,7 @@ Which value may come from which file stands in user_settings.py, what differs be
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -227,7 +228,12 @@ def _allowed_models(provider: Provider, chosen: str, user: UserSettings) -> dict
 
 
 def _status_line(options: SessionOptions, user: UserSettings) -> dict[str, Any]:
-    """Our status line, if nobody has another."""
-    if not user.merged.get("statusLine") and options.status_line:
+    """Our status line; or the user's own script, run by ours so that its numbers are right. Not a project's."""
+    theirs, own = user.merged.get("statusLine"), user.own.get("statusLine")
+    if not options.status_line:
+        return {}
+    if not theirs:
         return {"statusLine": {"type": "command", "command": options.status_line, "padding": 0}}
+    if theirs == own and isinstance(own, dict) and isinstance(own.get("command"), str):
+        return {"statusLine": {**own, "command": f"{options.status_line} --run {shlex.quote(own['command'])}"}}
     return {}

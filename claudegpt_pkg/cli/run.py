@@ -15,6 +15,7 @@ from pathlib import Path
 from ..assembly import connect
 from ..claude import install, launcher
 from ..claude.announcements import Notice, add_announcement, find_notices, remember_shown, select_unshown
+from ..claude.arguments import value_of
 from ..claude.config_folder import config_folder
 from ..claude.saved_model import DefaultModel, read_saved_model, saved_model_file
 from ..claude.session import SessionOptions, plan_session, prints
@@ -27,6 +28,8 @@ from ..settings.settings import Settings
 from ..terminal import console
 from .update_check import find_update_notices, start_update_check
 from .welcome import welcome_notices
+
+JSON_FORMATS = ("json", "stream-json")  # what Claude Code prints then has Claude's prices and windows in it
 
 
 def run_claude(
@@ -82,7 +85,10 @@ def run_claude(
     if interface:
         start_update_check(settings, chain.provider.url, environ)
     _say_each(later)
-    if sys.stderr.isatty() and (line := last_line(chain.session_usage, metered=chain.provider.metered)):
+    line = last_line(chain.session_usage, metered=chain.provider.metered)
+    if line and prints(args) and value_of("--output-format", args) in JSON_FORMATS:
+        console.say(f"total_cost_usd and contextWindow in the JSON are Claude Code's guesses. This run: {line}")
+    elif line and sys.stderr.isatty():
         console.say(line)
     return status
 

@@ -34,6 +34,7 @@ from .fetch_turn import FetchTurn
 from .mcp_tools import find_named_tools
 from .plan import CLAUDE_CODE, Ask, make_plan, translate_as_planned
 from .status_line import shown_model, status_line
+from .status_report import correct_report
 from .stream_sink import Discard, StreamSink, run_while_connected
 from .turn import Turn
 
@@ -159,6 +160,8 @@ class Usage:
             raise InvalidRequest("The request body is not a JSON object.")
         self._proxy.session_usage.note_model(shown_model(report))
         window, columns = (_parse_number(request.query_params.get(name, "")) for name in ("window", "columns"))
+        if request.query_params.get("wanted") == "report":
+            return JSONResponse(correct_report(report, self._proxy, window))
         return PlainTextResponse(status_line(report, self._proxy, window, columns=columns) + "\n")
 
 

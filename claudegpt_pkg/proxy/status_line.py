@@ -52,7 +52,7 @@ def status_line(
     other = usage.answered_by.get(choice.model)
     name = f"{model.name} (answered by {provider.model(other).name})" if other else model.name
     head = [to_one_line(name), effort if level else ""]
-    tokens, most = _tokens_used(_object(report, "context_window")), min(model.window, window or model.window)
+    tokens, most = tokens_used(_object(report, "context_window")), min(model.window, window or model.window)
     quota, clock = usage.scarcest_window(), time.time() if now is None else now
     forms = (
         [*head, _format_context(tokens, most), _format_cached(usage), format_quota(quota, clock)],
@@ -73,7 +73,7 @@ def _object(report: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _tokens_used(window: Mapping[str, Any]) -> int:
+def tokens_used(window: Mapping[str, Any]) -> int:
     """How many tokens of the window the newest turn takes."""
     usage = _object(window, "current_usage")
     counts = [value for name, value in usage.items() if name.endswith("input_tokens") and isinstance(value, int)]

@@ -80,6 +80,12 @@ def test_that_a_session_does_not_start_in_auto_mode_is_said_once(said: Said) -> 
     assert said.of(session(None)) == []
 
 
+def test_that_a_budget_counts_claudes_prices_is_said(said: Said) -> None:
+    for words in (["--max-budget-usd", "2"], ["--max-budget-usd=2"]):
+        [line] = said.of(session(), "-p", "x", *words)
+        assert "Claude's prices" in line
+
+
 def test_what_is_said_of_windows_is_said_once_until_it_changes(said: Said) -> None:
     assert said.of(session(small_window="272k")) == ["272k"]
     assert said.of(session(small_window="272k")) == []

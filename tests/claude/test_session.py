@@ -270,11 +270,18 @@ def test_where_the_sessions_model_could_have_more_than_the_session_it_is_said() 
 
 
 def test_without_a_status_line_of_the_users_ours_is_there() -> None:
-    theirs = {"type": "command", "command": "theirs"}
     assert planned(status_line="ours").settings["statusLine"]["command"] == "ours"
     assert "statusLine" not in planned().settings
-    assert "statusLine" not in planned(status_line="ours", settings={"statusLine": theirs}).settings
-    assert planned(status_line="ours", argument={"statusLine": theirs}).settings["statusLine"] == theirs
+
+
+def test_the_users_own_status_line_is_run_by_ours() -> None:
+    theirs = {"type": "command", "command": "theirs 'x'", "padding": 2}
+    run_by_ours = {**theirs, "command": """ours --run 'theirs '"'"'x'"'"''"""}
+    assert planned(status_line="ours", settings={"statusLine": theirs}).settings["statusLine"] == run_by_ours
+    assert planned(status_line="ours", argument={"statusLine": theirs}).settings["statusLine"] == run_by_ours
+    assert "statusLine" not in planned(settings={"statusLine": theirs}).settings
+    project = {"statusLine": {"type": "command", "command": "hostile"}}
+    assert "statusLine" not in planned(status_line="ours", settings={"statusLine": theirs}, project=project).settings
 
 
 def test_web_fetch_asks_nobody_first_unless_the_user_wants_it_to() -> None:

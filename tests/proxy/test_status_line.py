@@ -143,9 +143,9 @@ def test_a_body_that_is_no_object_is_refused(backend: FakeBackend, tmp_path: Pat
         proxy.error(body, "/status-line")
 
 
-def run(url: str, report: Any, **more: str) -> subprocess.CompletedProcess[bytes]:
+def run(url: str, report: Any, *args: str, **more: str) -> subprocess.CompletedProcess[bytes]:
     env = {**os.environ, "COLUMNS": "", "ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": TOKEN, **more}
-    words = [sys.executable, "-I", "-S", program.__file__]
+    words = [sys.executable, "-I", "-S", program.__file__, *args]
     return subprocess.run(words, input=json.dumps(report).encode(), env=env, capture_output=True, check=False)
 
 
@@ -163,3 +163,51 @@ def test_the_command_prints_the_line_of_the_proxy(backend: FakeBackend, tmp_path
 def test_the_command_is_silent_without_a_proxy(url: str) -> None:
     ran = run(url, REPORT)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
+# The user's own script.
+
+CLAUDES = {
+    **REPORT,
+    "cost": {"total_cost_usd": 12.5, "total_lines_added": 3},
+    "context_window": {
+        "context_window_size": 1_000_000,
+        "used_percentage": 14,
+        "remaining_percentage": 86,
+        "current_usage": {**USAGE, "cache_read_input_tokens": 135_500},
+    },
+}
+
+
+def test_the_users_script_gets_the_report_with_our_numbers(backend: FakeBackend, tmp_path: Path) -> None:
+    with served(backend, tmp_path) as proxy:
+        proxy.proxy.session_usage.windows = (Window(30, 18_000, 1_900_000_000), Window(7, 60, 0))
+        report = json.loads(run(proxy.url, CLAUDES, "--run", "cat", CLAUDE_CODE_AUTO_COMPACT_WINDOW="272000").stdout)
+    window = report["context_window"]
+    assert (window["context_window_size"], window["used_percentage"], window["remaining_percentage"]) == (
+        272_000,
+        50,
+        50,
+    )
+    assert report["cost"] == {"total_cost_usd": 0.0, "total_lines_added": 3}
+    assert report["rate_limits"] == {"five_hour": {"used_percentage": 30, "resets_at": 1_900_000_000}}
+    assert (report["model"], report["effort"]) == (CLAUDES["model"], CLAUDES["effort"])
+
+
+def test_the_users_script_is_run_as_it_is(backend: FakeBackend, tmp_path: Path) -> None:
+    with served(backend, tmp_path) as proxy:
+        ran = run(proxy.url, REPORT, "--run", "printf 'a\\033[31mb'; echo \"$COLUMNS\" >&2; exit 3", COLUMNS="77")
+        large = run(proxy.url, {**REPORT, "x": "y" * 200_000}, "--run", "wc -c")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3, b"a\x1b[31mb", b"77\n")
+    assert int(large.stdout) > 200_000
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", ""])
+def test_without_a_proxy_the_users_script_gets_the_report_as_it_was(url: str) -> None:
+    assert json.loads(run(url, CLAUDES, "--run", "cat").stdout) == CLAUDES
+
+
+@pytest.mark.parametrize("report", ODD_REPORTS)
+def test_an_odd_report_reaches_the_users_script(backend: FakeBackend, tmp_path: Path, report: dict[str, Any]) -> None:
+    with served(backend, tmp_path) as proxy:
+        assert json.loads(run(proxy.url, report, "--run", "cat").stdout).get("model") == report.get("model")

@@ -14,13 +14,14 @@ from claudegpt_pkg.proxy.context import Rules
 from claudegpt_pkg.settings.options import EFFORT
 from claudegpt_pkg.settings.settings import load
 from tests.support import grammar
-from tests.support.fakes.answers import HttpError, answer, error, text, web_search
+from tests.support.fakes.answers import HttpError, answer, call, error, text, web_search
 from tests.support.fakes.backend import FakeBackend, Request
 from tests.support.served import Served, ask, served
 
 BASH = {"name": "Bash", "description": "Run it", "input_schema": {"type": "object", "properties": {}}}
+HOSTED_SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 SEARCH = {
-    "tools": [{"type": "web_search_20250305", "name": "web_search"}],
+    "tools": [HOSTED_SEARCH],
     "tool_choice": {"type": "tool", "name": "web_search"},
 }
 
@@ -117,3 +118,35 @@ def test_the_prompt_names_the_maker_only_of_a_known_model(backend: FakeBackend, 
     parrot, luna = (request.body["instructions"] for request in backend.side)
     assert parrot == "You are parrot, running in Claude Code, Anthropic's official CLI."
     assert luna == "You are GPT-6 Luna, a model by OpenAI, running in Claude Code, Anthropic's official CLI."
+
+
+def test_a_tool_that_the_client_runs_is_called_under_its_own_name(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(answer(call("bash", {"command": "ls"})))
+    events = proxy.events(ask(tools=[{"type": "bash_20250124", "name": "bash"}]))
+    (block,) = [event["content_block"] for event in events if event["type"] == "content_block_start"]
+    assert (block["type"], block["name"]) == ("tool_use", "bash")
+    assert backend.requests[0].body["tools"][0]["type"] == "function"
+    backend.check()
+
+
+def test_the_limits_of_a_search_reach_the_backend(backend: FakeBackend, proxy: Served) -> None:
+    backend.script(answer(web_search("plums", "https://b.test"), "x"))
+    proxy.events(ask(tools=[{**HOSTED_SEARCH, "max_uses": 2, "blocked_domains": ["https://a.test/b"]}]))
+    body = backend.requests[0].body
+    assert body["max_tool_calls"] == 2
+    assert body["tools"][0]["filters"] == {"blocked_domains": ["a.test"]}
+    backend.check()
+
+
+def test_a_tool_with_a_broken_schema_does_not_stop_the_conversation(backend: FakeBackend, proxy: Served) -> None:
+    broken = {
+        "type": "object",
+        "properties": {
+            "n": {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+            "s": {"type": "any", "enum": [], "required": True},
+            "t": {"type": "array", "items": [{"type": "string"}, {"$ref": "#/nowhere"}]},
+        },
+    }
+    backend.script(answer("x"))
+    proxy.events(ask(tools=[BASH, {"name": "mcp__odd__tool", "input_schema": broken}]))
+    backend.check()

@@ -34,7 +34,15 @@ TESTED_BY = {
     "translate/answer/items.py": "translate/answer/test_stream.py",
     "translate/request/draft.py": "translate/request/test_translate.py",
     "translate/request/web_fetch.py": "proxy/test_fetch_turn.py",
-    "upstream/wordings.py": "upstream/test_refusals.py",
+    "accounts/auth/entra_transport.py": "accounts/auth/test_azure_identity.py",
+    "proxy/stream_sink.py": "proxy/test_routes.py",
+    "setup/capability_text.py": "setup/test_trial.py",
+    "translate/answer/arguments.py": "translate/answer/test_repair.py",
+    "translate/answer/numbering.py": "translate/answer/test_repair.py",
+    "translate/answer/repair_calls.py": "translate/answer/test_repair.py",
+    "translate/answer/repair_reasoning.py": "translate/answer/test_repair.py",
+    "translate/answer/repair_text.py": "translate/answer/test_repair.py",
+    "translate/answer/telling.py": "translate/answer/test_repair.py",
     "translate/wire/anthropic.py": "translate/answer/test_stream.py",
     "translate/wire/openai.py": "translate/request/test_messages.py",
 }
@@ -58,6 +66,8 @@ WIDER = {
     "test_script.py": "the script claudegpt",
     "test_wheels.py": "tests/wheels.py",
     "translate/test_documented.py": "docs/translation.md",
+    "cli/test_hostile_folder.py": "every command, in a hostile folder",
+    "translate/test_fuzz.py": "the whole translation, with broken answers",
     "translate/test_properties.py": "the whole translation",
 }
 SUPPORT = {"support", "real", "sdk", "bench", "fixtures"}  # folders that mirror no room

@@ -1,3 +1,5 @@
+"""Private files and folders: whole after a crash, closed to other users, and locked."""
+
 from __future__ import annotations
 
 import errno
@@ -81,7 +83,7 @@ def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path, make: Calla
             make(folder)
 
 
-def test_what_is_not_published_leaves_no_trace(tmp_path: Path) -> None:
+def test_a_draft_that_is_not_published_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
     with pytest.raises(KeyboardInterrupt), files.open_draft(path, room=100):
@@ -105,14 +107,14 @@ def test_a_linked_file_stays_linked(tmp_path: Path) -> None:
     assert link.is_symlink() and real.read_text() == "new"
 
 
-def test_a_draft_somebody_left_behind_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_a_draft_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
     (tmp_path / ".file.claudegpt-draft").write_text("left by a crash")
     files.replace_file(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_draft_never_follows_a_link_set_as_a_trap(tmp_path: Path) -> None:
+def test_a_draft_does_not_follow_a_link(tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("theirs")
     (tmp_path / ".file.claudegpt-draft").symlink_to(tmp_path / "theirs")
     files.replace_file(tmp_path / "file", "secret")
@@ -140,7 +142,7 @@ with files.open_draft(Path(sys.argv[1]) / "file", room=1000) as draft:
 """
 
 
-def test_killed_at_any_write_the_file_is_whole(tmp_path: Path) -> None:
+def test_the_file_is_whole_wherever_its_writer_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "file"
     old, new = "old " * 200, "new " * 100
     path.write_text(old)
@@ -153,14 +155,14 @@ def test_killed_at_any_write_the_file_is_whole(tmp_path: Path) -> None:
     assert killed.walk(PUBLISHING, tmp_path, check, least=8) == {old, new}
 
 
-def test_a_folder_that_can_be_made_and_written_is_told_from_one_that_cannot(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_found(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert files.find_write_problem(tmp_path / "new" / "newer") is None
     assert isinstance(files.find_write_problem(tmp_path / "file" / "below"), NotADirectoryError)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_full_disk_refuses_too(tmp_path: Path) -> None:
+def test_a_full_disk_is_found(tmp_path: Path) -> None:
     with disk_with(0):
         problem = files.find_write_problem(tmp_path)
     assert problem and problem.strerror == "File too large"

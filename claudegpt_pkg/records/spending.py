@@ -1,6 +1,6 @@
-"""What answers take: tokens, and dollars at list price; and how people are told of such numbers. Pure.
+"""What answers cost: tokens, and dollars at list price. Pure.
 
-spent_on(model, usage, turn=True)     # of one answer, from the usage that the Messages API has for it
+spent_on(model, usage, turn=True)     # of one answer, from its usage as the Messages API has it
 format_tokens(spent)                  # 41.2k tokens in (87% cached), 1.2k out
 """
 
@@ -16,10 +16,10 @@ from ..models import Model
 
 @dataclass(frozen=True)
 class Spent:
-    """Tokens, and dollars at list price: None as soon as one model's price is not known."""
+    """Tokens, and dollars at list price. The cost is None if the price of one of the models is not known."""
 
-    turns: int = 0  # no side requests
-    tokens_in: int = 0  # cached ones included
+    turns: int = 0  # side requests are not counted
+    tokens_in: int = 0  # including cached ones
     cached: int = 0
     tokens_out: int = 0
     cost: float | None = 0.0
@@ -35,7 +35,7 @@ class Spent:
 
     @property
     def hit_rate(self) -> float:
-        """The share of the input that the upstream's prompt cache had, 0 to 1."""
+        """The share of the input that came from the backend's prompt cache, 0 to 1."""
         return self.cached / self.tokens_in if self.tokens_in else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The local door, the address of what is not there, and the boundary every error ends at."""
+"""The check of the token, addresses that do not exist, request ids, the log, and what errors and bugs become."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATHS = ("/", "/v1/models", "/v1/models/claude-opus-4-8", "/v1/messages", "/v1/m
 
 @pytest.fixture
 def stranger(proxy: Served) -> Iterator[httpx.Client]:
-    """A client that brings nothing."""
+    """A client without the token."""
     with httpx.Client(base_url=proxy.url, trust_env=False) as client:
         yield client
 
@@ -45,7 +45,7 @@ def stranger(proxy: Served) -> Iterator[httpx.Client]:
         {"x-api-key": "something-else", "authorization": f"Bearer {TOKEN}"},
     ],
 )
-def test_either_header_opens_the_door(stranger: httpx.Client, headers: dict[str, str]) -> None:
+def test_either_header_may_carry_the_token(stranger: httpx.Client, headers: dict[str, str]) -> None:
     assert stranger.get("/v1/models", headers=headers).status_code == 200
 
 
@@ -66,14 +66,14 @@ def test_either_header_opens_the_door(stranger: httpx.Client, headers: dict[str,
         {"cookie": f"token={TOKEN}"},
     ],
 )
-def test_nothing_else_does(stranger: httpx.Client, headers: dict[str, str]) -> None:
+def test_a_request_without_the_token_is_refused(stranger: httpx.Client, headers: dict[str, str]) -> None:
     response = stranger.get("/v1/models", headers=headers)
     assert response.status_code == 401
     assert grammar.check_error(response.json())["type"] == "authentication_error"
     assert response.headers["x-should-retry"] == "false"
 
 
-def test_no_route_is_left_open_and_none_can_be_told_from_another(stranger: httpx.Client) -> None:
+def test_every_route_refuses_a_stranger_in_the_same_way(stranger: httpx.Client) -> None:
     answers = [stranger.request(method, path) for path in PATHS for method in ("GET", "POST", "DELETE")]
     errors = [response.json()["error"] for response in answers]
     assert {response.status_code for response in answers} == {401}
@@ -81,12 +81,12 @@ def test_no_route_is_left_open_and_none_can_be_told_from_another(stranger: httpx
 
 
 @pytest.mark.parametrize("path", ["/health/", "/health/x", "//health", "/HEALTH", "/v1/../health/..", "/health%2f"])
-def test_only_health_itself_is_open(stranger: httpx.Client, path: str) -> None:
+def test_only_the_path_health_needs_no_token(stranger: httpx.Client, path: str) -> None:
     assert stranger.get("/health").json() == {"status": "ok"}
     assert stranger.get(path).status_code == 401
 
 
-def test_a_token_beyond_ascii_opens_the_door_too(backend: FakeBackend, tmp_path: Path) -> None:
+def test_a_token_may_have_characters_beyond_ascii(backend: FakeBackend, tmp_path: Path) -> None:
     settings = settings_for(backend.url, tmp_path)
     app = create_app(settings, chatgpt_plan(backend.url, settings), token=Secret("schlüssel"))
     with serving(lambda: app, bind("127.0.0.1", 0)) as server:
@@ -95,7 +95,7 @@ def test_a_token_beyond_ascii_opens_the_door_too(backend: FakeBackend, tmp_path:
             assert httpx.get(f"{server.url}/v1/models", headers={b"x-api-key": given.encode()}).status_code == status
 
 
-def test_an_empty_token_opens_nothing(backend: FakeBackend, tmp_path: Path) -> None:
+def test_an_empty_token_lets_nobody_in(backend: FakeBackend, tmp_path: Path) -> None:
     settings = settings_for(backend.url, tmp_path)
     app = create_app(settings, chatgpt_plan(backend.url, settings), token=Secret(""))
     with serving(lambda: app, bind("127.0.0.1", 0)) as server:
@@ -103,7 +103,7 @@ def test_an_empty_token_opens_nothing(backend: FakeBackend, tmp_path: Path) -> N
         assert httpx.get(f"{server.url}/v1/models").status_code == 401
 
 
-# The host, and web pages.
+# Host names and web pages.
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_an_empty_token_opens_nothing(backend: FakeBackend, tmp_path: Path) -> N
         "[0:0:0:0:0:0:0:1]:4000",
     ],
 )
-def test_this_machines_own_names_are_answered(proxy: Served, host: str) -> None:
+def test_loopback_names_are_answered(proxy: Served, host: str) -> None:
     assert proxy.client.get("/v1/models", headers={"host": host}).status_code == 200
 
 
@@ -145,8 +145,8 @@ def test_this_machines_own_names_are_answered(proxy: Served, host: str) -> None:
         "example.com, 127.0.0.1",
     ],
 )
-def test_any_other_name_is_refused(proxy: Served, host: str) -> None:
-    """A name of the attacker's that resolves to this machine (DNS rebinding)."""
+def test_other_host_names_are_refused(proxy: Served, host: str) -> None:
+    """An attacker's name can resolve to this machine (DNS rebinding)."""
     response = proxy.client.get("/v1/models", headers={"host": host})
     assert response.status_code == 403
     assert grammar.check_error(response.json())["type"] == "permission_error"
@@ -172,19 +172,21 @@ def test_a_preflight_is_refused(proxy: Served) -> None:
     assert proxy.client.options("/v1/messages", headers=headers).status_code == 403
 
 
-def test_beyond_loopback_any_name_is_answered_to_who_knows_the_token(backend: FakeBackend, tmp_path: Path) -> None:
+def test_a_proxy_on_the_network_answers_at_any_name_to_a_client_with_the_token(
+    backend: FakeBackend, tmp_path: Path
+) -> None:
     with served(backend, tmp_path, CLAUDEGPT_HOST="0.0.0.0") as proxy:
         assert proxy.client.get("/v1/models", headers={"host": "box.example:4000"}).status_code == 200
         assert proxy.client.get("/v1/models", headers={"host": "box", "authorization": "x"}).status_code == 401
         assert proxy.client.get("/v1/models", headers={"host": "box", "origin": "https://a.example"}).status_code == 403
 
 
-def test_host_headers_are_read_as_they_are_written() -> None:
+def test_the_name_in_a_host_header_is_found() -> None:
     assert [host_name(host) for host in ("a:1", "[::1]:2", "[::1]", "a", "")] == ["a", "::1", "::1", "a", ""]
     assert is_loopback("::1") and is_loopback("[::1]") and not is_loopback("::") and not is_loopback("")
 
 
-# What is not there.
+# Addresses that do not exist.
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_host_headers_are_read_as_they_are_written() -> None:
         ("GET", "/favicon.ico"),
     ],
 )
-def test_an_address_that_is_not_there_is_a_404_the_client_can_read(proxy: Served, method: str, path: str) -> None:
+def test_an_unknown_address_is_a_404_in_anthropics_form(proxy: Served, method: str, path: str) -> None:
     response = proxy.client.request(method, path, content=b"{}")
     assert response.status_code == 404
     error = grammar.check_error(response.json())
@@ -215,7 +217,7 @@ def test_an_address_that_is_not_there_is_a_404_the_client_can_read(proxy: Served
         ("DELETE", "/", {"GET", "HEAD"}),
     ],
 )
-def test_a_wrong_method_is_a_405_that_names_the_right_ones(
+def test_a_wrong_method_is_a_405_that_names_the_allowed_ones(
     proxy: Served, method: str, path: str, allowed: set[str]
 ) -> None:
     response = proxy.client.request(method, path)
@@ -224,7 +226,7 @@ def test_a_wrong_method_is_a_405_that_names_the_right_ones(
     grammar.check_error(response.json())
 
 
-def test_the_clients_first_look_is_answered(proxy: Served) -> None:
+def test_the_first_requests_of_claude_code_are_answered(proxy: Served) -> None:
     assert proxy.client.head("/").status_code == 200
     assert proxy.client.head("/health").status_code == 200
 
@@ -288,7 +290,7 @@ def test_each_request_with_the_token_is_a_line_of_the_log(backend: FakeBackend, 
     assert " 404 " in nowhere and nowhere.isprintable()
 
 
-# The boundary.
+# Errors and bugs.
 
 BUG = "This is a bug in claudegpt: ZeroDivisionError: oh. Please report it with the output of `claudegpt trace show`."
 

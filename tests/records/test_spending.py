@@ -1,4 +1,4 @@
-"""What an answer has taken, priced, and told in few words."""
+"""The tokens of an answer and their price."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def spent(**fields: int) -> Spent:
     return spent_on(SOL, anthropic.usage(**fields))
 
 
-def test_a_turn_costs_what_the_list_says() -> None:
+def test_a_turn_costs_its_list_price() -> None:
     total = spent(input_tokens=100_000, cached_tokens=80_000, output_tokens=1_000)
     assert (total.turns, total.tokens_in, total.cached, total.tokens_out) == (1, 100_000, 80_000, 1_000)
     assert total.cost == pytest.approx(20_000 * 2e-6 + 80_000 * 0.1e-6 + 1_000 * 10e-6)
     assert total.hit_rate == 0.8
 
 
-def test_what_is_written_to_the_cache_is_input() -> None:
+def test_tokens_written_to_the_cache_are_input() -> None:
     assert spent(input_tokens=5_000, cache_write_tokens=4_864).tokens_in == 5_000
 
 

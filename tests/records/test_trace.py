@@ -1,4 +1,4 @@
-"""The trace directory: private, in order, bounded, and never an obstacle."""
+"""The traces: private, in the order of time, bounded, and never an obstacle for a session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MB = 2**20
 
 @pytest.fixture(autouse=True)
 def no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Traces are written when the test says so."""
+    """Traces are written only when a test flushes them."""
     monkeypatch.setattr(trace, "DELAY", 3600)
 
 
@@ -32,7 +32,7 @@ def keep(traces: Traces, name: str = "one", size: int = 2, record: Any = None, a
 
 
 def names(folder: Path) -> list[str]:
-    """What the traces were kept under, oldest first."""
+    """The turn ids of the traces, the oldest first."""
     return [path.stem.rpartition("-")[2] for path in sorted(folder.glob("*.json"))]
 
 
@@ -48,7 +48,7 @@ def test_a_trace_is_one_json_object(tmp_path: Path) -> None:
     assert found["request"] == {"a": 1.0} and found["sent"] is None and found["answer"]["id"] == "m"
 
 
-def test_files_and_their_directory_are_the_owners_only(tmp_path: Path) -> None:
+def test_a_trace_and_its_folder_are_private(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         keep(Traces(tmp_path / "deep" / "traces", MB))
@@ -59,7 +59,7 @@ def test_files_and_their_directory_are_the_owners_only(tmp_path: Path) -> None:
     assert file.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_their_names_are_in_the_order_of_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_names_of_traces_are_in_the_order_of_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traces = Traces(tmp_path, MB)
     for number in range(12):
         monkeypatch.setattr("claudegpt_pkg.records.trace.time.time", lambda now=1_795_262_399.5 + number * 0.125: now)
@@ -83,7 +83,7 @@ def test_a_clock_that_is_set_back_changes_no_order(tmp_path: Path, monkeypatch: 
     assert names(tmp_path) == list("zyx")
 
 
-def test_past_the_cap_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_traces_are_deleted_above_the_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traces = Traces(tmp_path, 10_000)
     for number in range(30):
         monkeypatch.setattr("claudegpt_pkg.records.trace.time.time", lambda now=1_795_262_400.0 + number: now)
@@ -94,7 +94,7 @@ def test_past_the_cap_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert 7 <= len(kept) <= 9
 
 
-def test_what_other_sessions_add_is_noticed(tmp_path: Path) -> None:
+def test_the_traces_of_other_sessions_count_too(tmp_path: Path) -> None:
     ours, theirs = Traces(tmp_path, 100_000), Traces(tmp_path, 100_000)
     for number in range(200):
         keep(ours if number % 2 else theirs, f"{number:03}", 2_000)
@@ -153,7 +153,7 @@ def test_a_link_in_the_place_of_a_trace_is_not_written_through(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("kind", ["a file in the way", "a dangling link", "no room"])
-def test_a_directory_that_cannot_be_written_costs_only_the_traces(
+def test_a_folder_that_cannot_be_written_costs_only_the_traces(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = tmp_path / "traces"
@@ -173,7 +173,7 @@ def full(path: str, flags: int) -> int:
     raise OSError(28, "No space left on device")
 
 
-def test_it_begins_again_when_there_is_a_place_again(tmp_path: Path) -> None:
+def test_traces_are_written_again_when_the_folder_can_be(tmp_path: Path) -> None:
     where = tmp_path / "traces"
     where.write_text("")
     traces = Traces(where, MB)
@@ -183,14 +183,14 @@ def test_it_begins_again_when_there_is_a_place_again(tmp_path: Path) -> None:
     assert names(where) == ["kept"]
 
 
-def test_what_cannot_be_json_is_left_out_and_the_next_is_written(tmp_path: Path) -> None:
+def test_a_record_that_is_no_json_is_skipped(tmp_path: Path) -> None:
     traces = Traces(tmp_path, MB)
     traces.keep("bad", {"id": object()}, {}, Folder())
     keep(traces, "good")
     assert names(tmp_path)[-1] == "good"
 
 
-def test_a_trace_is_written_by_itself_after_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trace_is_written_after_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace, "DELAY", 0.01)
     traces = Traces(tmp_path, MB)
     for number in range(20):

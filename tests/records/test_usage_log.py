@@ -1,4 +1,4 @@
-"""The usage log: one line an answer, whole and once, however many sessions write, whatever happens to the disk."""
+"""The usage log: one whole line for each answer, with many sessions, full disks and damaged files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.served import ask, chatgpt_plan, served, settings_for
 ONE = UsageEntry(1_795_312_614.0, "openai", True, "gpt-6.1-sol", Spent(1, 41_200, 35_844, 1_200, 0.0264))
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
     uses = [
         ONE,
         UsageEntry(1_795_312_615.0, "chatgpt", False, "gpt-6-luna", Spent(0, 10, 0, 1, 0.0000015)),
@@ -40,11 +40,11 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert list(read_entries(tmp_path)) == uses
 
 
-def test_a_line_is_small_and_says_nothing_else() -> None:
+def test_a_line_is_small_and_holds_no_more() -> None:
     assert encode_entry(ONE) == b'[1795312614,"openai",1,"gpt-6.1-sol",1,41200,35844,1200,0.0264]\n'
 
 
-def test_the_log_is_the_owners_only(tmp_path: Path) -> None:
+def test_the_log_is_private(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         append_lines(log_file(tmp_path / "state"), encode_entry(ONE))
@@ -54,7 +54,9 @@ def test_the_log_is_the_owners_only(tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_moment_after_answers_they_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_are_collected_for_a_moment_and_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(usage_log, "DELAY", 0.01)
     writes: list[bytes] = []
     monkeypatch.setattr(usage_log, "append_lines", lambda file, lines: writes.append(lines))
@@ -72,7 +74,7 @@ def test_a_moment_after_answers_they_are_written_together(tmp_path: Path, monkey
     assert writes == [encode_entry(ONE) * 3, encode_entry(ONE)]
 
 
-def test_each_answer_is_in_the_log_and_no_failure(backend: FakeBackend, tmp_path: Path) -> None:
+def test_answers_are_logged_and_failures_are_not(backend: FakeBackend, tmp_path: Path) -> None:
     backend.script(answer("one"), error(400, "invalid_prompt", "no"), answer("two"))
     with served(backend, tmp_path) as proxy:
         first = proxy.message(ask("x", stream=False, tools=[{"name": "Bash", "input_schema": {"type": "object"}}]))
@@ -86,7 +88,7 @@ def test_each_answer_is_in_the_log_and_no_failure(backend: FakeBackend, tmp_path
     assert turn.spent.cost and turn.spent.cost > 0
 
 
-def test_what_a_plan_covers_is_marked(tmp_path: Path) -> None:
+def test_an_answer_that_a_plan_covers_is_marked(tmp_path: Path) -> None:
     with FakeBackend("chatgpt") as backend:
         backend.script(answer("one"))
         plan = replace(chatgpt_plan(backend.url, settings_for(backend.url, tmp_path)), metered=False)
@@ -127,8 +129,8 @@ def test_sessions_that_write_at_once_lose_no_line(tmp_path: Path) -> None:
         assert [use.at for use in uses if use.provider == name] == list(range(200))
 
 
-def test_sessions_that_find_it_full_at_once_keep_the_newest(tmp_path: Path) -> None:
-    """Were a fresh file put away too, the full one before it would be gone, and most of what was kept."""
+def test_sessions_that_see_a_full_log_at_once_keep_the_newest_entries(tmp_path: Path) -> None:
+    """If the second session renamed the new file too, it would replace the full one and lose its entries."""
     full = 300 * len(encode_entry(UsageEntry(100.0, "p0", True, "gpt-6.1-sol", Spent(1, 100, 0, 1, 0.5))))
     write_together(tmp_path, full)
     assert {path.name for path in tmp_path.iterdir()} <= {"usage.jsonl", "usage-old.jsonl"}
@@ -138,10 +140,10 @@ def test_sessions_that_find_it_full_at_once_keep_the_newest(tmp_path: Path) -> N
     assert max(use.at for use in uses) == 199
 
 
-# What may be wrong with it.
+# Damaged files.
 
 
-def test_a_line_that_is_none_costs_itself(tmp_path: Path) -> None:
+def test_a_damaged_line_is_passed_over(tmp_path: Path) -> None:
     broken = [
         b"",
         b"[1795312614,",
@@ -157,12 +159,12 @@ def test_a_line_that_is_none_costs_itself(tmp_path: Path) -> None:
     assert list(read_entries(tmp_path)) == [ONE]
 
 
-def test_what_a_later_version_adds_is_passed_over(tmp_path: Path) -> None:
+def test_a_field_of_a_later_version_is_ignored(tmp_path: Path) -> None:
     append_lines(log_file(tmp_path), encode_entry(ONE).replace(b"]", b',"more"]'))
     assert list(read_entries(tmp_path)) == [ONE]
 
 
-def test_without_a_log_nothing_was_used(tmp_path: Path) -> None:
+def test_a_missing_log_is_an_empty_one(tmp_path: Path) -> None:
     assert list(read_entries(tmp_path / "nowhere")) == []
 
 
@@ -190,14 +192,14 @@ def test_the_log_of_another_user_is_not_read(tmp_path: Path, monkeypatch: pytest
     assert list(read_entries(tmp_path)) == []
 
 
-def test_a_log_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     log_file(tmp_path).mkdir()
     with pytest.raises(BadSetting, match=r"Cannot read .*usage\.jsonl: Is a directory\."):
         list(read_entries(tmp_path))
 
 
 @pytest.mark.parametrize("kind", ["a file in the way", "a folder in the way", "no room"])
-def test_a_disk_that_takes_nothing_costs_no_turn(
+def test_a_full_disk_does_not_fail_a_turn(
     backend: FakeBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     state = tmp_path / "claudegpt" / "state"

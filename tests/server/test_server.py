@@ -1,4 +1,4 @@
-"""An app in a thread: bound before it is loaded, gone when the block ends, and its failure is the caller's to hear."""
+"""An app served in a thread: it is bound before it is loaded, ends with its block, and reports its failure."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_app_is_closed_and_the_port_free_afterwards(listener: socket.socket)
     wait_until(nothing_serves, "the server's thread to end")
 
 
-def test_what_the_app_does_at_its_end_is_waited_for(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shutdown_of_the_app_is_awaited(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer than for its streams: it writes what a session was, and machines are busy."""
     monkeypatch.setattr("claudegpt_pkg.server.CLOSE_WITHIN", 0.01)
     ended = threading.Event()
@@ -123,13 +123,13 @@ def test_an_open_stream_is_cut_at_the_end(listener: socket.socket) -> None:
             list(chunks)
 
 
-def test_a_block_left_at_once_leaves_nothing(listener: socket.socket) -> None:
+def test_a_block_that_ends_at_once_leaves_no_thread(listener: socket.socket) -> None:
     with serving(make_app, listener):
         pass
     wait_until(nothing_serves, "the server's thread to end")
 
 
-def test_what_kept_the_app_from_being_made_is_raised(listener: socket.socket) -> None:
+def test_an_error_in_making_the_app_is_raised(listener: socket.socket) -> None:
     def unmakeable() -> Starlette:
         raise BadSetting("It cannot be made.")
 
@@ -140,7 +140,7 @@ def test_what_kept_the_app_from_being_made_is_raised(listener: socket.socket) ->
         assert died.wait(DEADLINE)
 
 
-def test_a_bug_in_starting_is_named(listener: socket.socket) -> None:
+def test_a_bug_in_making_the_app_is_named(listener: socket.socket) -> None:
     def buggy() -> Starlette:
         raise KeyError("x")
 
@@ -149,7 +149,7 @@ def test_a_bug_in_starting_is_named(listener: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("problem", [BadSetting("Bad."), RuntimeError("worse")])
-def test_what_kept_the_lifespan_from_starting_is_raised(listener: socket.socket, problem: Exception) -> None:
+def test_an_error_of_the_lifespan_is_raised(listener: socket.socket, problem: Exception) -> None:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         raise problem
         yield
@@ -158,34 +158,32 @@ def test_what_kept_the_lifespan_from_starting_is_raised(listener: socket.socket,
         server.ready()
 
 
-def test_a_handler_that_fails_writes_nothing_on_the_terminal(
-    listener: socket.socket, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failing_handler_prints_nothing(listener: socket.socket, capfd: pytest.CaptureFixture[str]) -> None:
     with serving(make_app, listener) as server:
         assert httpx.get(f"{server.url}/fails").status_code == 500
     assert capfd.readouterr() == ("", "")
 
 
-def test_ending_as_asked_is_no_death(listener: socket.socket) -> None:
+def test_an_orderly_end_is_no_failure(listener: socket.socket) -> None:
     died = threading.Event()
     with serving(make_app, listener, died.set) as server:
         server.ready()
     assert not died.is_set() and server.failure is None
 
 
-def test_a_taken_port_is_said_with_what_to_do(listener: socket.socket) -> None:
+def test_a_port_in_use_is_an_error_with_a_hint(listener: socket.socket) -> None:
     with pytest.raises(BadSetting, match=r"port \d+: Address already in use.*CLAUDEGPT_PORT"):
         bind("127.0.0.1", listener.getsockname()[1])
     listener.close()
 
 
 @pytest.mark.parametrize("host", ["no such host", "192.0.2.1"])
-def test_an_address_that_is_not_ours_is_refused(host: str) -> None:
+def test_an_address_of_another_machine_is_an_error(host: str) -> None:
     with pytest.raises(BadSetting, match=f"Cannot listen on {host}"):
         bind(host, 0)
 
 
 @pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
-def test_the_url_is_one_that_this_machine_can_use(host: str, shown: str) -> None:
+def test_the_url_can_be_reached_from_this_machine(host: str, shown: str) -> None:
     with bind(host, 0) as listener:
         assert url_of(listener) == f"http://{shown}:{listener.getsockname()[1]}"

@@ -20,7 +20,7 @@ from typing import Any
 
 from .. import reasoning
 from ..tools import SEARCH_TOOL, ToolTable
-from ..wire import anthropic
+from ..wire import anthropic, openai
 from .argument_filter import senseless_values
 from .arguments import ArgumentStream
 from .items import Event
@@ -113,7 +113,7 @@ class BlockWriter:
             out += self.stop("stop_sequence", self._stop_filter.matched)
         return out
 
-    def close_text(self, annotations: Iterable[Mapping[str, Any]]) -> list[Event]:
+    def close_text(self, annotations: Iterable[openai.UrlCitation]) -> list[Event]:
         out = []
         if self._stop_filter and (rest := self._stop_filter.flush()):
             self._texts.append(rest)
@@ -216,6 +216,6 @@ def _search_id(item: Mapping[str, Any]) -> str:
     return "srvtoolu_" + re.sub(r"[^a-zA-Z0-9_]", "_", item["id"])
 
 
-def _citation(note: Mapping[str, Any], text: str) -> dict[str, Any]:
+def _citation(note: openai.UrlCitation, text: str) -> dict[str, Any]:
     cited = text[note["start_index"] : note["end_index"]]
     return anthropic.web_citation(url=note["url"], title=note["title"], cited_text=cited)

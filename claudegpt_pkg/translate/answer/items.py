@@ -115,7 +115,7 @@ def search_item(fields: Mapping[str, Any], number: int) -> dict[str, Any]:
     )
 
 
-def read_citation(note: Any, shift: int = 0) -> dict[str, Any] | None:
+def read_citation(note: Any, shift: int = 0) -> openai.UrlCitation | None:
     """A citation of an address, counted from `shift` characters later; None for any other annotation."""
     note = mapping(note)
     inner = note.get("url_citation")  # some nest it, as the chat protocol does

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...errors import UpstreamFailed
+from ..wire import openai
 from .items import Kind
 
 _TEXTS = ("name", "phase", "type", "encrypted_content")  # fields that are text, or not there
@@ -86,7 +87,7 @@ class Record:
         self.digest: int | None = None  # of what the server said when the item was done
         self.has_content = False
         self.is_named = True  # False while it is not known what to announce: a call without a name
-        self.early: list[dict[str, Any]] = []  # events that wait until it, or an item before it, is named
+        self.early: list[openai.AnswerEvent] = []  # events that wait until it, or an item before it, is named
         self.arguments: list[Any] = []  # a call's whole arguments, from each event that had them
         if fields:
             self.identify(fields)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..wire import openai
 from .arguments import PARALLEL, parallel_calls
-from .items import Event, Kind, mapping, to_json
+from .items import Event, Kind, mapping, text_of, to_json
 from .numbering import Part, Record
 from .telling import DELTA_COST, Telling, arguments_by_worth, write_or_empty
 
@@ -63,7 +63,7 @@ class CallRepair(Telling):
 
     def _split(self, record: Record, name: str) -> None:
         """Announce the calls that a `multi_tool_use.parallel` stands for, in its place."""
-        streamed = "".join(event["delta"] for event in record.early)
+        streamed = "".join(text_of(mapping(event).get("delta")) for event in record.early)
         calls = next(
             (calls for given in (*arguments_by_worth(record), streamed) if (calls := parallel_calls(name, given))), []
         )

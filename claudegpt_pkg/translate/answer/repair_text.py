@@ -128,7 +128,7 @@ class TextRepair(Telling):
             for note in found:
                 self._emit_annotation(record, part, note)
 
-    def _emit_annotation(self, record: Record, part: Part, note: Mapping[str, Any]) -> None:
+    def _emit_annotation(self, record: Record, part: Part, note: openai.UrlCitation) -> None:
         self._count(len(note["url"]) + len(note["title"]) + WAITING_COST)
         self._emit(record, openai.annotation_added_event(record.index, part.index, note))
 

@@ -27,6 +27,7 @@ from enum import Enum, auto
 from typing import Any
 
 from ...errors import EmptyAnswer, Unfinished
+from ..wire import openai
 from .arguments import ArgumentStream
 from .blocks import BlockWriter, Reply
 from .items import KINDS, Event, Kind
@@ -82,7 +83,7 @@ class Lane:
         self.owner = owner
         self.state = State.WAITING
         self.pending: list[str] = []  # texts that wait for the lane's turn
-        self.annotations: list[Mapping[str, Any]] = []
+        self.annotations: list[openai.UrlCitation] = []
         self.last_part: Any = None  # the part of the reasoning that the last text belonged to
         self.arguments: ArgumentStream | None = None
         self.whole = ""  # a call's arguments as the upstream repeats them at the end
@@ -183,7 +184,7 @@ class MessageStream:
 
     # What the upstream tells, event by event.
 
-    def _item_added(self, event: Event) -> list[Event]:
+    def _item_added(self, event: openai.ItemEvent) -> list[Event]:
         fields = event["item"]
         item = Item(KINDS[fields["type"]], len(self._items), fields)
         self._items[event["output_index"]] = item
@@ -192,54 +193,54 @@ class MessageStream:
             item.add_lane(0)
         return self._advance()
 
-    def _part_added(self, event: Event) -> list[Event]:
+    def _part_added(self, event: openai.PartAdded) -> list[Event]:
         self._items[event["output_index"]].add_lane(event["content_index"])
         return []
 
-    def _text(self, event: Event) -> list[Event]:
+    def _text(self, event: openai.ContentDelta) -> list[Event]:
         lane = self._items[event["output_index"]].parts[event["content_index"]]
         if lane.state is STREAMING:
             return self._writer.text(lane.block, event["delta"])
         return self._wait(lane, event["delta"])
 
-    def _refusal(self, event: Event) -> list[Event]:
+    def _refusal(self, event: openai.ContentDelta) -> list[Event]:
         self._refused = True
         return self._text(event)
 
-    def _annotation(self, event: Event) -> list[Event]:
+    def _annotation(self, event: openai.AnnotationAdded) -> list[Event]:
         note = event["annotation"]
         self._writer.name_source(note["url"], note["title"])
         self._items[event["output_index"]].parts[event["content_index"]].annotations.append(note)
         return []
 
-    def _part_done(self, event: Event) -> list[Event]:
+    def _part_done(self, event: openai.PartDone) -> list[Event]:
         self._items[event["output_index"]].parts[event["content_index"]].change(Signal.FINISH)
         return self._advance()
 
-    def _summary(self, event: Event) -> list[Event]:
+    def _summary(self, event: openai.SummaryDelta) -> list[Event]:
         return self._think(event, ("summary", event["summary_index"]))
 
-    def _reasoning(self, event: Event) -> list[Event]:
+    def _reasoning(self, event: openai.ContentDelta) -> list[Event]:
         return self._think(event, ("text", event["content_index"]))
 
-    def _think(self, event: Event, part: tuple[str, int]) -> list[Event]:
+    def _think(self, event: openai.SummaryDelta | openai.ContentDelta, part: tuple[str, int]) -> list[Event]:
         lane, text = self._items[event["output_index"]].parts[0], event["delta"]
         if part != lane.last_part:
             text = text if lane.last_part is None else "\n\n" + text
             lane.last_part = part
         return self._write(lane, text) if lane.state is STREAMING else self._wait(lane, text)
 
-    def _arguments(self, event: Event) -> list[Event]:
+    def _arguments(self, event: openai.ArgumentsDelta) -> list[Event]:
         lane = self._items[event["output_index"]].parts[0]
         if lane.state is STREAMING and lane.arguments:
             return self._writer.arguments(lane.block, lane.arguments.feed(event["delta"]))
         return self._wait(lane, event["delta"])
 
-    def _arguments_done(self, event: Event) -> list[Event]:
+    def _arguments_done(self, event: openai.ArgumentsDone) -> list[Event]:
         self._items[event["output_index"]].parts[0].whole = event["arguments"]
         return []
 
-    def _item_done(self, event: Event) -> list[Event]:
+    def _item_done(self, event: openai.ItemEvent) -> list[Event]:
         item = self._items[event["output_index"]]
         item.fields = event["item"]
         if item.is_done:  # reasoning whose encrypted content comes late
@@ -253,14 +254,14 @@ class MessageStream:
             item.parts[0].change(Signal.FINISH)
         return self._advance()
 
-    def _complete(self, event: Event) -> list[Event]:
+    def _complete(self, event: openai.EndEvent) -> list[Event]:
         return self._end(event["response"]["usage"], "")
 
-    def _incomplete(self, event: Event) -> list[Event]:
+    def _incomplete(self, event: openai.EndEvent) -> list[Event]:
         reason = event["response"]["incomplete_details"]["reason"]
         return self._end(event["response"]["usage"], INCOMPLETE.get(reason, "max_tokens"))
 
-    def _fail(self, event: Event) -> list[Event]:
+    def _fail(self, event: openai.FailedEvent) -> list[Event]:
         raise ResponseFailed(event["response"]["error"])
 
     def _end(self, counts: Mapping[str, int], reason: str) -> list[Event]:
@@ -388,7 +389,7 @@ class MessageStream:
         return out
 
 
-HANDLERS: dict[str, Callable[[MessageStream, Event], list[Event]]] = {
+HANDLERS: dict[str, Callable[[MessageStream, Any], list[Event]]] = {
     "response.output_text.delta": MessageStream._text,
     "response.function_call_arguments.delta": MessageStream._arguments,
     "response.reasoning_summary_text.delta": MessageStream._summary,

@@ -20,7 +20,7 @@ DELTA_COST = 16  # bytes that one more piece of text costs beside its characters
 WAITING_COST = 240  # bytes that an event costs while it waits
 NOTHING = "no type"  # of events
 
-Out = list[Event]
+Out = list[openai.AnswerEvent]
 
 
 class Telling:
@@ -176,7 +176,7 @@ class Telling:
         item = {**self._announcement(record), "arguments": arguments}
         return [openai.arguments_done_event(record.index, arguments), openai.item_done_event(record.index, item)]
 
-    def _emit(self, record: Record, event: Event) -> None:
+    def _emit(self, record: Record, event: openai.AnswerEvent) -> None:
         if record.order < self._named:
             self._out.append(event)
         else:  # it, or an item before it, has no name yet

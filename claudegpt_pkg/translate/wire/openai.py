@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 Item = dict[str, Any]
 Part = dict[str, Any]
 Tool = dict[str, Any]
-Event = dict[str, Any]
 
 MAX_NAME = 64  # characters of a tool name, call_id, item id or prompt_cache_key
 
@@ -148,66 +147,175 @@ def source(url: str, title: str) -> Part:
     return {"type": "url", "url": url, "title": title}
 
 
-def url_citation(*, url: str, title: str, start: int, end: int) -> Part:
+class UrlCitation(TypedDict):
+    """Where a text cites an address, counted in characters of its part."""
+
+    type: str
+    url: str
+    title: str
+    start_index: int
+    end_index: int
+
+
+def url_citation(*, url: str, title: str, start: int, end: int) -> UrlCitation:
     return {"type": "url_citation", "url": url, "title": title, "start_index": start, "end_index": end}
 
 
-# Events of an answer, as the protocol has them. Servers send them in many other shapes; answer/repair.py makes these.
+# Events of an answer, as the protocol has them (docs/wires/responses.md). Servers send them in many other shapes;
+# answer/repair.py makes these of them, and answer/stream.py relies on every key.
 
 
-def item_added_event(index: int, item: Mapping[str, Any]) -> Event:
+class ItemEvent(TypedDict):
+    """response.output_item.added and .done."""
+
+    type: str
+    output_index: int
+    item: Mapping[str, Any]
+
+
+class PartAdded(TypedDict):
+    type: str
+    output_index: int
+    content_index: int
+    part: Mapping[str, str]
+
+
+class PartDone(TypedDict):
+    type: str
+    output_index: int
+    content_index: int
+
+
+class ContentDelta(TypedDict):
+    """A piece of a message's text, of a refusal, or of reasoning that is no summary."""
+
+    type: str
+    output_index: int
+    content_index: int
+    delta: str
+
+
+class AnnotationAdded(TypedDict):
+    type: str
+    output_index: int
+    content_index: int
+    annotation: UrlCitation
+
+
+class SummaryDelta(TypedDict):
+    type: str
+    output_index: int
+    summary_index: int
+    delta: str
+
+
+class ArgumentsDelta(TypedDict):
+    type: str
+    output_index: int
+    delta: str
+
+
+class ArgumentsDone(TypedDict):
+    type: str
+    output_index: int
+    arguments: str
+
+
+class IncompleteDetails(TypedDict):
+    reason: str
+
+
+class Ended(TypedDict):
+    """The response at the end of an answer. `usage` has the counts that are real ones."""
+
+    status: str
+    usage: Mapping[str, int]
+    incomplete_details: NotRequired[IncompleteDetails]
+
+
+class EndEvent(TypedDict):
+    """response.completed and response.incomplete."""
+
+    type: str
+    response: Ended
+
+
+class Failure(TypedDict):
+    status: str
+    error: Mapping[str, Any]
+
+
+class FailedEvent(TypedDict):
+    type: str
+    response: Failure
+
+
+AnswerEvent = (
+    ItemEvent
+    | PartAdded
+    | PartDone
+    | ContentDelta
+    | AnnotationAdded
+    | SummaryDelta
+    | ArgumentsDelta
+    | ArgumentsDone
+    | EndEvent
+    | FailedEvent
+)
+
+
+def item_added_event(index: int, item: Mapping[str, Any]) -> ItemEvent:
     return {"type": "response.output_item.added", "output_index": index, "item": item}
 
 
-def item_done_event(index: int, item: Mapping[str, Any]) -> Event:
+def item_done_event(index: int, item: Mapping[str, Any]) -> ItemEvent:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
-def part_added_event(index: int, part: int, kind: str) -> Event:
-    where = {"output_index": index, "content_index": part}
-    return {"type": "response.content_part.added", **where, "part": {"type": kind}}
+def part_added_event(index: int, part: int, kind: str) -> PartAdded:
+    kinds = {"type": kind}
+    return {"type": "response.content_part.added", "output_index": index, "content_index": part, "part": kinds}
 
 
-def part_done_event(index: int, part: int) -> Event:
+def part_done_event(index: int, part: int) -> PartDone:
     return {"type": "response.content_part.done", "output_index": index, "content_index": part}
 
 
-def text_delta_event(index: int, part: int, kind: str, delta: str) -> Event:
+def text_delta_event(index: int, part: int, kind: str, delta: str) -> ContentDelta:
     """`kind`: output_text or refusal."""
     return {"type": f"response.{kind}.delta", "output_index": index, "content_index": part, "delta": delta}
 
 
-def annotation_added_event(index: int, part: int, annotation: Mapping[str, Any]) -> Event:
-    where = {"output_index": index, "content_index": part}
-    return {"type": "response.output_text.annotation.added", **where, "annotation": annotation}
+def annotation_added_event(index: int, part: int, annotation: UrlCitation) -> AnnotationAdded:
+    kind = "response.output_text.annotation.added"
+    return {"type": kind, "output_index": index, "content_index": part, "annotation": annotation}
 
 
-def summary_delta_event(index: int, part: int, delta: str) -> Event:
+def summary_delta_event(index: int, part: int, delta: str) -> SummaryDelta:
     kind = "response.reasoning_summary_text.delta"
     return {"type": kind, "output_index": index, "summary_index": part, "delta": delta}
 
 
-def reasoning_delta_event(index: int, part: int, delta: str) -> Event:
+def reasoning_delta_event(index: int, part: int, delta: str) -> ContentDelta:
     return {"type": "response.reasoning_text.delta", "output_index": index, "content_index": part, "delta": delta}
 
 
-def arguments_delta_event(index: int, delta: str) -> Event:
+def arguments_delta_event(index: int, delta: str) -> ArgumentsDelta:
     return {"type": "response.function_call_arguments.delta", "output_index": index, "delta": delta}
 
 
-def arguments_done_event(index: int, arguments: str) -> Event:
+def arguments_done_event(index: int, arguments: str) -> ArgumentsDone:
     return {"type": "response.function_call_arguments.done", "output_index": index, "arguments": arguments}
 
 
-def completed_event(usage: Mapping[str, int]) -> Event:
+def completed_event(usage: Mapping[str, int]) -> EndEvent:
     return {"type": "response.completed", "response": {"status": "completed", "usage": usage}}
 
 
-def incomplete_event(usage: Mapping[str, int], reason: str) -> Event:
-    details = {"reason": reason}
-    response = {"status": "incomplete", "usage": usage, "incomplete_details": details}
+def incomplete_event(usage: Mapping[str, int], reason: str) -> EndEvent:
+    response: Ended = {"status": "incomplete", "usage": usage, "incomplete_details": {"reason": reason}}
     return {"type": "response.incomplete", "response": response}
 
 
-def failed_event(error: Mapping[str, Any]) -> Event:
+def failed_event(error: Mapping[str, Any]) -> FailedEvent:
     return {"type": "response.failed", "response": {"status": "failed", "error": error}}

@@ -21,8 +21,8 @@ Event = dict[str, Any]
 MB = 2**20
 
 
-def repaired(*events: Event) -> list[Event]:
-    repairer, out = Repairer("1"), []
+def repaired(*events: Event) -> list[Any]:
+    repairer, out = Repairer("1"), list[Any]()
     for event in events:
         out += [event] if repairer.passes(event) else repairer.repair(event)
     return out

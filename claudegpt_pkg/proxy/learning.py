@@ -23,6 +23,7 @@ from ..capabilities import Capabilities
 from ..upstream.error_report import Report
 from ..upstream.refusals import Trial
 from ..upstream.refused_media import media_of
+from ..upstream.wordings import medium_refused
 from .context import Proxy
 from .plan import Plan
 
@@ -42,24 +43,23 @@ class Learning:
         self._silent_before = {model for model, known in proxy.learned.items() if known.silent_search}
 
     def from_refusal(self, report: Report, plan: Plan, body: Mapping[str, Any]) -> bool:
-        trial = self._trials.get(plan.choice.model) or Trial()
+        """Whether the refusal shows what to change. A refused image or file is replaced by a line of text.
+
+        Claude Code is told of it first, because it then takes the image out of the conversation. If it sends the same
+        one again, it did not, and the image is replaced.
+        """
+        trial, media = self._trials.get(plan.choice.model) or Trial(), media_of(body)
         if len(self.messages) >= MOST_CHANGES:
             return False
-        if not trial.learn(report, plan.known, body, replace_media=self._may_replace_media(body)):
-            return False
-        self._trials[plan.choice.model] = trial
-        self.messages.append(report.message)
-        return True
-
-    def _may_replace_media(self, body: Mapping[str, Any]) -> bool:
-        """Whether a refused image or file may be replaced by a line of text.
-
-        Claude Code takes it out of the conversation itself when it is told; if it sends the same one again, it did not.
-        """
-        digests = {medium.digest for medium in media_of(body)}
-        told_before = digests <= self._proxy.reported_media
-        self._proxy.reported_media |= digests
-        return told_before or not self._client_drops_media
+        digests = {medium.digest for medium in media}
+        replace_media = not self._client_drops_media or digests <= self._proxy.reported_media
+        if trial.learn(report, plan.known, body, replace_media=replace_media):
+            self._trials[plan.choice.model] = trial
+            self.messages.append(report.message)
+            return True
+        if medium_refused(report, {medium.kind for medium in media}):
+            self._proxy.reported_media |= digests
+        return False
 
     def suspect_search(self, model: str) -> None:
         self.silent.add(model)
@@ -73,12 +73,12 @@ class Learning:
     def view(self) -> Proxy:
         if not self._trials and not self.skipped:
             return self._proxy
-        tried = {model: trial.applied(self._proxy.known(model)) for model, trial in self._trials.items()}
+        known_now = {model: trial.applied(self._proxy.known(model)) for model, trial in self._trials.items()}
         for model in self.skipped:
-            tried[model] = replace(tried.get(model) or self._proxy.known(model), web_search=False)
-        seen = copy.copy(self._proxy)
-        seen.learned = {**self._proxy.learned, **tried}
-        return seen
+            known_now[model] = replace(known_now.get(model) or self._proxy.known(model), web_search=False)
+        view = copy.copy(self._proxy)
+        view.learned = {**self._proxy.learned, **known_now}
+        return view
 
     def keep(self) -> None:
         for model, trial in self._trials.items():

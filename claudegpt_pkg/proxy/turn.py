@@ -115,7 +115,7 @@ class Turn:
         except (Refused, ResponseFailed, UpstreamFailed) as problem:
             failure = self._failure(problem, attempt)
         if attempt.begun and self._may_break_off and (rest := attempt.answer.break_off()):
-            await sink.emit(self._seen(rest))
+            await sink.emit(self._note_sent(rest))
         step = self._attempts.after(failure)
         if step is Step.RAISE:
             raise failure.error
@@ -166,19 +166,19 @@ class Turn:
         ) as upstream:
             self._record.mark("accepted")
             proxy.session_usage.keep_windows(read_headers(upstream.headers))
-            sink.accepted(lambda: self._seen(answer.start()))
+            sink.accepted(lambda: self._note_sent(answer.start()))
             held: list[Event] | None = [] if attempt.must_search else None  # until the search is seen
             async for events in upstream:
-                ours, failure = receive_all(answer, events)
+                outgoing, failure = _receive_all(answer, events)
                 if not attempt.begun or answer.done:
                     self._note_served_model(attempt, upstream.headers, events)
                 if held is not None:
-                    held += ours
-                    ours, held = (held, None) if any(map(_starts_search, ours)) else ([], held)
-                if ours and (attempt.begun or not failure):
+                    held += outgoing
+                    outgoing, held = (held, None) if any(map(_starts_search, outgoing)) else ([], held)
+                if outgoing and (attempt.begun or not failure):
                     if not attempt.begun:
                         self._begin(attempt)
-                    await sink.emit(self._seen(ours))
+                    await sink.emit(self._note_sent(outgoing))
                 if failure:
                     raise failure
                 if answer.done:
@@ -205,19 +205,17 @@ class Turn:
         self._learning.keep()
         self._ask = None
 
-    def _failure(self, problem: Exception, attempt: Attempt) -> Failure:
-        changed = False
-        if isinstance(problem, UpstreamFailed):
-            error: Any = problem
-        else:
-            report = problem.report if isinstance(problem, Refused) else Report.of_event(problem.error)  # type: ignore[attr-defined]
-            changed = not attempt.begun and self._learning.from_refusal(report, attempt.plan, attempt.body)
-            media = {medium.kind for medium in media_of(attempt.body)}
-            error = map_error(report, tokens=attempt.tokens, window=attempt.plan.window, media=media)
+    def _failure(self, problem: Refused | ResponseFailed | UpstreamFailed, attempt: Attempt) -> Failure:
         late = self._record.seconds > self._proxy.patience.again
+        if isinstance(problem, UpstreamFailed):
+            return Failure(problem, attempt.begun, False, late, attempt.searching)
+        report = problem.report if isinstance(problem, Refused) else Report.of_event(problem.error)
+        changed = not attempt.begun and self._learning.from_refusal(report, attempt.plan, attempt.body)
+        media = {medium.kind for medium in media_of(attempt.body)}
+        error = map_error(report, tokens=attempt.tokens, window=attempt.plan.window, media=media)
         return Failure(error, attempt.begun, changed, late, attempt.searching)
 
-    def _seen(self, events: list[Event]) -> list[Event]:
+    def _note_sent(self, events: list[Event]) -> list[Event]:
         self._started = True
         for event in events:
             self._folder.add(event)
@@ -228,12 +226,12 @@ def _starts_search(event: Event) -> bool:
     return bool(event["type"] == "content_block_start" and event["content_block"]["type"] == "server_tool_use")
 
 
-def receive_all(stream: MessageStream, events: list[Event]) -> tuple[list[Event], Exception | None]:
+def _receive_all(stream: MessageStream, events: list[Event]) -> tuple[list[Event], Exception | None]:
     """What the client should see of events that arrived together, and the failure that ended them."""
-    ours: list[Event] = []
+    outgoing: list[Event] = []
     try:
         for event in events:
-            ours += stream.receive(event)
+            outgoing += stream.receive(event)
     except (ResponseFailed, UpstreamFailed) as failure:
-        return ours, failure
-    return ours, None
+        return outgoing, failure
+    return outgoing, None

@@ -42,3 +42,14 @@ def test_an_answer_with_the_search_clears_the_suspicion(proxy: Served) -> None:
     proxy.proxy.learned["nano"] = Capabilities(silent_search=True)
     Learning(proxy.proxy).note_answer("nano", searched=True)
     assert proxy.proxy.learned == {"nano": Capabilities()}
+
+
+BAD_IMAGE = Report(400, message="The image is not valid.")
+SEEING = {"input": [{"type": "message", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA"}]}]}
+
+
+def test_another_refusal_of_a_request_with_an_image_does_not_count_as_having_told_of_the_image(proxy: Served) -> None:
+    plan = make_plan(Ask(ask()), proxy.proxy)
+    Learning(proxy.proxy, client_drops_media=True).from_refusal(Report(400, message="Something else."), plan, SEEING)
+    assert not Learning(proxy.proxy, client_drops_media=True).from_refusal(BAD_IMAGE, plan, SEEING)
+    assert Learning(proxy.proxy, client_drops_media=True).from_refusal(BAD_IMAGE, plan, SEEING)

@@ -30,6 +30,7 @@ IDENTIFIERS = frozenset(
 )
 MAX_DEPTH = 50  # nested schemas; deeper ones accept anything (JSON nested some 250 deep cannot be sent)
 LARGEST_COUNT = 2**53  # more limits nothing, and a larger float cannot be written as a whole number
+LONGEST_PATTERN = 10_000  # characters; a longer one takes long to compile
 MOST_BYTES_KEPT = 16_384  # of a schema whose repair is kept in memory; there are at most 512
 
 TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
@@ -335,7 +336,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_pattern(value: Any) -> bool:
     """Whether a value is a regular expression that OpenAI takes, which compiles patterns as Python does."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > LONGEST_PATTERN:
         return False
     try:
         re.compile(value)

@@ -41,7 +41,9 @@ CORRECT_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
         "You are {model}, running as an agent in Claude Code.",
     ),
     (
-        re.compile(r"You are powered by the model (?:named )?[^\n]{1,80}?\. The exact model ID is \S+?\.(?=\s|$)"),
+        re.compile(
+            r"You are powered by the model (?:named )?[^\n]{1,80}?\. The exact model ID is \S{1,200}?\.(?=\s|$)"
+        ),
         "You are powered by the model named {name}. The exact model ID is {model_id}.",
     ),
     # After `/model fable`, a paragraph or two on what that model is.

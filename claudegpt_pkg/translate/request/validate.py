@@ -17,6 +17,7 @@ Kind = type | tuple[type, ...]
 
 ROLES = ("user", "assistant", "system")
 MOST_TOKENS = 2**31  # far above every model, and still a number after we add to it
+LONGEST_MODEL = 500  # characters; no model has a longer name, and the search for an effort level would take long
 MOST_NESTED_BLOCKS = 16  # the API itself allows two (a document within a tool result)
 
 
@@ -27,7 +28,10 @@ def check_request(request: Any, *, counting: bool = False) -> Request:
     """
     if not isinstance(request, dict):
         raise InvalidRequest("The request body is not a JSON object.")
-    _need(isinstance(request.get("model"), str) and request["model"], "model: a model name is required.")
+    model = request.get("model")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest("model: a model name is required.")
+    _need(len(model) <= LONGEST_MODEL, f"model: is at most {LONGEST_MODEL} characters long.")
     _check_numbers(request, counting=counting)
     messages = request.get("messages")
     _need(isinstance(messages, list), "messages: a list is required.")

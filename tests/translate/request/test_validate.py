@@ -33,6 +33,7 @@ WRONG: list[tuple[Any, str]] = [
     ([], "JSON object"),
     ({**GOOD, "model": ""}, "^model:"),
     ({**GOOD, "model": 4}, "^model:"),
+    ({**GOOD, "model": "gpt-/" * 1000}, "^model: is at most 500"),
     ({**GOOD, "max_tokens": 0}, "^max_tokens:"),
     ({**GOOD, "max_tokens": "1"}, "^max_tokens:"),
     ({**GOOD, "max_tokens": None}, "^max_tokens:"),

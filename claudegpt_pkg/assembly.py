@@ -113,7 +113,7 @@ def mcp_tools(
     wanted: tuple[str, ...] = settings[MCP_SERVERS]
     if not wanted:
         return None
-    from .claude.config_folder import config_folder, private_folder, state
+    from .claude.config_folder import config_folder, private_folder, read_state
     from .claude.mcp_servers import find_mcp_servers
     from .claude.session import is_bare
     from .claude.user_settings import read_user_settings
@@ -125,7 +125,7 @@ def mcp_tools(
     folder = Path.cwd()
     user = read_user_settings(args, config_folder(environ), folder)
     bare = is_bare(args, {**environ, **user.variables})
-    found = find_mcp_servers(args, state(environ), folder, user, bare=bare)
+    found = find_mcp_servers(args, read_state(environ), folder, user, bare=bare)
     return McpTools(found.servers, wanted, say, refused=found.refused)
 
 

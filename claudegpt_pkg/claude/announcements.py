@@ -17,7 +17,7 @@ import msgspec
 
 from .. import files
 from ..accounts.providers.base import Provider
-from .arguments import has, value_of
+from .arguments import has_flag, value_of
 from .install import claude_version, version_on_disk
 from .session import Session, prints
 from .session_models import model_label
@@ -64,7 +64,7 @@ def find_notices(
             f"{judge} decides which actions are safe.",
             once="manual mode",
         )
-    if has("--max-budget-usd", args) or value_of("--max-budget-usd", args):
+    if has_flag("--max-budget-usd", args) or value_of("--max-budget-usd", args):
         yield Notice(
             "`--max-budget-usd` counts at Claude's prices, because Claude Code knows no others. What GPT costs is in "
             "`claudegpt usage`."

@@ -1,12 +1,13 @@
-"""The command line: which words are ours, and what the rest says to Claude Code. Pure; Claude's words keep their order.
+"""Takes the command line apart: which words are claudegpt's, and what the rest tells Claude Code. Pure.
 
     separate(["-p", "hi", "--provider", "demo"])  → ours {"CLAUDEGPT_PROVIDER": "demo"}, theirs ["-p", "hi"]
     separate(["--trace", "serve", "--port", "9"]) → ours {"CLAUDEGPT_TRACE": "1"}, command serve, theirs ["--port", "9"]
     separate(["--", "--effort", "low"])           → theirs ["--effort", "low"]
 
-Ours are recognised anywhere up to `--`, except as the value of an option of Claude's (`--append-system-prompt
-"--trace"`), and up to a command, ours or Claude's (`mcp add … --port 80`), whose words are its own. A `--` before
-anything of Claude's is ours and is taken out; a later one is Claude's and stays.
+An option of ours is recognised anywhere before `--`, with two exceptions: it is the value of an option of Claude Code's
+(`--append-system-prompt "--trace"`), or it comes after a command (`mcp add … --port 80`), to which all further words
+belong. A `--` before Claude Code's first word is ours and is removed; a later one is Claude Code's and stays. Claude
+Code's words keep their order.
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ _OURS = (
 )
 OUR_COMMANDS = frozenset(_OURS.split())
 
-# Those of 2.1.197 and 2.1.330 that start no conversation, or start it elsewhere.
+# Claude Code's commands (2.1.197 and 2.1.330) that start no conversation, or start it in another process.
 _COMMANDS = (
     "agents attach auth auto-mode doctor gateway import install logs mcp plugin plugins project purge respawn rm "
     "setup-token stop kill ultrareview update upgrade"
 )
 CLAUDE_COMMANDS = frozenset(_COMMANDS.split())
 COMMANDS = OUR_COMMANDS | CLAUDE_COMMANDS
-# Claude's answers about itself, which need no model either.
+# Claude Code answers these about itself; they need no model either.
 CLAUDE_QUESTIONS = frozenset({"-h", "--help", "-v", "--version"})
 
-# Claude's options that take the next word whatever it looks like, from the help and the strings of both versions.
+# Claude Code's options that take the next word, whatever it looks like. They are from the help and the strings of both
+# versions.
 _TAKE_A_VALUE = (
     "--add-dir --advisor --agent --agents --allowedTools --allowed-tools --append-subagent-system-prompt "
     "--append-subagent-system-prompt-file --append-system-prompt --append-system-prompt-file --autocompact --betas "
@@ -53,7 +55,7 @@ TAKE_A_VALUE = frozenset(_TAKE_A_VALUE.split())
 
 @dataclass(frozen=True)
 class OurOption:
-    """One of our options: the setting it gives, and for a plain flag the value it stands for."""
+    """One of our options: the setting that it sets, and the value if it is a plain flag."""
 
     name: str
     setting: str
@@ -88,11 +90,11 @@ class CommandLine:
 
 
 def separate(words: Sequence[str]) -> CommandLine:
-    """Take our options out of `words`. Raises BadSetting for one without its value, or with one that it cannot have."""
+    """Split `words` into ours and Claude Code's. Raises BadSetting if an option of ours has no or a wrong value."""
     ours: dict[str, str] = {}
     theirs: list[str] = []
     command = question = ""
-    for group in grouped(words):
+    for group in group_words(words):
         word = group[0]
         option = OUR_OPTIONS.get(word.partition("=")[0])
         if word == "--":
@@ -108,8 +110,8 @@ def separate(words: Sequence[str]) -> CommandLine:
     return CommandLine(ours, command, question, theirs)
 
 
-def grouped(words: Sequence[str]) -> Iterator[list[str]]:
-    """Each option with its value; everything from `--` on together; a command that comes first with all its words."""
+def group_words(words: Sequence[str]) -> Iterator[list[str]]:
+    """Group each option with its value, all words from `--` on, and a command that comes first with all its words."""
     first = True
     left = list(words)
     while left:
@@ -129,15 +131,15 @@ def _size(left: list[str], first: bool) -> int:
 def _our_value(option: OurOption, group: list[str]) -> str:
     if option.value is None:
         if value := _value(option.name, group):
-            return checked(option.name, value)
+            return check_option_value(option.name, value)
         raise BadSetting(f"{option.name} needs a value:", f"{option.name} {option.metavar}")
     if group[0] != option.name:
         raise BadSetting(f"{option.name} takes no value.")
     return option.value
 
 
-def checked(name: str, value: str) -> str:
-    """The value of our option `name`. Raises BadSetting for one that it cannot have."""
+def check_option_value(name: str, value: str) -> str:
+    """Return the value of our option `name`. Raises BadSetting if the option cannot have this value."""
     try:
         OPTIONS[OUR_OPTIONS[name].setting].parse(value)
     except ValueError as problem:
@@ -151,12 +153,12 @@ def _value(name: str, group: list[str]) -> str | None:
     return group[1] if group[0] == name and len(group) == 2 else None
 
 
-# What Claude's own words say.
+# What Claude Code's own words say.
 
 
 def value_of(name: str, words: Sequence[str]) -> str | None:
-    """The value of an option that takes one; the last, as Claude reads it."""
-    values = [value for group in grouped(words) if (value := _value(name, group)) is not None]
+    """The value of an option. If it is given several times, the last counts, as in Claude Code."""
+    values = [value for group in group_words(words) if (value := _value(name, group)) is not None]
     return values[-1] if values else None
 
 
@@ -164,7 +166,7 @@ def values_of(name: str, words: Sequence[str]) -> list[str]:
     """The values of an option that takes several: each time it is given, and the words up to the next option."""
     values: list[str] = []
     inside = False
-    for group in grouped(words):
+    for group in group_words(words):
         value = _value(name, group)
         if value is not None:
             values.append(value)
@@ -174,25 +176,25 @@ def values_of(name: str, words: Sequence[str]) -> list[str]:
     return values
 
 
-def resumed(words: Sequence[str]) -> str | None:
-    """The id of the conversation that is to be gone on with, where `--resume` has one; its value may be left out."""
-    line = [word for group in grouped(words) for word in (group if len(group) == 1 else [group[0], ""])]
+def find_resumed_conversation(words: Sequence[str]) -> str | None:
+    """The id of the conversation that `--resume` names; None if there is none. The option may stand without a value."""
+    line = [word for group in group_words(words) for word in (group if len(group) == 1 else [group[0], ""])]
     named = [value for word, value in pairwise([*line, ""]) if word in ("--resume", "-r")]
     named += [word.removeprefix("--resume=") for word in line if word.startswith("--resume=")]
     return next((value for value in named if CONVERSATION.fullmatch(value)), None)
 
 
-def without(name: str, words: Sequence[str]) -> list[str]:
+def remove_option(name: str, words: Sequence[str]) -> list[str]:
     """The words without this option and its values."""
-    return [word for group in grouped(words) if _value(name, group) is None for word in group]
+    return [word for group in group_words(words) if _value(name, group) is None for word in group]
 
 
-def replaced(name: str, value: str, words: Sequence[str]) -> list[str]:
-    """The words with this value wherever the option has one."""
-    groups = (group if _value(name, group) is None else [name, value] for group in grouped(words))
+def replace_option(name: str, value: str, words: Sequence[str]) -> list[str]:
+    """The words, with this value in place of each value of the option."""
+    groups = (group if _value(name, group) is None else [name, value] for group in group_words(words))
     return [word for group in groups for word in group]
 
 
-def has(name: str, words: Sequence[str]) -> bool:
-    """Whether this flag of Claude's is given."""
-    return any(group[0] == name for group in grouped(words))
+def has_flag(name: str, words: Sequence[str]) -> bool:
+    """Whether this flag of Claude Code's is given."""
+    return any(group[0] == name for group in group_words(words))

@@ -1,7 +1,8 @@
-"""A Claude Code configuration of our own, for `--isolate`: lean, private, kept between runs; the user's stays as it is.
+"""Finds Claude Code's configuration folder, and makes a private one for `--isolate`.
 
-It begins with the user's CLAUDE.md (a link: one text, wherever it is edited) and with the questions of a first run
-answered, the theme as the user chose it.
+The private folder is kept between runs and leaves the user's folder as it is. It starts with a link to the user's
+CLAUDE.md, so that there is one text wherever it is edited, and with the user's theme and the questions of a first run
+answered.
 """
 
 from __future__ import annotations
@@ -25,26 +26,26 @@ def config_folder(environ: Mapping[str, str]) -> Path:
 
 
 def private_folder(dirs: Dirs) -> Path:
-    """The place of our own one."""
+    """The private configuration folder."""
     return dirs.data / "claude"
 
 
-def private_config(folder: Path, environ: Mapping[str, str]) -> Path:
-    """`folder`, ready to be CLAUDE_CONFIG_DIR. Raises BadSetting where it cannot be written."""
+def prepare_private_config(folder: Path, environ: Mapping[str, str]) -> Path:
+    """Make `folder` ready to be CLAUDE_CONFIG_DIR. Raises BadSetting if it cannot be written, or is another user's."""
     theirs = config_folder(environ)
     try:
         files.make_private_folder(folder)
         _link(folder / "CLAUDE.md", theirs / "CLAUDE.md")
         if not (folder / STATE).exists():
-            theme = state(environ).get("theme", "dark")
+            theme = read_state(environ).get("theme", "dark")
             files.replace_file(folder / STATE, json.dumps({"hasCompletedOnboarding": True, "theme": theme}))
     except OSError as problem:
         raise BadSetting(f"Cannot write in {folder}: {problem.strerror}.", "Set CLAUDEGPT_HOME to a folder.") from None
     return folder
 
 
-def holds(folder: Path, conversation: str) -> bool:
-    """Whether a configuration has this conversation."""
+def has_conversation(folder: Path, conversation: str) -> bool:
+    """Whether a configuration folder holds this conversation."""
     return any((folder / "projects").glob(f"*/{conversation}.jsonl"))
 
 
@@ -55,12 +56,12 @@ def _link(link: Path, target: Path) -> None:
         link.symlink_to(target.absolute())
 
 
-def state(environ: Mapping[str, str]) -> dict[str, Any]:
-    """What Claude Code's state file holds."""
+def read_state(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Read Claude Code's state file (`~/.claude.json`)."""
     return read_json_object(state_file(environ))
 
 
 def state_file(environ: Mapping[str, str]) -> Path:
-    """Inside a folder of the user's choosing, else beside the default one."""
+    """The state file: in the folder that CLAUDE_CONFIG_DIR names, else beside the default folder."""
     theirs = config_folder(environ)
     return theirs / STATE if environ.get("CLAUDE_CONFIG_DIR") else theirs.with_name(STATE)

@@ -1,7 +1,7 @@
-"""Claude Code in the foreground, the proxy beside it in this process; when one is gone the other is gone.
+"""Runs Claude Code in the foreground and the proxy beside it, in this process. When one ends, so does the other.
 
-In time: the sockets are bound, Claude Code is started at once, and only then is the proxy loaded, while it boots. Its
-first requests wait in the socket's backlog.
+The order: the sockets are bound, Claude Code is started, and only then the proxy is loaded, while Claude Code boots.
+Its first requests wait in the socket's backlog.
 """
 
 from __future__ import annotations
@@ -33,11 +33,10 @@ def run(
     session_usage: SessionUsage,
     interpreter: Sequence[str] = (),
 ) -> int:
-    """Claude Code's exit status. `runs` is where this run's private folder is made; `default` is as before afterwards.
+    """Run Claude Code and return its exit status.
 
-    `interpreter` runs `claude` if that is a script.
-
-    Raises what ended a site: Claude Code is ended then too.
+    This run's private folder is made in `runs`. `default` is restored afterwards. `interpreter` runs `claude` if
+    that is a script. If a site fails, Claude Code is ended and the site's error is raised.
     """
     with run_folder(runs, default.settings_file) as (folder, guardian), ExitStack() as stack:
         settings_file = private_file(folder / SECRETS, json.dumps(session.settings))
@@ -60,7 +59,7 @@ def run(
 
 
 def private_file(path: Path, text: str) -> Path:
-    """Raises BadSetting where it cannot be written."""
+    """Write a new file that only this user can read. Raises BadSetting if that fails."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
@@ -70,7 +69,7 @@ def private_file(path: Path, text: str) -> Path:
 
 
 def serve(sites: Sequence[Site], *, ready: Callable[[], None]) -> None:
-    """The sites alone, until somebody ends us. Raises what ended one."""
+    """Serve the sites without Claude Code, until a signal ends this process. Raises the error of a site that fails."""
     ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     waited = {number for number in ending if signal.getsignal(number) is not signal.SIG_IGN}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)

@@ -29,7 +29,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from .arguments import has, value_of, values_of
+from .arguments import has_flag, value_of, values_of
 from .user_settings import MANAGED, UserSettings, managed_files, project_files, read_json_object
 
 Servers = Mapping[str, Mapping[str, Any]]
@@ -59,7 +59,7 @@ def find_mcp_servers(
     if managed := _managed_servers():
         return McpServers(managed)
     argument = _argument_servers(args)
-    if bare or has("--strict-mcp-config", args):
+    if bare or has_flag("--strict-mcp-config", args):
         offered = argument
     else:
         offered = {**_project_servers(args, folder), **_servers(state), **_servers(place.project), **argument}

@@ -21,7 +21,7 @@ from ..accounts.providers.base import Provider
 from ..effort import EffortPolicy
 from ..models import bare_name, claude_tier
 from ..secret import Secret
-from .arguments import has, replaced, value_of, without
+from .arguments import has_flag, remove_option, replace_option, value_of
 from .nesting import STARTED, mark_exports
 from .session_models import (
     DEFAULT_NAME,
@@ -134,7 +134,7 @@ def plan_session(
 
 def prints(args: Sequence[str]) -> bool:
     """Whether Claude Code answers and ends, without its interface."""
-    return has("-p", args) or has("--print", args)
+    return has_flag("-p", args) or has_flag("--print", args)
 
 
 # What the user chose.
@@ -164,7 +164,7 @@ def _choose_mode(args: Sequence[str], user: UserSettings) -> str | None:
 
 
 def _mode_argument(args: Sequence[str]) -> str | None:
-    if has("--dangerously-skip-permissions", args):
+    if has_flag("--dangerously-skip-permissions", args):
         return "bypassPermissions"
     return value_of("--permission-mode", args)
 
@@ -178,7 +178,7 @@ def _mode_settings(args: Sequence[str], mode: str | None, user: UserSettings) ->
 
 def is_bare(args: Sequence[str], variables: Mapping[str, str]) -> bool:
     """Whether Claude Code runs without the user's configuration; it then takes no credential but an API key."""
-    return has("--bare", args) or variables.get("CLAUDE_CODE_SIMPLE", "").lower() in ("1", "true", "yes", "on")
+    return has_flag("--bare", args) or variables.get("CLAUDE_CODE_SIMPLE", "").lower() in ("1", "true", "yes", "on")
 
 
 def _add_effort(
@@ -199,13 +199,13 @@ def _add_effort(
 
 def _drop_unknown_effort(version: Version, args: Sequence[str]) -> Sequence[str]:
     """The arguments without an effort that this version would refuse. The proxy applies it to the requests anyway."""
-    return args if knows_effort(version, value_of("--effort", args) or "") else without("--effort", args)
+    return args if knows_effort(version, value_of("--effort", args) or "") else remove_option("--effort", args)
 
 
 def _rewrite_arguments(args: Sequence[str], chosen: str) -> list[str]:
     """The user's arguments, without `--settings`, which our file replaces, and with the model as we name it."""
-    words = without("--settings", args)
-    return words if value_of("--model", words) in (None, chosen) else replaced("--model", chosen, words)
+    words = remove_option("--settings", args)
+    return words if value_of("--model", words) in (None, chosen) else replace_option("--model", chosen, words)
 
 
 def _bypass_http_proxy(url: str, environ: Mapping[str, str], user: UserSettings) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..claude.arguments import CommandLine, checked
+from ..claude.arguments import CommandLine, check_option_value
 from ..errors import BadSetting
 from ..secret import Secret
 from ..settings.options import AZURE_API_VERSION, AZURE_ENDPOINT, HOST, PORT, PROVIDER
@@ -57,7 +57,7 @@ Json = Annotated[bool, typer.Option("--json", help="print one JSON object to std
 
 def _with_provider(ctx: typer.Context, provider: str | None) -> dict[str, str]:
     """The options before the command, and `--provider` after it, where people put it too."""
-    return {**ctx.obj, **({PROVIDER.name: checked("--provider", provider)} if provider else {})}
+    return {**ctx.obj, **({PROVIDER.name: check_option_value("--provider", provider)} if provider else {})}
 
 
 @app.command(options_metavar="[--yes] [CLAUDE ARGS]...")
@@ -95,7 +95,7 @@ def setup(
 
     name = provider or ctx.obj.get(PROVIDER.name)
     given = wizard.Given(
-        provider=PROVIDER.parse(checked("--provider", name)) if name else None,
+        provider=PROVIDER.parse(check_option_value("--provider", name)) if name else None,
         key=Secret(sys.stdin.readline().strip()) if api_key_stdin and not sys.stdin.isatty() else None,
         base_url=base_url,
         endpoint=endpoint,
@@ -123,7 +123,7 @@ def use(
     if name is None:
         show_accounts(ctx.obj, as_json=as_json)
     else:
-        use_account(ctx.obj, PROVIDER.parse(checked("--provider", name)) or "")
+        use_account(ctx.obj, PROVIDER.parse(check_option_value("--provider", name)) or "")
 
 
 @app.command()
@@ -220,7 +220,7 @@ def serve(
     """
     from .serve import run_proxy
 
-    where = {PORT.name: checked("--port", port) if port else None, HOST.name: host}
+    where = {PORT.name: check_option_value("--port", port) if port else None, HOST.name: host}
     given = {name: value for name, value in where.items() if value}
     run_proxy({**_with_provider(ctx, provider), **given}, stable=stable)
 
@@ -242,7 +242,7 @@ def env(
     forms = [name for name, given in {"shell": shell, "json": as_json, "vscode": vscode}.items() if given]
     if len(forms) > 1:
         raise BadSetting("--shell, --json and --vscode are three forms of the same.", "Give one of them.")
-    number = PORT.parse(checked("--port", port)) if port else None
+    number = PORT.parse(check_option_value("--port", port)) if port else None
     show_env(load(ctx.obj).dirs, forms[0] if forms else "shell", number)
 
 

@@ -12,7 +12,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..claude.arguments import CLAUDE_COMMANDS, CLAUDE_QUESTIONS, CommandLine, checked, grouped, has, resumed, separate
+from ..claude.arguments import (
+    CLAUDE_COMMANDS,
+    CLAUDE_QUESTIONS,
+    CommandLine,
+    check_option_value,
+    find_resumed_conversation,
+    group_words,
+    has_flag,
+    separate,
+)
 from ..claude.nesting import mark_started, restore_environment, started_programs
 from ..claude.wrapped import Wrapped, split_wrapped
 from ..errors import BadSetting, ClaudegptError
@@ -146,7 +155,7 @@ def _read_status_options(line: CommandLine) -> StatusOptions | None:
     if not words:
         return StatusOptions(line.ours, as_json)
     if len(words) == 2 and words[0] == "--provider":
-        return StatusOptions({**line.ours, PROVIDER.name: checked("--provider", words[1])}, as_json)
+        return StatusOptions({**line.ours, PROVIDER.name: check_option_value("--provider", words[1])}, as_json)
     return None
 
 
@@ -180,7 +189,7 @@ def _run_demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
     """`claudegpt demo [--yes] [CLAUDE ARGS…]`"""
     from ..claude import install
 
-    line = separate([word for group in grouped(words) if group != ["--yes"] for word in group])
+    line = separate([word for group in group_words(words) if group != ["--yes"] for word in group])
     if line.question in HELP:
         from . import app
 
@@ -188,7 +197,7 @@ def _run_demo(words: Sequence[str], flags: Mapping[str, str]) -> int:
     if line.question:
         return _dispatch([line.question])
     flags = {**flags, **line.ours, PROVIDER.name: "demo"}
-    install.offer_install(load(flags), yes=has("--yes", words))
+    install.offer_install(load(flags), yes=has_flag("--yes", words))
     return run_claude_code(line.theirs, flags)
 
 
@@ -210,11 +219,11 @@ def run_claude_code(args: list[str], flags: Mapping[str, str], wrapped: Wrapped 
     if needs_no_model:
         command = [*interpreter, str(program), *args]
         os.execve(command[0], command, environ)
-    if has("--bg", args) or has("--background", args):
+    if has_flag("--bg", args) or has_flag("--background", args):
         raise BadSetting(
             "A background session cannot run here: it would outlive the proxy.", "Run `claudegpt` in tmux instead."
         )
-    if has("--tmux", args) or any(word.startswith("--tmux=") for word in args):
+    if has_flag("--tmux", args) or any(word.startswith("--tmux=") for word in args):
         raise BadSetting(
             "`--tmux` cannot be used here: its tmux session would outlive the proxy.",
             "Start tmux first, then run `claudegpt --worktree NAME` in it.",
@@ -235,11 +244,11 @@ def _load_checked(flags: Mapping[str, str]) -> Settings:
 def _claude_environment(settings: Settings, words: Sequence[str]) -> dict[str, str]:
     """The environment for Claude Code before a session adds to it: ours, with the private configuration folder if the
     session is isolated."""
-    if not settings[ISOLATE] and not _resumes_isolated_session(settings, resumed(words)):
+    if not settings[ISOLATE] and not _resumes_isolated_session(settings, find_resumed_conversation(words)):
         return dict(os.environ)
-    from ..claude.config_folder import private_config, private_folder
+    from ..claude.config_folder import prepare_private_config, private_folder
 
-    return {**os.environ, "CLAUDE_CONFIG_DIR": str(private_config(private_folder(settings.dirs), os.environ))}
+    return {**os.environ, "CLAUDE_CONFIG_DIR": str(prepare_private_config(private_folder(settings.dirs), os.environ))}
 
 
 def _resumes_isolated_session(settings: Settings, conversation: str | None) -> bool:
@@ -247,6 +256,8 @@ def _resumes_isolated_session(settings: Settings, conversation: str | None) -> b
     end of a session does not name `--isolate`."""
     if conversation is None or settings.source(ISOLATE) == "flag":
         return False
-    from ..claude.config_folder import config_folder, holds, private_folder
+    from ..claude.config_folder import config_folder, has_conversation, private_folder
 
-    return holds(private_folder(settings.dirs), conversation) and not holds(config_folder(os.environ), conversation)
+    return has_conversation(private_folder(settings.dirs), conversation) and not has_conversation(
+        config_folder(os.environ), conversation
+    )

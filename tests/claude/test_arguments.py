@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claudegpt_pkg.claude.arguments import has, resumed, separate, value_of, without
+from claudegpt_pkg.claude.arguments import find_resumed_conversation, has_flag, remove_option, separate, value_of
 from claudegpt_pkg.errors import BadSetting
 
 
@@ -94,12 +94,12 @@ def test_the_last_value_of_an_option_counts() -> None:
 
 def test_an_option_is_taken_out_with_its_values() -> None:
     words = ["--settings", "a", "-p", "--settings=b", "--name", "--settings", "--", "--settings", "c"]
-    assert without("--settings", words) == ["-p", "--name", "--settings", "--", "--settings", "c"]
+    assert remove_option("--settings", words) == ["-p", "--name", "--settings", "--", "--settings", "c"]
 
 
 def test_a_flag_is_seen_only_where_it_is_one() -> None:
-    assert has("--bg", ["-p", "--bg"])
-    assert not has("--bg", ["--name", "--bg", "--", "--bg"])
+    assert has_flag("--bg", ["-p", "--bg"])
+    assert not has_flag("--bg", ["--name", "--bg", "--", "--bg"])
 
 
 ID = "0a1b2c3d-0000-4000-8000-0123456789ab"
@@ -120,4 +120,4 @@ ID = "0a1b2c3d-0000-4000-8000-0123456789ab"
     ],
 )
 def test_the_conversation_to_go_on_with_is_known_by_its_id(words: list[str], found: str | None) -> None:
-    assert resumed(words) == found
+    assert find_resumed_conversation(words) == found

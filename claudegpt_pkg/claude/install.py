@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import files
 from ..errors import ClaudeNotFound
 from ..settings.options import CLAUDE_BIN, CLAUDE_VERSION
 from ..settings.settings import Settings
@@ -201,7 +202,7 @@ def install_copy(settings: Settings) -> Path:
     version = settings[CLAUDE_VERSION] or NEWEST_TESTED
     say(f"installing Claude Code {version} with npm into {folder} ({INSTALLED_MB} MB on disk) …")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        files.make_missing_folders(folder.parent)
         with TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as temporary:
             tree = Path(temporary) / "tree"
             _run_npm(npm, tree, f"{PACKAGE}@{version}")

@@ -191,7 +191,7 @@ class TokenFile:
         name = f"{self.path.name}.claudegpt.lock" if self.shared else f"{self.path.name}.lock"
         with ExitStack() as stack:
             try:
-                files.make_missing_folders(self.path.parent)
+                (files.make_missing_folders if self.shared else files.make_private_folder)(self.path.parent)
                 lock = self.path.with_name(name)
                 if not stack.enter_context(files.locked(lock, wait=RENEWAL_WAIT)):
                     log.warning("The file system of %s has no locks: do not renew a login twice at once.", lock)

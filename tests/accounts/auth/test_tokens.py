@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +234,16 @@ def test_a_renewal_that_brings_no_refresh_token_keeps_the_old_one(tmp_path: Path
     before = file.read()
     renewed = file.renew(before, refresher(server))
     assert renewed.refresh == before.refresh == file.read().refresh and renewed.access != before.access
+
+
+@pytest.mark.parametrize(("make", "mode"), [(auth_files.own, 0o700), (auth_files.codex, 0o775)])
+def test_a_renewal_closes_claudegpts_own_folder_and_not_codexs(
+    tmp_path: Path, server: FakeLogin, make: Callable[..., TokenFile], mode: int
+) -> None:
+    file = make(tmp_path, server.log_in())
+    file.path.parent.chmod(0o775)
+    file.renew(file.read(), refresher(server))
+    assert file.path.parent.stat().st_mode & 0o777 == mode
 
 
 def test_what_somebody_else_renewed_is_adopted_without_asking(tmp_path: Path, server: FakeLogin) -> None:
@@ -482,6 +492,7 @@ def test_one_waits_while_another_renews(tmp_path: Path, server: FakeLogin) -> No
 
 
 RENEWING = """
+from collections.abc import Callable
 from pathlib import Path
 from claudegpt_pkg.accounts.auth.oauth import Grant
 from claudegpt_pkg.accounts.auth.tokens import own_file

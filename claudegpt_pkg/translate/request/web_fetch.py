@@ -67,14 +67,14 @@ class FetchTool:
 def find_fetch_tool(tools: Iterable[Mapping[str, Any]], *, client_tool: bool) -> FetchTool | None:
     """The request's `web_fetch`; with `client_tool` also Claude Code's WebFetch. Raises InvalidRequest."""
     for tool in tools:
-        if is_web_fetch(tool):
+        if _is_web_fetch(tool):
             return _read_tool(tool)
         if client_tool and tool.get("name") == CLIENT_TOOL and not tool.get("defer_loading"):
             return FetchTool(CLIENT_TOOL)
     return None
 
 
-def is_web_fetch(tool: Mapping[str, Any]) -> bool:
+def _is_web_fetch(tool: Mapping[str, Any]) -> bool:
     return str(tool.get("type") or "").startswith("web_fetch_")
 
 
@@ -113,7 +113,7 @@ def with_fetch_as_function(request: Mapping[str, Any], tool: FetchTool | None) -
     forced."""
     changed = dict(request)
     if tool and tool.name == SERVER_TOOL:
-        changed["tools"] = [_as_function(each) if is_web_fetch(each) else each for each in request.get("tools") or ()]
+        changed["tools"] = [_as_function(each) if _is_web_fetch(each) else each for each in request.get("tools") or ()]
     changed["messages"] = list(_rewritten(request["messages"], tool.name if tool else SERVER_TOOL))
     return changed
 
@@ -151,9 +151,9 @@ def _split(message: Mapping[str, Any], blocks: Sequence[Any], name: str) -> Iter
             yield {"role": "user", "content": outputs}
             spoken, outputs = [], []
         if _is_call(block, results):
-            call_id = function_call_id(block["id"])
+            call_id = _function_call_id(block["id"])
             spoken.append(anthropic.tool_use(call_id, name, block.get("input") or {}))
-            text, failed = output_of(results[block["id"]])
+            text, failed = _output_of(results[block["id"]])
             outputs.append(anthropic.tool_result(call_id, text, is_error=failed))
         else:
             spoken.append(block)
@@ -163,7 +163,7 @@ def _split(message: Mapping[str, Any], blocks: Sequence[Any], name: str) -> Iter
         yield {"role": "user", "content": outputs}
 
 
-def output_of(result: Mapping[str, Any]) -> tuple[str, bool]:
+def _output_of(result: Mapping[str, Any]) -> tuple[str, bool]:
     """What the model reads of a `web_fetch_tool_result` block, and whether it is a failure."""
     content = result.get("content")
     content = content if isinstance(content, dict) else {}
@@ -173,10 +173,10 @@ def output_of(result: Mapping[str, Any]) -> tuple[str, bool]:
     if isinstance(document, dict) and isinstance(data, str):
         return mark_page(str(content.get("url") or ""), str(document.get("title") or ""), data), False
     code = str(content.get("error_code") or "unavailable")
-    return failure_text(code), True
+    return _failure_text(code), True
 
 
-def failure_text(code: str) -> str:
+def _failure_text(code: str) -> str:
     return f"The page was not fetched: {FAILURES.get(code, code)}."
 
 
@@ -196,7 +196,7 @@ def server_call_id(call_id: str) -> str:
     return PREFIX + re.sub(r"[^a-zA-Z0-9_]", "_", call_id)
 
 
-def function_call_id(server_id: str) -> str:
+def _function_call_id(server_id: str) -> str:
     return str(server_id).removeprefix(PREFIX)
 
 

@@ -1,9 +1,9 @@
-"""A file of NAME=value lines, as `config.env` is: what it says, and changes that leave all else in it as it stands.
+"""Files of NAME=value lines, such as `config.env`: read them, and change some lines without touching the others.
 
     values = read(file)
-    change(file, {"CLAUDEGPT_PROVIDER": "openai", "PORT": None})     # None: taken out
+    change(file, {"CLAUDEGPT_PROVIDER": "openai", "PORT": None})     # None removes the line
 
-A change is made at once, for nobody else's eyes, and by one writer at a time.
+A change replaces the file at once, only its owner can read it, and writers take turns.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ def _line_number(binding: Binding) -> int:
 
 
 def make_sure(file: Path) -> None:
-    """Raises BadSetting where `file` could not be changed: before somebody goes to the trouble of answering."""
+    """Raises BadSetting if `file` cannot be changed. Call it before the user answers questions."""
     if problem := files.find_write_problem(Path(os.path.realpath(file)).parent):
         raise _unwritable(file, problem)
 
 
 def change(file: Path, changes: Mapping[str, str | None]) -> None:
-    """Give each name its value, or take it out for None.
+    """Give each name its value; None removes its line.
 
-    Raises BadSetting when the file cannot be read or written, or a value cannot stand in it; it is then as it was.
+    Raises BadSetting if the file cannot be read or written, or a value cannot stand in it. The file is then unchanged.
     """
     for name, value in changes.items():
         if value and not value.isprintable():
@@ -63,7 +63,7 @@ def change(file: Path, changes: Mapping[str, str | None]) -> None:
     try:
         files.make_private_folder(file.parent)
         with files.locked(file.parent / f".{file.name}.lock"):
-            read(file)  # raises its own for one that is no text
+            read(file)  # raises BadSetting if the file is not text
             files.replace_file(file, _changed(file, changes))
     except OSError as problem:
         raise _unwritable(file, problem) from None

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Dirs:
-    """Where our own files live; `CLAUDEGPT_HOME` moves them all under one folder."""
+    """The folders of claudegpt's own files; `CLAUDEGPT_HOME` moves them all under one folder."""
 
     config: Path
     data: Path
@@ -56,14 +56,14 @@ class Dirs:
 
 @dataclass(frozen=True)
 class Layer:
-    """One place values come from: its name for the user, and what stands there."""
+    """One place of values: its name for the user, and the values."""
 
     source: str
     values: Mapping[str, str]
 
 
 class Settings:
-    """All settings as one reading found them. Immutable; a value is parsed when it is asked for."""
+    """All settings as one reading found them. Immutable. A value is parsed each time it is looked up."""
 
     def __init__(self, layers: list[Layer], dirs: Dirs, *, serving: bool = False):
         self._layers = layers
@@ -87,12 +87,12 @@ class Settings:
         return found[1] if found else "default"
 
     def written(self, option: Option[Any]) -> str | None:
-        """What the user wrote, usable or not; None where the default holds."""
+        """What the user wrote, usable or not; None if the default holds."""
         found = self._find(option)
         return found[0] if found else None
 
     def overruled(self, changes: Mapping[str, str | None]) -> list[str]:
-        """What was written to `config.env` in vain, because another place decides."""
+        """A sentence for each change of `config.env` that has no effect, because another place wins."""
         return [
             f"{name} is also set in {self.source(OPTIONS[name])}, which wins."
             for name, value in changes.items()
@@ -105,7 +105,7 @@ class Settings:
             self[option]
 
     def misspelt(self) -> list[tuple[str, str, str]]:
-        """Names like ours that are none: each with its source, and what may be meant. Nothing goes by them."""
+        """Names that begin like ours but are no setting: each with its source and the name that it may mean."""
         return [
             (name, layer.source, near)
             for layer in self._layers
@@ -114,7 +114,7 @@ class Settings:
         ]
 
     def exposed(self) -> list[Path]:
-        """The files that a secret comes from though others may read them."""
+        """The files that hold a secret in use and that other users can read."""
         sources = {self.source(option) for option in OPTIONS.values() if option.secret}
         found = (Path(layer.source) for layer in self._layers if layer.source in sources)
         return [file for file in found if file.is_absolute() and files.is_exposed(file)]
@@ -124,7 +124,7 @@ class Settings:
         return self[TRACE_DIR] or self.dirs.state / "traces"
 
     def shown(self, option: Option[Any]) -> str | None:
-        """What the user wrote, with *** for a secret; None where the default holds."""
+        """What the user wrote, with *** for a secret; None if the default holds."""
         written = self.written(option)
         return None if written is None else option.show(written)
 
@@ -169,7 +169,7 @@ def load(
 
 
 def hold_proxy_logins(environ: Mapping[str, str]) -> None:
-    """The user's login at an HTTP proxy is a secret too: as it is written, and as it is sent."""
+    """Treat the user's login at an HTTP proxy as a secret: as it is written, and as it is sent."""
     for name, address in environ.items():
         if name.lower().endswith("_proxy") and "@" in address:
             login = address.rpartition("@")[0].rpartition("://")[2]

@@ -91,7 +91,10 @@ def test_a_login_that_is_cut_off_or_that_others_may_read(session: Session, plan:
     codex.chmod(0o600)
     codex.write_text(codex.read_text()[:100])
     ran = session.run("hello")
-    assert (ran.status, ran.stdout) == (3, "") and "auth.json is cut off or not JSON. Run `codex login`" in ran.stderr
+    assert (ran.status, ran.stdout) == (
+        3,
+        "",
+    ) and "auth.json is incomplete or not JSON. Run `codex login`" in ran.stderr
 
 
 def test_a_port_that_is_taken(session: Session) -> None:

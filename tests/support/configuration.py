@@ -1,4 +1,4 @@
-"""docs/configuration.md, from the declarations: python -m tests.support.configuration > docs/configuration.md"""
+"""docs/configuration.md, from the declarations: run python -m tests.support.configuration > docs/configuration.md"""
 
 from __future__ import annotations
 
@@ -11,17 +11,27 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 OPENING = """# Configuration
 
-Every setting has one name, the environment variable's, everywhere. The first place that has it wins: a flag, the
-environment, `config.env` in the user's configuration directory (`claudegpt config path` tells where; mode 0600),
-`~/.claude/.env`, `.env` beside the clone's `claudegpt` script, the default. A `.env` in the current directory is never
-read: a cloned repo must not be able to redirect a key. An empty value counts as not set.
+Each setting has one name, which is also the name of its environment variable. claudegpt looks for its value in these
+places and takes the first that has one:
 
-    claudegpt config                      every setting, its value, and where the value comes from
-    claudegpt config set NAME VALUE       keep it in config.env
-    claudegpt config get NAME · unset NAME · path
+1. an option of the command line, such as `--provider`
+2. the environment
+3. `config.env` in your configuration folder (`claudegpt config path` prints where; only you can read the file)
+4. `~/.claude/.env`
+5. `.env` beside the clone's `claudegpt` script
+6. the default
 
-A misspelt `CLAUDEGPT_…` name is said by `claudegpt config` and `claudegpt doctor`. `CLAUDEGPT_HOME` moves
-configuration, data, state and cache under one folder. This page is printed from the declarations in
+claudegpt never reads a `.env` in the current folder, because a cloned repository could otherwise redirect your key. An
+empty value counts as not set.
+
+    claudegpt config                      show every setting, its value, and where the value comes from
+    claudegpt config set NAME VALUE       save a value in config.env
+    claudegpt config get NAME             print a value
+    claudegpt config unset NAME           remove a value from config.env
+
+`claudegpt config` and `claudegpt doctor` report a misspelt `CLAUDEGPT_…` name. `CLAUDEGPT_HOME` moves configuration,
+data, state and cache under one folder. An address with a user name, a password or a key in it is refused and never
+shown; set the key with its own setting. This page is printed from the declarations in
 `claudegpt_pkg/settings/options.py`.
 
 | setting | default | meaning |

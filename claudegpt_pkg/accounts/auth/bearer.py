@@ -1,11 +1,11 @@
-"""The access token on each request, renewed before it ends and once more when the backend refuses it.
+"""An access token on each request, renewed before it ends and once more when the backend refuses it.
 
-In time: a request takes the tokens in memory; five minutes before they end they are renewed first; a 401 renews them
-once and sends the request again. What another process has saved is adopted instead of asking.
+In order: a request uses the tokens in memory; from five minutes before their end they are renewed first; a 401 renews
+them once and sends the request again. Tokens that another process has saved are used instead of a renewal.
 
-All reading, waiting, asking and saving happens in one thread of its own: the event loop goes on, waiting requests queue
-up and find the work done, and a renewal whose request is given up is still finished and saved. A renewal that fails
-without saying anything about the login is passed over for as long as the old token lasts.
+One thread reads, waits, renews and saves. So the event loop goes on, requests that wait find the work done, and a
+renewal is finished and saved even if its request is given up. A renewal that fails without a verdict on the login is
+ignored for as long as the old token lasts.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from . import oauth
 from .login_server import LoginServer
 from .tokens import TokenFile, Tokens
 
-AGAIN = 30.0  # seconds before a renewal that failed is tried again, while the old token lasts
-CLOCK_OFF = 60.0  # seconds by which this machine's clock may differ before we count from the server's
+AGAIN = 30.0  # seconds until a failed renewal is tried again, while the old token lasts
+CLOCK_OFF = 60.0  # seconds that this machine's clock may differ before the server's is used
 
 
 class Bearer(httpx.Auth):
-    """The login in `file`, kept fresh through `server`; `early` is how long before its end a token is renewed."""
+    """The login in `file`, renewed through `server`, `early` seconds before its end."""
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class Bearer(httpx.Auth):
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="renewal")
         self._tokens: Tokens | None = None
-        self._clock_ahead = 0.0  # seconds, as the last renewal showed
-        self._not_before = 0.0  # when to try again after a failure
-        self._dead: tuple[Secret, str] | None = None  # a refresh token not to be sent again, and why
-        self._refused: Secret | None = None  # a fresh access token that the backend refused all the same
+        self._clock_ahead = 0.0  # seconds, measured at the last renewal
+        self._not_before = 0.0  # the next attempt after a failure
+        self._dead: tuple[Secret, str] | None = None  # a dead refresh token, and why it is dead
+        self._refused: Secret | None = None  # a new access token that the backend refused too
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         loop = asyncio.get_running_loop()
@@ -69,7 +69,7 @@ class Bearer(httpx.Auth):
             self._judge(fresh, (yield authorized(request, fresh)))
 
     def _ready(self) -> Tokens | None:
-        """The tokens in memory, if nothing needs to be done about them."""
+        """The tokens in memory, unless they must be renewed first."""
         return self._tokens if self._tokens and not self._due(self._tokens) else None
 
     def _judge(self, fresh: Tokens, response: httpx.Response) -> None:
@@ -88,13 +88,13 @@ class Bearer(httpx.Auth):
     def _now(self) -> float:
         return self._clock() - self._clock_ahead
 
-    # From here on in the thread, one call at a time.
+    # The methods below run in the thread, one call at a time.
 
     def tokens(self) -> Tokens:
-        """Tokens that last a while. Blocks. Raises NotLoggedIn, or what kept tokens that are over from renewal."""
+        """Tokens that last a while. Blocks. Raises NotLoggedIn, or why tokens that have ended could not be renewed."""
         tokens = self._tokens or self._file.read()
         try:
-            for _ in range(2):  # what another process saved may be nearly over too
+            for _ in range(2):  # tokens that another process saved may be about to end too
                 if self._due(tokens):
                     tokens = self._file.renew(tokens, self._ask)
         except (UpstreamFailed, BadSetting):
@@ -105,7 +105,7 @@ class Bearer(httpx.Auth):
         return tokens
 
     def _after_refusal(self, refused: Tokens) -> Tokens | None:
-        """Other tokens than those the backend answered 401 to; None when there is no hope in asking for more."""
+        """Tokens other than those that the backend answered with 401; None if a renewal would not help."""
         if self._tokens and self._tokens.newer_than(refused):
             return self._tokens
         if refused.access == self._refused:
@@ -128,13 +128,13 @@ class Bearer(httpx.Auth):
         return grant
 
     def _compare_clocks(self, issued_at: float | None) -> None:
-        """A clock that is wrong must not make every new token look over."""
+        """Use the server's clock if ours is wrong; otherwise every new token would look ended."""
         ahead = self._clock() - issued_at if issued_at is not None else 0.0
         self._clock_ahead = ahead if abs(ahead) > CLOCK_OFF else 0.0
 
 
 def authorized(request: httpx.Request, tokens: Tokens) -> httpx.Request:
-    """The request under these tokens; which account they spend is a header of its own."""
+    """The request with these tokens. A header of its own names the account that pays."""
     request.headers["authorization"] = f"Bearer {tokens.access.reveal()}"
     if tokens.account_id:
         request.headers["chatgpt-account-id"] = tokens.account_id

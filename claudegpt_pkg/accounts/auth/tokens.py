@@ -1,12 +1,12 @@
 """The files that hold a ChatGPT login: ours, and the Codex CLI's `auth.json`, which we share with it.
 
 Both have Codex's shape: `{auth_mode, OPENAI_API_KEY, tokens: {id_token, access_token, refresh_token, account_id},
-last_refresh}`; before `auth_mode` existed, a key in the file meant that the key is used. Keys we do not know are kept.
+last_refresh}`; before `auth_mode` existed, a key in the file meant that the key is used. Unknown keys are kept.
 
-Two programs that renew from one file must not send the same refresh token twice. So a renewal has its turn, alone over
-all our processes, from reading the file again to having saved the answer. The Codex CLI (0.169.0) also reads again
-before it asks, but takes no lock until it writes (`auth.lock`, `auth.json.lock`): where it was quicker all the same,
-its answer is awaited and adopted.
+Two programs that renew from one file must not send the same refresh token twice. So only one of our processes at a time
+renews, from reading the file again to saving the answer. The Codex CLI (0.169.0) also reads the file again before it
+renews, but takes no lock until it writes (`auth.lock`, `auth.json.lock`): if it was quicker all the same, its tokens
+are awaited and used.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Tokens:
         return self.access_claims.expires_at
 
     def renewed(self, grant: oauth.Grant) -> Tokens:
-        """These tokens after a renewal: what the answer left out stays."""
+        """These tokens after a renewal. What the answer leaves out stays."""
         return replace(
             self,
             access=grant.access,
@@ -93,22 +93,22 @@ class Tokens:
         return cls(grant.access, grant.refresh, grant.id_token, oauth.claims(grant.id_token).account_id)
 
     def newer_than(self, other: Tokens) -> bool:
-        """Whether somebody else made these: not `other`, nor what it replaced, which a file that could not be written
-        still holds."""
+        """Whether another program made these: they are not `other`, nor tokens that `other` replaced, which a file that
+        could not be written still holds."""
         return self.access != other.access and self.access not in other.replaced
 
 
 class CutOff(NotLoggedIn):
-    """The file is there, but is not whole."""
+    """The file exists, but is incomplete."""
 
 
 @dataclass(frozen=True)
 class TokenFile:
-    """Where a login is kept. `login` tells the user how to make a new one."""
+    """A file that holds a login. `login` tells the user how to make a new one."""
 
     path: Path
     login: str
-    write_locks: tuple[Path, ...] = ()  # what the other program that writes here locks while it does
+    write_locks: tuple[Path, ...] = ()  # the locks that the other program takes while it writes
 
     @property
     def shared(self) -> bool:
@@ -124,21 +124,21 @@ class TokenFile:
         return self._tokens(self._document())
 
     def api_key(self) -> Secret | None:
-        """The OpenAI key, where the file says that a key is what its owner uses. Raises like `read`."""
+        """The OpenAI key, if the file says that its owner uses a key. Raises like `read`."""
         document = self._document()
         key = oauth.secret_in(document, "OPENAI_API_KEY")
         mode = document.get("auth_mode") or ("apikey" if key else "chatgpt")
         if mode not in ("apikey", "chatgpt"):
             raise NotLoggedIn(
-                f"{self.path} holds a login of a kind that cannot be shared ({one_line(mode, 40)}).", self.login
+                f"{self.path} holds a kind of login that claudegpt cannot share ({one_line(mode, 40)}).", self.login
             )
         return key if mode == "apikey" else None
 
     def renew(self, stale: Tokens, ask: Callable[[Secret], oauth.Grant]) -> Tokens:
-        """Tokens newer than `stale`: those somebody else has saved, else those `ask` gives for the refresh token.
+        """Tokens newer than `stale`: those that another program saved, else those that `ask` gets.
 
-        Blocks for as long as `ask` and other renewals take. Raises what they raise, and BadSetting when there is no
-        room to save the answer, which is found out before the old token is spent.
+        Blocks for as long as `ask` and other renewals take. Raises what they raise, and BadSetting if there is no
+        room to save the answer, before the old token is spent.
         """
         with self._turn():
             document = self._document()
@@ -157,12 +157,12 @@ class TokenFile:
                 return self._save(draft, stale.renewed(granted), replacing=document)
 
     def make_sure(self) -> None:
-        """Raises BadSetting where a login could not be saved: before somebody goes to the trouble of making one."""
+        """Raises BadSetting if a login could not be saved. Call it before the user logs in."""
         with self._turn(), self._draft():
             pass
 
     def log_in(self, ask: Callable[[], oauth.Grant]) -> Tokens:
-        """Save a new login over whatever is there. Raises like `renew`, and then the old one stays."""
+        """Replace whatever is there by a new login. Raises like `renew`; the old login then stays."""
         with self._turn(), self._draft() as draft:
             tokens = Tokens.granted(ask())
             try:
@@ -172,7 +172,7 @@ class TokenFile:
             return tokens
 
     def log_out(self, end: Callable[[Tokens], None]) -> ClaudegptError | None:
-        """Forget the login, after `end` has told the server of it; returns what kept it from doing so."""
+        """Delete the login after `end` has ended it at the server. Returns the error if the server did not end it."""
         with self._turn():
             problem: ClaudegptError | None = None
             try:
@@ -187,7 +187,7 @@ class TokenFile:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Held by who renews, logs in or logs out: one at a time, over all our processes."""
+        """The lock for a renewal, a login or a logout: one at a time over all our processes."""
         name = f"{self.path.name}.claudegpt.lock" if self.shared else f"{self.path.name}.lock"
         with ExitStack() as stack:
             try:
@@ -202,10 +202,10 @@ class TokenFile:
             yield
 
     def _save(self, draft: files.Draft, renewed: Tokens, *, replacing: dict[str, Any]) -> Tokens:
-        """The tokens that count now: `renewed`, unless somebody logged in anew or out while we asked."""
+        """The tokens to use now: `renewed`, unless the user logged in again or out during the renewal."""
         with ExitStack() as held:
             for lock in self.write_locks:
-                with suppress(OSError):  # stuck or not to be had: our new token must be kept all the same
+                with suppress(OSError):  # without the lock our new token must be saved all the same
                     held.enter_context(files.locked(lock, wait=WRITE_WAIT))
             try:
                 document = self._document()
@@ -221,7 +221,7 @@ class TokenFile:
         return renewed
 
     def _newer_soon(self, stale: Tokens) -> Tokens | None:
-        """What the other program saves, if it was quicker than we were; its answer may still be on its way to disk."""
+        """The tokens that the other program saves if it was quicker; they may still be on their way to the disk."""
         for pause in LOOKS if self.shared else LOOKS[:1]:
             time.sleep(pause)
             if (saved := self.read()).newer_than(stale):
@@ -249,7 +249,7 @@ class TokenFile:
             document = read_object(data)
             if document is not None:
                 return document
-        raise CutOff(f"{self.path} is cut off or not JSON.", self.login)
+        raise CutOff(f"{self.path} is incomplete or not JSON.", self.login)
 
     def _document_or_fresh(self) -> dict[str, Any]:
         try:
@@ -276,7 +276,7 @@ class TokenFile:
 
     def _unusable(self, problem: OSError) -> BadSetting:
         return BadSetting(
-            f"{self.path} cannot be read and kept up to date: {problem.strerror or problem}.",
+            f"Cannot read and write {self.path}: {problem.strerror or problem}.",
             "Make room on the disk, or correct the permissions of the file and its folder.",
         )
 
@@ -285,7 +285,7 @@ FRESH = {"auth_mode": "chatgpt", "OPENAI_API_KEY": None}
 
 
 def document_text(document: dict[str, Any], tokens: Tokens) -> str:
-    """The file's text with `tokens` in it and all else as it was."""
+    """The file's text with `tokens` in it; everything else is unchanged."""
     parts = {"id_token": tokens.id_token, "access_token": tokens.access, "refresh_token": tokens.refresh}
     written = {name: secret.reveal() for name, secret in parts.items() if secret}
     if tokens.account_id:

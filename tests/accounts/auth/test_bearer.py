@@ -214,7 +214,7 @@ def test_a_file_that_cannot_be_written_is_passed_over_while_the_token_lasts(
     clock.ahead = server.lifetime - 200
     assert get(server, bearer) == 200 and "/oauth/token" not in server.asked
     clock.ahead = server.lifetime + 1
-    with pytest.raises(BadSetting, match="cannot be read and kept up to date"):
+    with pytest.raises(BadSetting, match="Cannot read and write"):
         get(server, bearer)
     assert "/oauth/token" not in server.asked
 

@@ -476,7 +476,7 @@ def test_logout_deletes_the_login_though_the_server_fails(
 def test_logout_of_a_file_that_cannot_be_read_deletes_it(settings: Settings, shown: list[str]) -> None:
     file = auth_files.own(settings.dirs.data, "{cut")
     logout(settings, shown.append)
-    assert not file.path.exists() and "cut off" in shown[0]
+    assert not file.path.exists() and "incomplete" in shown[0]
 
 
 def test_logout_without_a_login_says_so(settings: Settings, shown: list[str]) -> None:

@@ -77,7 +77,7 @@ def test_a_key_in_codexs_file_counts_when_its_mode_says_so(tmp_path: Path, docum
 
 
 def test_a_kind_of_login_that_cannot_be_shared_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NotLoggedIn, match="cannot be shared \\(agentIdentity\\)"):
+    with pytest.raises(NotLoggedIn, match="cannot share \\(agentIdentity\\)"):
         auth_files.codex(tmp_path, {"auth_mode": "agentIdentity"}).api_key()
 
 
@@ -97,7 +97,7 @@ def test_tokens_do_not_print_themselves() -> None:
 @pytest.mark.parametrize("document", ["", "{", '{"tokens": {"access_token": "abc', "[]", "null", "\x00" * 100])
 def test_a_file_that_is_not_whole_is_said_and_kept(tmp_path: Path, document: str) -> None:
     file = auth_files.own(tmp_path, document)
-    with pytest.raises(NotLoggedIn, match=r"chatgpt.json is cut off or not JSON. Run `claudegpt login`"):
+    with pytest.raises(NotLoggedIn, match=r"chatgpt.json is incomplete or not JSON. Run `claudegpt login`"):
         file.read()
     assert file.path.read_text() == document
 

@@ -227,7 +227,7 @@ def _ask_azure_key(talk: Conversation) -> None:
     ways = [Choice("key", "With the resource's key"), Choice("entra", "With Entra ID (`az login`)")]
     found = talk.settings.written(AZURE_API_KEY)
     in_use = chosen_kind(talk.settings) is PROVIDER_TABLE["azure"] or not talk.asker.there
-    usual = "entra" if entra.installed() and in_use and not found else "key"
+    usual = "entra" if entra.is_installed() and in_use and not found else "key"
     question = "How do you log in to Azure?"
     way = "key" if talk.given.key else talk.asker.choose(question, ways, default=usual, flag="--api-key-stdin")
     if way == "key":

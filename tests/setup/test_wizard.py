@@ -337,7 +337,7 @@ def test_entra_needs_no_key_and_is_the_answer_the_next_time(
 def test_entra_without_its_package_says_what_to_install(
     azure: FakeBackend, monkeypatch: pytest.MonkeyPatch, said: Callable[[], str]
 ) -> None:
-    monkeypatch.setattr(entra, "installed", lambda: False)
+    monkeypatch.setattr(entra, "is_installed", lambda: False)
     with pytest.raises(KeyboardInterrupt):
         run(Person("azure", azure.origin, "entra", "quit"))
     assert "install claudegpt with its extra: claudegpt[azure]" in said()
@@ -684,7 +684,7 @@ def test_a_deployment_that_is_set_already_serves_all_tiers_without_one(
     ],
 )
 def test_what_no_flag_answers_is_named(given: Given, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entra, "installed", lambda: False)
+    monkeypatch.setattr(entra, "is_installed", lambda: False)
     with pytest.raises(ClaudegptError) as raised:
         set_up(Nobody(), given, {})
     assert str(raised.value).startswith(words) or words in str(raised.value)

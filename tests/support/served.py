@@ -174,7 +174,7 @@ def chatgpt_plan(url: str, settings: Settings) -> Provider:
         tiers=Tiers("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"),
         capabilities=chatgpt.CAPABILITIES,
         auth=ApiKey(Secret(KEY)),
-        fixed_headers={**chatgpt.headers(None), "chatgpt-account-id": "test-account"},
+        fixed_headers={**chatgpt.codex_headers(None), "chatgpt-account-id": "test-account"},
         session_header="session-id",
         models=chatgpt.OFFLINE,
     )

@@ -54,19 +54,19 @@ class Bearer(httpx.Auth):
         tokens = self._ready()
         if tokens is None:
             tokens = await loop.run_in_executor(self._thread, self.tokens)
-        response = yield authorized(request, tokens)
+        response = yield authorize(request, tokens)
         if response.status_code != 401:
             return
         if fresh := await loop.run_in_executor(self._thread, self._after_refusal, tokens):
-            self._judge(fresh, (yield authorized(request, fresh)))
+            self._judge(fresh, (yield authorize(request, fresh)))
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         tokens = self._ready() or self._thread.submit(self.tokens).result()
-        response = yield authorized(request, tokens)
+        response = yield authorize(request, tokens)
         if response.status_code != 401:
             return
         if fresh := self._thread.submit(self._after_refusal, tokens).result():
-            self._judge(fresh, (yield authorized(request, fresh)))
+            self._judge(fresh, (yield authorize(request, fresh)))
 
     def _ready(self) -> Tokens | None:
         """The tokens in memory, unless they must be renewed first."""
@@ -133,7 +133,7 @@ class Bearer(httpx.Auth):
         self._clock_ahead = ahead if abs(ahead) > CLOCK_OFF else 0.0
 
 
-def authorized(request: httpx.Request, tokens: Tokens) -> httpx.Request:
+def authorize(request: httpx.Request, tokens: Tokens) -> httpx.Request:
     """The request with these tokens. A header of its own names the account that pays."""
     request.headers["authorization"] = f"Bearer {tokens.access.reveal()}"
     if tokens.account_id:

@@ -1,7 +1,8 @@
-"""Logging in with a code typed on another device: nothing on this machine has to be reached.
+"""Log in with a code that the user types on another device: no browser has to reach this machine.
 
-In time: the server gives a code; the user opens its page anywhere and types it; we ask every few seconds whether that
-has happened; the answer holds a code and its verifier, which become tokens as after a browser login.
+In order: the server gives a code; the user opens its page on any device and types the code; this module asks every few
+seconds whether that has happened; the answer holds an authorization code and its verifier, which are exchanged for
+tokens as after a browser login.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def no_sign(seconds: float) -> AbstractContextManager[object]:
 
 @dataclass(frozen=True)
 class Code:
-    """What the user types, and how to ask about it."""
+    """The code that the user types, and how to ask about it."""
 
     id: str
     typed: str
@@ -52,7 +53,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Approval:
-    """The user said yes."""
+    """The user approved the login."""
 
     code: Secret
     verifier: Secret

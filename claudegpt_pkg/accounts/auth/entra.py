@@ -1,8 +1,9 @@
 """Entra ID tokens for Azure, through azure-identity: `az login`, a managed identity, or what AZURE_CLIENT_ID names.
 
-A token is kept until five minutes before its end, and for those five too where no other is to be had. There are two
-scopes for the same thing, a newer and an older one; which one counts shows in the answers: where Entra ID does not know
-it, or the resource says 401 to its token, the other's is asked for, once.
+A token is used until five minutes before its end, and in those five minutes too if there is no other. Azure has two
+scopes for the same thing, a newer and an older one. If Entra ID does not know one, or the resource answers 401 to its
+token, a token for the other scope is requested, once. A question to Entra ID has a limit on its whole time, and its
+answers one on their size (entra_transport.py).
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from .oauth import EARLY
 
 PROGRAM_SECONDS = 30  # for `az`: its start alone may take ten
 WHOLE_SECONDS = 100.0  # for a whole question, whatever programs and servers azure-identity asks
-# Entra ID's codes for a scope that this tenant, or this application, knows nothing of.
+# Entra ID's codes for a scope that this tenant or application does not know.
 NO_SUCH_SCOPE = re.compile(r"AADSTS(500011|65\d+|70011)\b|invalid_resource|invalid_scope")
-# What azure-identity reports of each way to log in: `\tAzureCliCredential: Azure CLI not found on path`.
+# What azure-identity reports about each way to log in: `\tAzureCliCredential: Azure CLI not found on path`.
 ATTEMPT = re.compile(r"(?m)^\t\w+Credential: (.+)$")
 NOT_SET_UP = re.compile(
     r"(?i)^(?!.*AADSTS).*(authentication unavailable|not (configured|installed|supported)|not found on path"
@@ -44,7 +45,7 @@ SCOPES = (f"https://ai.{PUBLIC}/.default", f"https://cognitiveservices.{PUBLIC}/
 
 
 class AccessToken(Protocol):
-    """What azure-identity gives."""
+    """What azure-identity returns."""
 
     @property
     def token(self) -> str: ...
@@ -61,9 +62,9 @@ class NoSuchScope(NotLoggedIn):
 
 
 class Entra(httpx.Auth):
-    """`get_token(scope)` may block and ask another program: it is called in a thread of its own.
+    """Sends a token of Entra ID. `get_token(scope)` may block and run another program, so it has a thread of its own.
 
-    `cloud`: the domain of a national cloud, whose scopes are its own (azure.us, azure.cn).
+    `cloud` is the domain of a national cloud, which has its own scopes (azure.us, azure.cn).
     """
 
     def __init__(self, get_token: GetToken, *, cloud: str = PUBLIC, clock: Callable[[], float] = time.time):
@@ -80,20 +81,20 @@ class Entra(httpx.Auth):
         token = self._ready()
         if token is None:
             token = await loop.run_in_executor(self._thread, self.token)
-        response = yield authorized(request, token)
+        response = yield authorize(request, token)
         if response.status_code == 401:
-            yield authorized(request, await loop.run_in_executor(self._thread, self._after_refusal, token))
+            yield authorize(request, await loop.run_in_executor(self._thread, self._after_refusal, token))
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         token = self._ready() or self._thread.submit(self.token).result()
-        response = yield authorized(request, token)
+        response = yield authorize(request, token)
         if response.status_code == 401:
-            yield authorized(request, self._thread.submit(self._after_refusal, token).result())
+            yield authorize(request, self._thread.submit(self._after_refusal, token).result())
 
     def _ready(self) -> Secret | None:
         return self._token if self._clock() < self._until - EARLY else None
 
-    # From here on in the thread, one call at a time.
+    # The methods below run in the thread, one call at a time.
 
     def token(self) -> Secret:
         """A token that lasts a while. Blocks. Raises NotLoggedIn, UpstreamFailed."""
@@ -125,14 +126,14 @@ class Entra(httpx.Auth):
         self._scope = self._scopes[1 - self._scopes.index(self._scope)]
 
 
-def authorized(request: httpx.Request, token: Secret) -> httpx.Request:
+def authorize(request: httpx.Request, token: Secret) -> httpx.Request:
     request.headers["authorization"] = f"Bearer {token.reveal()}"
     return request
 
 
 def default_token() -> GetToken:
-    """How this machine gets Entra tokens. Raises BadSetting when azure-identity is not installed."""
-    if not installed():
+    """A function that gets a token for a scope. Raises BadSetting if azure-identity is not installed."""
+    if not is_installed():
         raise BadSetting(
             "Provider azure needs a key, or azure-identity for Entra ID.",
             "Set AZURE_OPENAI_API_KEY, or install claudegpt with its extra: claudegpt[azure].",
@@ -153,7 +154,7 @@ def default_token() -> GetToken:
                 credentials.append(credential.get_token)
             return credentials[0](scope)
         except ClientAuthenticationError as problem:
-            raise refusal(str(problem)) from None
+            raise read_refusal(str(problem)) from None
         except AzureError as problem:
             raise unreachable(str(problem)) from None
         except (
@@ -190,9 +191,9 @@ def within(seconds: float, ask: Callable[[], AccessToken]) -> AccessToken:
     return answer
 
 
-def refusal(told: str) -> ClaudegptError:
-    """Of the page that azure-identity writes, what a user needs: the first way to log in that is set up and failed."""
-    failed = [reason for reason in ATTEMPT.findall(told) or [told] if not NOT_SET_UP.search(reason)]
+def read_refusal(message: str) -> ClaudegptError:
+    """One sentence from azure-identity's page of attempts: about the first way to log in that is set up and failed."""
+    failed = [reason for reason in ATTEMPT.findall(message) or [message] if not NOT_SET_UP.search(reason)]
     if not failed:
         return NotLoggedIn(
             "Entra ID gave no token: there is no Azure login on this machine, and no managed identity.",
@@ -202,20 +203,20 @@ def refusal(told: str) -> ClaudegptError:
         return unreachable(failed[0])
     sentence = FIRST_SENTENCE.match(one_line(failed[0]))
     reason = sentence[1] if sentence else failed[0]
-    kind = NoSuchScope if NO_SUCH_SCOPE.search(told) else NotLoggedIn
+    kind = NoSuchScope if NO_SUCH_SCOPE.search(message) else NotLoggedIn
     return kind(
         f"Entra ID gave no token: {reason}.",
         "Log in again with `az login`, correct AZURE_CLIENT_ID and its like, or set AZURE_OPENAI_API_KEY.",
     )
 
 
-def unreachable(told: str) -> UpstreamFailed:
+def unreachable(reason: str) -> UpstreamFailed:
     return UpstreamFailed(
-        f"Entra ID cannot be reached: {one_line(told.removeprefix('ERROR: '))}.", "Check the network."
+        f"Entra ID cannot be reached: {one_line(reason.removeprefix('ERROR: '))}.", "Check the network."
     )
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     try:
         return importlib.util.find_spec("azure.identity") is not None
     except (ModuleNotFoundError, ValueError):

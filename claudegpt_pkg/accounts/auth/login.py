@@ -119,7 +119,7 @@ def browser_login(
 
 
 class Keyboard:
-    """Lines from a descriptor, without the buffer of a file object, which would hide from `select` what it holds."""
+    """Lines from a file descriptor. A file object would buffer lines, and `select` would not see them."""
 
     def __init__(self, descriptor: int):
         self._descriptor = descriptor
@@ -130,7 +130,7 @@ class Keyboard:
         return self._descriptor
 
     def lines(self) -> list[str]:
-        """What was finished since the last time, blank lines left out; at the end of input the unfinished too."""
+        """The lines finished since the last call, without blank ones; at the end of the input also the last one."""
         data = os.read(self._descriptor, 65_536)
         self.closed = not data
         *whole, self._rest = (self._rest + data).split(b"\n")

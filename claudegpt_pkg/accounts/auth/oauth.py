@@ -1,9 +1,9 @@
 """ChatGPT's OAuth as data: what is sent to the login server, and what its answers mean. Pure: nothing is sent here.
 
-In time: `authorize_url` → the browser comes back to `callback` → `exchange_form` → `grant`; later, each time the access
-token is nearly over, `refresh_body` → `grant`, whose refresh token replaces the one that was sent: they rotate, and one
-sent twice is dead. Facts: recorded from the Codex CLI 0.169.0, whose public client this is; we say who we are in
-`originator` and `user-agent`.
+In order: `authorize_url` → the browser returns to the callback server → `callback_code` → `exchange_form` →
+`read_grant`. Later, each time that the access token is about to end: `refresh_body` → `read_grant`. Refresh tokens
+rotate: the new one replaces the one that was sent, and one that is sent twice is dead. The shapes were recorded from
+the Codex CLI 0.169.0, whose public client this is; `originator` and `user-agent` name claudegpt.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EARLY = 5 * 60.0  # seconds before its end at which an access token is renewed
 
 AUTH_CLAIM = "https://api.openai.com/auth"
 PROFILE_CLAIM = "https://api.openai.com/profile"
-# The answers after which a refresh token is of no more use, and what the user is told about each.
+# The error codes after which a refresh token is dead, and the words for each.
 DEAD = {
     "refresh_token_expired": "has expired",
     "refresh_token_reused": "was already used by another program",
@@ -50,7 +50,7 @@ TRY_LATER = (
 
 @dataclass(frozen=True)
 class Pkce:
-    """Proof that who fetches the tokens is who opened the login page (RFC 7636, S256)."""
+    """Proof that the program that fetches the tokens opened the login page (RFC 7636, S256)."""
 
     verifier: Secret
     challenge: str
@@ -63,7 +63,7 @@ class Pkce:
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token says of itself; everything is None in one that cannot be read."""
+    """The claims in a token; all are None if it cannot be read."""
 
     account_id: str | None = None
     plan: str | None = None
@@ -75,7 +75,7 @@ class Claims:
 
 @dataclass(frozen=True)
 class Grant:
-    """Tokens as the login server gives them; a renewal may leave out all but the first."""
+    """Tokens from the login server; a renewal may leave out all but the first."""
 
     access: Secret
     refresh: Secret | None
@@ -87,7 +87,7 @@ def redirect_uri(port: int) -> str:
 
 
 def authorize_url(server: str, *, redirect: str, state: str, challenge: str) -> str:
-    """The page on which the user says yes."""
+    """The page on which the user approves the login."""
     query = {
         "response_type": "code",
         "client_id": CLIENT_ID,
@@ -104,11 +104,11 @@ def authorize_url(server: str, *, redirect: str, state: str, challenge: str) -> 
 
 
 class OtherLogin(NotLoggedIn):
-    """The browser came back from a login that is not the one under way."""
+    """The browser returned from another login than the one under way."""
 
 
 def callback_code(url: str, *, state: str) -> Secret:
-    """The code in the address the browser came back to: a whole URL, its path and query, or the query alone.
+    """The code in the address to which the browser returned: a whole URL, its path and query, or the query alone.
 
     Raises OtherLogin when `state` is not the one sent or the text is no address, NotLoggedIn when the login was
     refused or there is no code.
@@ -161,11 +161,11 @@ def revoke_body(token: Secret, *, hint: str) -> dict[str, str]:
 
 
 def read_grant(status: int, body: bytes, *, sent: str, hint: str = "") -> Grant:
-    """The tokens in an answer of /oauth/token; `sent` names what was given for them, for the user, and `hint` what to
-    do when that is dead.
+    """The tokens in an answer of /oauth/token. For errors: `sent` names the credential that was sent, `hint` says what
+    to do if it is dead.
 
-    Raises NotLoggedIn when the server says the credential sent is dead, UpstreamFailed for anything that says
-    nothing about it: an error page, an overload, an answer that is no answer.
+    Raises NotLoggedIn if the server says that the credential is dead, UpstreamFailed for anything that says nothing
+    about it: an error page, an overload, something unreadable.
     """
     answer = read_object(body)
     if status != 200 or answer is None:
@@ -177,7 +177,7 @@ def read_grant(status: int, body: bytes, *, sent: str, hint: str = "") -> Grant:
 
 
 def read_refusal(status: int, body: bytes, *, sent: str, hint: str = "") -> ClaudegptError:
-    """What an answer of the login server that holds no tokens means."""
+    """The error for an answer of the login server without tokens."""
     answer = read_object(body)
     if answer is None:
         what = "a web page" if is_page(body) else "something that is not JSON"
@@ -206,7 +206,7 @@ def error_message(answer: Mapping[str, Any]) -> str:
 
 
 def claims(token: Secret | None) -> Claims:
-    """What a JWT says: ours to read, not to verify. It came from its issuer, and only there must it count."""
+    """The claims of a JWT, unverified: it came from its issuer over TLS, and only its issuer relies on it."""
     payload = read_payload(token.reveal()) if token else None
     if payload is None:
         return Claims()
@@ -232,11 +232,11 @@ def due_at(token: Claims, *, early: float = EARLY) -> float | None:
 
 
 def plan_name(plan: str | None) -> str:
-    """How people write it: plus → ChatGPT Plus."""
+    """The plan as people write it: plus → ChatGPT Plus."""
     return f"ChatGPT {plan.replace('_', ' ').title()}" if plan else "ChatGPT"
 
 
-# Reading what others wrote.
+# Reading.
 
 
 def read_payload(jwt: str) -> dict[str, Any] | None:

@@ -77,7 +77,7 @@ class Tokens:
     def expires_at(self) -> float | None:
         return self.access_claims.expires_at
 
-    def renewed(self, grant: oauth.Grant) -> Tokens:
+    def with_grant(self, grant: oauth.Grant) -> Tokens:
         """These tokens after a renewal. What the answer leaves out stays."""
         return replace(
             self,
@@ -88,7 +88,7 @@ class Tokens:
         )
 
     @classmethod
-    def granted(cls, grant: oauth.Grant) -> Tokens:
+    def from_grant(cls, grant: oauth.Grant) -> Tokens:
         """A new login."""
         return cls(grant.access, grant.refresh, grant.id_token, oauth.claims(grant.id_token).account_id)
 
@@ -154,7 +154,7 @@ class TokenFile:
                     if newer := self._newer_soon(stale):
                         return newer
                     raise NotLoggedIn(refusal.message, self.login) from None
-                return self._save(draft, stale.renewed(granted), replacing=document)
+                return self._save(draft, stale.with_grant(granted), replacing=document)
 
     def make_sure(self) -> None:
         """Raises BadSetting if a login could not be saved. Call it before the user logs in."""
@@ -164,7 +164,7 @@ class TokenFile:
     def log_in(self, ask: Callable[[], oauth.Grant]) -> Tokens:
         """Replace whatever is there by a new login. Raises like `renew`; the old login then stays."""
         with self._turn(), self._draft() as draft:
-            tokens = Tokens.granted(ask())
+            tokens = Tokens.from_grant(ask())
             try:
                 draft.publish(document_text(self._document_or_fresh(), tokens))
             except OSError as problem:

@@ -1,6 +1,6 @@
 """Provider `azure`: deployments of an Azure OpenAI or Foundry resource, with its key or with Entra ID.
 
-A model's name is here the name of a deployment: it says nothing about the model, so nothing is concluded from it.
+A model's name is the name of a deployment here. It says nothing about the model, so nothing is concluded from it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .base import Provider, choose_tiers, with_windows
 CAPABILITIES = Capabilities(refused_fields=frozenset({"stream_options"}), tool_search=False)
 FORMS = "Give it as the portal shows it, such as https://my-resource.openai.azure.com."
 RESOURCE = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
-# What is longer than a host's label may be, or 32 hexadecimal digits: both generations of keys.
+# Both generations of keys: longer than a label of a host name may be, or 32 hexadecimal digits.
 KEY = re.compile(r"[a-z0-9]{64,}|[0-9a-f]{32}", re.IGNORECASE)
 AZURE_HOST = re.compile(
     r"\.(openai|cognitiveservices|services\.ai|ai)\.azure\.(com|us|cn)$|\.api\.cognitive\.microsoft\.com$"
@@ -48,7 +48,7 @@ class AzureKey(httpx.Auth):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What a pasted address says: the base of the v1 API, and a deployment where it names one."""
+    """What a pasted address holds: the base of the v1 API, and a deployment if it names one."""
 
     base: str
     deployment: str | None = None
@@ -66,7 +66,7 @@ class Endpoint:
 
 
 def azure(settings: Settings) -> Provider:
-    """The provider as the settings describe it. Raises BadSetting when the address, the key or the deployments lack."""
+    """The provider as the settings describe it. Raises BadSetting if an address, key or deployment is missing."""
     pasted = settings[AZURE_ENDPOINT]
     if pasted is None:
         raise BadSetting("Provider azure needs the address of your resource.", f"Set AZURE_OPENAI_ENDPOINT. {FORMS}")
@@ -86,7 +86,7 @@ def azure(settings: Settings) -> Provider:
 
 
 def deployments(settings: Settings, endpoint: Endpoint) -> Tiers:
-    """For each tier that has no deployment of its own, the nearest that is named."""
+    """The deployment of each tier; a tier without one of its own gets the nearest one."""
     full, middle, nano = settings[AZURE_OPUS], settings[AZURE_SONNET], settings[AZURE_HAIKU]
     opus = full or middle or endpoint.deployment or nano
     if opus is None:
@@ -101,8 +101,8 @@ def deployments(settings: Settings, endpoint: Endpoint) -> Tiers:
 def read_endpoint(pasted: str) -> Endpoint:
     """The resource's v1 API, from any address of it: with or without scheme, path, deployment and query, or its name.
 
-    Raises BadSetting when the key would leave this machine unencrypted, or there is no address in the text; a key that
-    was pasted there is not repeated.
+    Raises BadSetting if the key would leave this machine unencrypted, or if the text holds no address. A key that was
+    pasted there is not shown.
     """
     text = pasted.strip().strip("\"'<>")
     if credentials_in(text):
@@ -116,7 +116,7 @@ def read_endpoint(pasted: str) -> Endpoint:
     except ValueError:
         raise BadSetting(f"AZURE_OPENAI_ENDPOINT is not an address a key may be sent to: {pasted!r}.", FORMS) from None
     named = DEPLOYMENT.search(parts.path)
-    # A gateway of the user's own may have a path in front of /openai; a resource of Azure's has none.
+    # A gateway may have a path in front of /openai; a resource of Azure has none.
     front = "" if AZURE_HOST.search(parts.hostname or "") else parts.path.partition("/openai")[0].rstrip("/")
     base = f"{parts.scheme}://{parts.netloc}{front}/openai/v1"
     return Endpoint(base, unquote(named[1]) if named else None)

@@ -1,7 +1,7 @@
-"""Providers `chatgpt` and `codex`: a ChatGPT plan, with a login of our own or the Codex CLI's.
+"""Providers `chatgpt` and `codex`: a ChatGPT plan, with claudegpt's own login or the Codex CLI's.
 
-The same backend; they differ in the file that holds the login. Where Codex's file holds an API key instead, `codex` is
-the OpenAI API with that key. We say who we are: `originator` and `user-agent` are our own.
+Both use the same backend and differ in the file that holds the login. If Codex's file holds an API key instead, `codex`
+is the OpenAI API with that key. `originator` and `user-agent` name claudegpt.
 """
 
 from __future__ import annotations
@@ -53,38 +53,38 @@ CAPABILITIES = Capabilities(
     search_fields={"external_web_access": True},
 )
 TIERS = (CODEX_OPUS, CODEX_SONNET, CODEX_HAIKU)
-# The list of models is made for a version of the Codex CLI, left out are those it would not know; ours is of this one.
+# The backend lists the models that a version of the Codex CLI knows; claudegpt names this one.
 LIST_VERSION = "0.169.0"
-# Until the account's list has been seen: what the Codex CLI 0.169.0 (November 2026) has built in. The windows are those
-# of the plan, not of the API.
+# Until the account's list is fetched: the built-in list of the Codex CLI 0.169.0 (November 2026), with the plan's
+# windows, which differ from the API's.
 WINDOW = 272_000
 WINDOWS = {"gpt-6.1-terra": 500_000}
 OFFLINE = {name: replace(model, window=WINDOWS.get(name, WINDOW)) for name, model in KNOWN.items()}
-# A minute before the Codex CLI would: while both run, it finds new tokens instead of asking for them when we do.
+# A minute earlier than the Codex CLI: while both run, it then finds new tokens instead of renewing at the same moment.
 EARLY_WITH_CODEX = 6 * 60.0
 
 
 def chatgpt(settings: Settings) -> Provider:
-    """The plan behind `claudegpt login`. Raises NotLoggedIn without one, BadSetting when the file must not be used."""
+    """The plan of `claudegpt login`. Raises NotLoggedIn without a login, BadSetting if its file must not be used."""
     file = own_file(settings.dirs.data)
-    return plan(settings, file, Bearer(file, LoginServer(settings[AUTH_URL])), name="chatgpt", whose="")
+    return _plan(settings, file, Bearer(file, LoginServer(settings[AUTH_URL])), name="chatgpt", whose="")
 
 
 def codex(settings: Settings) -> Provider:
-    """What the Codex CLI is logged in with: a plan, or an API key. Raises like `chatgpt`."""
+    """The Codex CLI's account: a plan, or an API key. Raises like `chatgpt`."""
     file = codex_file(codex_path(settings))
     if key := file.api_key():
         provider = openai_with(settings, key, name="codex", label="Codex's API key", own=TIERS)
         return replace(provider, credential=f"API key in {file.path}")
     bearer = Bearer(file, LoginServer(settings[AUTH_URL]), early=EARLY_WITH_CODEX)
-    return plan(settings, file, bearer, name="codex", whose=", Codex's login")
+    return _plan(settings, file, bearer, name="codex", whose=", Codex's login")
 
 
 def codex_path(settings: Settings) -> Path:
     return settings[CODEX_AUTH] or (settings[CODEX_HOME] or Path.home() / ".codex") / "auth.json"
 
 
-def plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whose: str) -> Provider:
+def _plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whose: str) -> Provider:
     tokens = file.read()
     account = tokens.account_id or ""
     base = settings[CODEX_BASE_URL]
@@ -97,27 +97,27 @@ def plan(settings: Settings, file: TokenFile, bearer: Bearer, *, name: str, whos
         tiers=choose_tiers(settings, TIERS, model_list.newest_tiers(saved.offered, NEWEST)),
         capabilities=CAPABILITIES,
         auth=bearer,
-        fixed_headers=headers(settings[CODEX_VERSION]),
+        fixed_headers=codex_headers(settings[CODEX_VERSION]),
         session_header="session-id",
         models=with_windows(OFFLINE | saved.models, settings),
         offered=tuple(model.id for model in saved.offered),
         models_url=models_url,
         metered=False,
         account=account,
-        usage_url=usage_url(base),
+        usage_url=_usage_url(base),
         login=file,
         credential=f"login saved in {file.path}",
         warnings=tuple(foreign_choices(settings, TIERS, saved.models)),
     )
 
 
-def usage_url(base: str) -> str:
-    """Where the ChatGPT backend at `base` (…/backend-api/codex) says what is left of the plan."""
+def _usage_url(base: str) -> str:
+    """The address at which the ChatGPT backend at `base` (…/backend-api/codex) reports the plan's quota."""
     parts = urlsplit(base)
     front = parts.path.partition("/backend-api")[0] if "/backend-api" in parts.path else ""
     return urlunsplit((parts.scheme, parts.netloc, f"{front}/backend-api/wham/usage", "", ""))
 
 
-def headers(version: str | None) -> dict[str, str]:
+def codex_headers(version: str | None) -> dict[str, str]:
     ours = {"originator": ORIGINATOR, "user-agent": USER_AGENT}
     return ours | {"version": version} if version else ours

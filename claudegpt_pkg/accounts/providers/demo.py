@@ -1,4 +1,4 @@
-"""Provider `demo`: the built-in backend, reached like any other; no account and no network."""
+"""Provider `demo`: the built-in backend, without an account or a network; the proxy talks to it as to any other."""
 
 from __future__ import annotations
 

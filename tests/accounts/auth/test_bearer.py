@@ -12,7 +12,7 @@ import httpx
 import pytest
 from httpx_aiohttp import HttpxAiohttpClient
 
-from claudegpt_pkg.accounts.auth.bearer import AGAIN, Bearer, authorized
+from claudegpt_pkg.accounts.auth.bearer import AGAIN, Bearer, authorize
 from claudegpt_pkg.accounts.auth.login_server import LoginServer
 from claudegpt_pkg.accounts.auth.tokens import TokenFile, Tokens
 from claudegpt_pkg.errors import BadSetting, NotLoggedIn, UpstreamFailed
@@ -276,5 +276,5 @@ def test_the_body_is_sent_whole_again_after_a_refusal(server: FakeLogin, bearer:
 def test_a_government_account_says_so() -> None:
     claims = {"chatgpt_account_id": "gov", "chatgpt_account_is_fedramp": True}
     token = Tokens(Secret(jwt({"https://api.openai.com/auth": claims})))
-    sent = authorized(httpx.Request("GET", "https://x"), token).headers
+    sent = authorize(httpx.Request("GET", "https://x"), token).headers
     assert (sent["chatgpt-account-id"], sent["x-openai-fedramp"]) == ("gov", "true")

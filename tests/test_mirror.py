@@ -1,4 +1,7 @@
-"""Every module has a test file in the same place: claudegpt_pkg/room/module.py has tests/room/test_module.py."""
+"""Every module has a test file in the same place: claudegpt_pkg/room/module.py has tests/room/test_module.py.
+
+python -m tests.test_mirror     prints what TESTED_BY lacks, and what it has too much
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ TESTED_BY = {
     "demo/scripts.py": "demo/test_model.py",
     "demo/shapes.py": "demo/test_rules.py",
     "demo/tour.py": "demo/test_model.py",
+    "proxy/status_report.py": "proxy/test_status_line.py",
     "proxy/context.py": "proxy/test_app.py",
     "proxy/mcp_probe.py": "proxy/test_mcp_tools.py",
     "proxy/turn_record.py": "proxy/test_turn.py",
@@ -31,14 +35,11 @@ TESTED_BY = {
     "settings/values.py": "settings/test_settings.py",
     "setup/account_questions.py": "setup/test_wizard.py",
     "setup/conversation.py": "setup/test_wizard.py",
-    "translate/answer/items.py": "translate/answer/test_stream.py",
     "translate/request/draft.py": "translate/request/test_translate.py",
     "translate/request/web_fetch.py": "proxy/test_fetch_turn.py",
     "accounts/auth/entra_transport.py": "accounts/auth/test_azure_identity.py",
     "proxy/stream_sink.py": "proxy/test_routes.py",
     "setup/capability_text.py": "setup/test_trial.py",
-    "translate/answer/arguments.py": "translate/answer/test_repair.py",
-    "translate/answer/numbering.py": "translate/answer/test_repair.py",
     "translate/answer/repair_calls.py": "translate/answer/test_repair.py",
     "translate/answer/repair_reasoning.py": "translate/answer/test_repair.py",
     "translate/answer/repair_text.py": "translate/answer/test_repair.py",
@@ -101,3 +102,9 @@ def test_no_exception_is_out_of_date() -> None:
 
 def name(path: Path) -> str:
     return path.relative_to(TESTS).as_posix()
+
+
+if __name__ == "__main__":
+    lacking = sorted(module for module in modules() if not mirror(module).exists() and module not in TESTED_BY)
+    surplus = sorted(module for module in TESTED_BY if module not in modules() or mirror(module).exists())
+    print("lacking:", *lacking, "surplus:", *surplus, sep="\n    ")  # noqa: T201

@@ -21,7 +21,7 @@ from typing import Any
 
 from ..capabilities import Capabilities
 from ..upstream.error_report import Report
-from ..upstream.refusals import Trial
+from ..upstream.refusals import TurnChanges
 from ..upstream.refused_media import media_of
 from ..upstream.wordings import medium_refused
 from .context import Proxy
@@ -39,7 +39,7 @@ class Learning:
         self.skipped: set[str] = set()  # models that did not make the search that was requested
         self._proxy = proxy
         self._client_drops_media = client_drops_media
-        self._trials: dict[str, Trial] = {}  # by model: what this turn goes without
+        self._changes: dict[str, TurnChanges] = {}  # by model: what this turn goes without
         self._silent_before = {model for model, known in proxy.learned.items() if known.silent_search}
 
     def from_refusal(self, report: Report, plan: Plan, body: Mapping[str, Any]) -> bool:
@@ -48,13 +48,13 @@ class Learning:
         Claude Code is told of it first, because it then takes the image out of the conversation. If it sends the same
         one again, it did not, and the image is replaced.
         """
-        trial, media = self._trials.get(plan.choice.model) or Trial(), media_of(body)
+        changes, media = self._changes.get(plan.choice.model) or TurnChanges(), media_of(body)
         if len(self.messages) >= MOST_CHANGES:
             return False
         digests = {medium.digest for medium in media}
         replace_media = not self._client_drops_media or digests <= self._proxy.reported_media
-        if trial.learn(report, plan.known, body, replace_media=replace_media):
-            self._trials[plan.choice.model] = trial
+        if changes.learn(report, plan.known, body, replace_media=replace_media):
+            self._changes[plan.choice.model] = changes
             self.messages.append(report.message)
             return True
         if medium_refused(report, {medium.kind for medium in media}):
@@ -71,9 +71,9 @@ class Learning:
         self.messages.append(f"{model} answered a request for a web search without searching.")
 
     def view(self) -> Proxy:
-        if not self._trials and not self.skipped:
+        if not self._changes and not self.skipped:
             return self._proxy
-        known_now = {model: trial.applied(self._proxy.known(model)) for model, trial in self._trials.items()}
+        known_now = {model: changes.apply_to(self._proxy.known(model)) for model, changes in self._changes.items()}
         for model in self.skipped:
             known_now[model] = replace(known_now.get(model) or self._proxy.known(model), web_search=False)
         view = copy.copy(self._proxy)
@@ -81,8 +81,8 @@ class Learning:
         return view
 
     def keep(self) -> None:
-        for model, trial in self._trials.items():
-            self._learn(model, trial.helped(self._proxy.known(model)))
+        for model, changes in self._changes.items():
+            self._learn(model, changes.keep_helpful(self._proxy.known(model)))
 
     def note_answer(self, model: str, *, searched: bool) -> None:
         for silent in self.silent:

@@ -37,16 +37,16 @@ from ..errors import (
     UsageLimitReached,
 )
 from ..formats import format_moment, is_moment, printable
-from .error_report import NO_REASON, Report, phrase
+from .error_report import NO_REASON, Report, status_phrase
 from .wordings import (
     LIMIT,
     NUMBERS,
     OVER_A_MINUTE,
     medium_refused,
+    parse_whole_number,
     says_at_capacity,
     says_too_long,
     unquoted,
-    whole_number,
 )
 
 LONGEST_WAIT = 10.0  # seconds of retry-after that the proxy waits itself; a longer one is the client's to honour
@@ -100,8 +100,8 @@ _Rule = Callable[[Report, _Request], "_Maker | None"]
 def _too_long(report: Report, request: _Request) -> ClaudegptError:
     """With the server's own numbers if it gives them, else with ours if they explain the refusal."""
     stated = LIMIT.search(report.message)
-    limit = whole_number(stated[1]) if stated else request.window
-    over = [tokens for tokens in map(whole_number, NUMBERS.findall(report.message)) if stated and tokens > limit]
+    limit = parse_whole_number(stated[1]) if stated else request.window
+    over = [tokens for tokens in map(parse_whole_number, NUMBERS.findall(report.message)) if stated and tokens > limit]
     tokens = max(over, default=request.tokens)
     return PromptTooLong(tokens, limit) if tokens > limit else PromptTooLong()
 
@@ -370,7 +370,7 @@ def _by_status(report: Report, request: _Request) -> _Maker | None:
         return _invalid
     if status == 404 and A_MODEL.search(report.message):
         return _not_found
-    if status == 200 and not report.html and report.message in (NO_REASON, phrase(200)):
+    if status == 200 and not report.html and report.message in (NO_REASON, status_phrase(200)):
         return _not_streamed
     if report.html and status < 500 and status not in (401, 413, 429):
         return _redirected if 300 <= status < 400 else _blocked

@@ -75,7 +75,7 @@ def read_report(status: int, headers: Mapping[str, str], body: bytes) -> Report:
     """Read an HTTP answer that is not a success, whatever its body holds."""
     error, html = _parse_error(body)
     report = Report.of_event(error)
-    message = report.message if error else phrase(status)
+    message = report.message if error else status_phrase(status)
     stated = report.status if status in VAGUE and report.status else status
     return replace(report, status=stated, message=message, headers=headers, html=html)
 
@@ -91,7 +91,7 @@ def one_line(words: object) -> str:
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT].rstrip() + "…"
 
 
-def phrase(status: int) -> str:
+def status_phrase(status: int) -> str:
     """What the status alone says."""
     return responses.get(status, f"HTTP {status}")
 

@@ -9,10 +9,10 @@ fault_places.py reads where the fault is; the table LEFT_OUT says what can be le
 refusal, add the words to fault_places.py if they name the place in a new way, and a learner to LEFT_OUT if something
 new is left out.
 
-    trial = Trial()
-    trial.learn(report, known, body)           the same, for all refusals of one turn
-    trial.applied(known)                       what to go without in this turn
-    trial.helped(known)                        what to go without from now on, once the request without it was answered
+    changes = TurnChanges()
+    changes.learn(report, known, body)         the same, for all refusals of one turn
+    changes.apply_to(known)                    what to go without in this turn
+    changes.keep_helpful(known)                what to go without from now on, once the changed request was answered
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from .fault_places import (
     type_of,
 )
 from .refused_media import REPLACING, guess_media_behind, learn_from_media
-from .wordings import LIMIT, OVER_A_MINUTE, says_too_long, unquoted, whole_number
+from .wordings import LIMIT, OVER_A_MINUTE, parse_whole_number, says_too_long, unquoted
 
 # Fields of a request that a turn can do without.
 HINTS = frozenset({"stream_options", "service_tier", "prompt_cache_key", "prompt_cache_retention", "max_tool_calls"})
@@ -169,7 +169,11 @@ def _drop_longest_answer(fault: Fault, known: Capabilities) -> Capabilities | No
 def _drop_longest_answer_if_input_fits(fault: Fault, known: Capabilities) -> Capabilities | None:
     """Only if the input alone would fit."""
     shares, limit = SHARES.search(fault.words), LIMIT.search(fault.words)
-    return _drop_longest_answer(fault, known) if shares and limit and int(shares[1]) < whole_number(limit[1]) else None
+    return (
+        _drop_longest_answer(fault, known)
+        if shares and limit and int(shares[1]) < parse_whole_number(limit[1])
+        else None
+    )
 
 
 def _drop_longest_answer_if_too_long(fault: Fault, known: Capabilities) -> Capabilities | None:
@@ -281,7 +285,7 @@ LEFT_OUT: tuple[tuple[re.Pattern[str], tuple[Learner, ...]], ...] = tuple(
 
 
 @dataclass
-class Trial:
+class TurnChanges:
     """What one turn goes without, on one model."""
 
     steps: list[tuple[str, frozenset[str]]] = field(default_factory=list)  # a refusal's words, what it changed
@@ -298,11 +302,11 @@ class Trial:
         self.now = learned
         return True
 
-    def applied(self, known: Capabilities) -> Capabilities:
+    def apply_to(self, known: Capabilities) -> Capabilities:
         """`known`, less all that was learned."""
         return self._beside(known, frozenset().union(*(names for _, names in self.steps)))
 
-    def helped(self, known: Capabilities) -> Capabilities:
+    def keep_helpful(self, known: Capabilities) -> Capabilities:
         """`known`, less what was learned and helped: if the same refusal came again, leaving that out was in vain."""
         vain = {
             name

@@ -177,7 +177,7 @@ async def open_stream(
             finally:
                 await response.aclose()
         except (httpx.TransportError, httpx.DecodingError, aiohttp.ClientError) as problem:
-            raise unreachable(provider.url, problem) from problem
+            raise _connection_error(provider.url, problem) from problem
 
 
 # Event types between which a text or a call's arguments stream; every other type of a response's ends that.
@@ -213,11 +213,11 @@ def _chunks_of(response: httpx.Response) -> AsyncIterator[bytes]:
     if encoding in ("", "identity"):
         return response.aiter_raw()
     if encoding in ("gzip", "x-gzip", "deflate"):
-        return _decompressed(response)
+        return _decompress(response)
     raise UpstreamFailed(f"The upstream compressed its answer ({encoding}), which it was not asked to do.", retry=False)
 
 
-async def _decompressed(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _decompress(response: httpx.Response) -> AsyncIterator[bytes]:
     """At most DECODED_PIECE bytes at a time: a megabyte of zeros is a kilobyte on the wire."""
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, as the data says
     async for data in response.aiter_raw():
@@ -245,12 +245,12 @@ async def _error_body(response: httpx.Response) -> bytes:
     return body
 
 
-def unreachable(url: str, problem: Exception) -> UpstreamFailed:
+def _connection_error(url: str, problem: Exception) -> UpstreamFailed:
     """What to say of a connection that failed. httpx-aiohttp calls most of it ConnectTimeout; aiohttp's own error, the
     cause, knows better."""
     host = httpx.URL(url).netloc.decode()
     cause = problem.__cause__ if isinstance(problem.__cause__, aiohttp.ClientError) else problem
-    why = reason(cause)
+    why = _describe_cause(cause)
     if isinstance(cause, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
         return UpstreamFailed(f"The HTTP proxy on the way to {host} failed: {why}.", "Check HTTPS_PROXY.")
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
@@ -261,12 +261,12 @@ def unreachable(url: str, problem: Exception) -> UpstreamFailed:
     return UpstreamFailed(f"The connection to {host} broke: {why}.")
 
 
-def reason(problem: BaseException) -> str:
+def _describe_cause(problem: BaseException) -> str:
     """In as few words as there are for it."""
     if isinstance(problem, aiohttp.ClientConnectorCertificateError):
-        return reason(problem.certificate_error)
+        return _describe_cause(problem.certificate_error)
     if isinstance(problem, aiohttp.ClientConnectorError):
-        return reason(problem.os_error)
+        return _describe_cause(problem.os_error)
     if isinstance(problem, aiohttp.ServerDisconnectedError):
         return "the server closed it"
     if isinstance(problem, aiohttp.ClientPayloadError):

@@ -105,5 +105,5 @@ def is_about_outputs(message: str) -> bool:
     return bool(_ABOUT_OUTPUTS.search(unquoted(message)))
 
 
-def whole_number(text: str) -> int:
+def parse_whole_number(text: str) -> int:
     return int(text.replace(",", ""))

@@ -1,4 +1,4 @@
-"""What was learnt of an account's models, on disk and back, and into the next session's first request."""
+"""What was learned about an account's models: on disk, read back, and used in the next session's first request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.fakes.backend import FakeBackend, wait_until
 from tests.support.served import ask, served, settings_for
 
 PROVIDER = Provider("azure", "Azure", "https://r.openai.azure.com/openai/v1/responses", Tiers("big", "big", "small"))
-LEARNT = Capabilities(
+LEARNED = Capabilities(
     refused_fields=frozenset({"include", "reasoning"}),
     efforts=("low", "high"),
     summary=False,
@@ -39,31 +39,29 @@ LEARNT = Capabilities(
 )
 
 
-def test_everything_but_a_conversations_own_comes_back(tmp_path: Path) -> None:
+def test_everything_except_what_is_of_one_conversation_is_read_back(tmp_path: Path) -> None:
     remember(
-        tmp_path, PROVIDER, {"big": replace(LEARNT, refused_reasoning=frozenset({"rs_1"})), "small": Capabilities()}
+        tmp_path, PROVIDER, {"big": replace(LEARNED, refused_reasoning=frozenset({"rs_1"})), "small": Capabilities()}
     )
-    assert recall(tmp_path, PROVIDER) == {"big": LEARNT}
+    assert recall(tmp_path, PROVIDER) == {"big": LEARNED}
 
 
-def test_what_another_session_kept_stays(tmp_path: Path) -> None:
-    remember(tmp_path, PROVIDER, {"big": LEARNT})
+def test_what_another_session_stored_stays(tmp_path: Path) -> None:
+    remember(tmp_path, PROVIDER, {"big": LEARNED})
     remember(tmp_path, PROVIDER, {"small": Capabilities(summary=False)})
-    assert recall(tmp_path, PROVIDER) == {"big": LEARNT, "small": Capabilities(summary=False)}
+    assert recall(tmp_path, PROVIDER) == {"big": LEARNED, "small": Capabilities(summary=False)}
 
 
-def test_what_is_not_so_any_more_goes(tmp_path: Path) -> None:
-    remember(tmp_path, PROVIDER, {"big": Capabilities(silent_search=True), "small": LEARNT})
+def test_what_no_longer_holds_is_removed(tmp_path: Path) -> None:
+    remember(tmp_path, PROVIDER, {"big": Capabilities(silent_search=True), "small": LEARNED})
     remember(tmp_path, PROVIDER, {"big": Capabilities()})
-    assert recall(tmp_path, PROVIDER) == {"small": LEARNT}
+    assert recall(tmp_path, PROVIDER) == {"small": LEARNED}
 
 
-def test_what_setup_forgot_a_session_that_was_under_way_does_not_bring_back(
-    backend: FakeBackend, tmp_path: Path
-) -> None:
+def test_a_running_session_does_not_store_again_what_setup_deleted(backend: FakeBackend, tmp_path: Path) -> None:
     settings = settings_for(backend.url, tmp_path)
     provider, cache = replace(openai(settings), models_url=None), settings.dirs.cache
-    remember(cache, provider, {"gpt-6-luna": LEARNT})
+    remember(cache, provider, {"gpt-6-luna": LEARNED})
     backend.script(error(400, "unknown_parameter", "Unknown parameter: 'stream_options'."), answer("Yes."))
     with served(backend, tmp_path) as proxy:
         assert set(proxy.proxy.learned) == {"gpt-6-luna"}
@@ -72,24 +70,24 @@ def test_what_setup_forgot_a_session_that_was_under_way_does_not_bring_back(
     assert recall(cache, provider) == {"gpt-6.1-sol": Capabilities(refused_fields=frozenset({"stream_options"}))}
 
 
-def test_each_account_at_each_address_has_its_own(tmp_path: Path) -> None:
-    remember(tmp_path, PROVIDER, {"big": LEARNT})
+def test_each_account_at_each_address_has_its_own_file(tmp_path: Path) -> None:
+    remember(tmp_path, PROVIDER, {"big": LEARNED})
     assert recall(tmp_path, replace(PROVIDER, account="other")) == {}
     assert recall(tmp_path, replace(PROVIDER, url="https://other/responses")) == {}
 
 
-def test_it_lasts_a_week_from_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_lasts_a_week_from_its_first_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     began = time.time()
-    remember(tmp_path, PROVIDER, {"big": LEARNT})
+    remember(tmp_path, PROVIDER, {"big": LEARNED})
     monkeypatch.setattr(time, "time", lambda: began + LASTS / 2)
-    remember(tmp_path, PROVIDER, {"big": LEARNT, "small": LEARNT})
+    remember(tmp_path, PROVIDER, {"big": LEARNED, "small": LEARNED})
     assert set(recall(tmp_path, PROVIDER)) == {"big", "small"}
     monkeypatch.setattr(time, "time", lambda: began + LASTS + 1)
     assert recall(tmp_path, PROVIDER) == {}
 
 
-def test_it_can_be_forgotten(tmp_path: Path) -> None:
-    remember(tmp_path, PROVIDER, {"big": LEARNT})
+def test_a_file_can_be_deleted(tmp_path: Path) -> None:
+    remember(tmp_path, PROVIDER, {"big": LEARNED})
     forget(tmp_path, PROVIDER)
     forget(tmp_path, PROVIDER)
     assert recall(tmp_path, PROVIDER) == {}
@@ -109,24 +107,24 @@ def test_it_can_be_forgotten(tmp_path: Path) -> None:
         '{"since": NOW, "models": {"big": {"efforts": ["enormous"]}}}',
     ],
 )
-def test_a_file_that_is_no_use_is_nothing(tmp_path: Path, text: str) -> None:
+def test_a_file_that_cannot_be_read_counts_as_none(tmp_path: Path, text: str) -> None:
     capability_file(tmp_path, PROVIDER).write_text(text.replace("NOW", str(time.time())))
     assert recall(tmp_path, PROVIDER) == {}
 
 
-def test_a_row_of_another_version_is_nothing(tmp_path: Path) -> None:
+def test_unknown_and_unstored_fields_are_ignored(tmp_path: Path) -> None:
     rows = {"big": {"parameters": ["include"]}, "odd": {"instructions": False, "refused_reasoning": ["rs_1"]}}
     capability_file(tmp_path, PROVIDER).write_text(json.dumps({"since": time.time(), "models": rows}))
     assert recall(tmp_path, PROVIDER) == {}
 
 
-def test_a_folder_that_cannot_be_written_costs_nothing_else(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    remember(tmp_path / "file", PROVIDER, {"big": LEARNT})
+    remember(tmp_path / "file", PROVIDER, {"big": LEARNED})
     assert recall(tmp_path / "file", PROVIDER) == {}
 
 
-def test_a_refusal_is_met_once_not_in_every_session(backend: FakeBackend, tmp_path: Path) -> None:
+def test_a_refusal_happens_once_and_not_in_every_session(backend: FakeBackend, tmp_path: Path) -> None:
     refusal = error(400, "unsupported_parameter", "Unsupported parameter: 'include' is not supported with this model.")
     backend.script(refusal, answer("First."), answer("Second."))
     with served(backend, tmp_path) as proxy:
@@ -136,7 +134,7 @@ def test_a_refusal_is_met_once_not_in_every_session(backend: FakeBackend, tmp_pa
     assert ["include" in request.body for request in backend.requests] == [True, False, False]
 
 
-def test_a_search_that_is_refused_is_left_out_from_then_on(backend: FakeBackend, tmp_path: Path) -> None:
+def test_a_refused_search_is_left_out_in_later_sessions(backend: FakeBackend, tmp_path: Path) -> None:
     words = "Hosted tool 'web_search' is not supported with gpt-5.4-nano."
     backend.script(error(400, "invalid_request_error", words, param="tools"), answer("First."), answer("Second."))
     search = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}

@@ -1,4 +1,4 @@
-"""What upstreams say when they fail, in their own words, and which of our errors becomes of it."""
+"""Errors of backends, in their own words, and the error that the client gets."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def streamed(code: str | None, message: str = "Words of theirs.", **more: Any) -
         (529, Overloaded),
     ],
 )
-def test_a_status_alone_says_which(status: int, expected: type[ClaudegptError]) -> None:
+def test_a_status_alone_decides(status: int, expected: type[ClaudegptError]) -> None:
     assert type(http(status)) is expected
 
 
@@ -99,7 +99,7 @@ def test_a_status_alone_says_which(status: int, expected: type[ClaudegptError]) 
         "The API deployment for this resource does not exist.",
     ],
 )
-def test_a_model_that_is_not_there_is_told_from_an_address_that_is_none(message: str) -> None:
+def test_a_missing_model_is_told_from_a_wrong_address(message: str) -> None:
     assert type(http(404, {"error": {"message": message}})) is NotFound
 
 
@@ -107,7 +107,7 @@ def test_a_model_that_is_not_there_is_told_from_an_address_that_is_none(message:
     ("status", "body"),
     [(404, ""), (404, "404 page not found"), (404, {"detail": "Not Found"}), (405, {"detail": "No."})],
 )
-def test_a_server_without_a_responses_api_is_said_to_be_one(status: int, body: Any) -> None:
+def test_a_server_without_a_responses_api_is_named_as_such(status: int, body: Any) -> None:
     assert "chat completions alone cannot be used" in str(http(status, body))
 
 
@@ -127,7 +127,7 @@ def layered(inner: Any) -> list[Any]:
     ("code", "expected"),
     [("context_length_exceeded", PromptTooLong), ("insufficient_quota", UsageLimitReached), (None, InvalidRequest)],
 )
-def test_what_a_gateway_wraps_is_read_as_if_it_had_not(
+def test_an_error_inside_a_gateways_error_is_unwrapped(
     layer: int, code: str | None, expected: type[ClaudegptError]
 ) -> None:
     error = http(400, layered({"error": {"message": "Theirs.", "type": "x", "param": None, "code": code}})[layer])
@@ -143,17 +143,17 @@ def test_what_a_gateway_wraps_is_read_as_if_it_had_not(
         ("error: " * 10_000, "refuses the request: error: error:"),
     ],
 )
-def test_what_is_no_wrapped_error_is_shown_as_it_is(message: str, shown: str) -> None:
+def test_a_message_that_only_looks_wrapped_is_shown_as_it_is(message: str, shown: str) -> None:
     error = api(400, None, message)
     assert type(error) is InvalidRequest and shown in str(error)
 
 
-def test_what_a_gateway_calls_raw_is_what_is_said() -> None:
+def test_the_raw_message_of_a_gateway_is_shown() -> None:
     error = http(400, {"error": {"message": "Provider returned error", "metadata": {"raw": "No such thing."}}})
     assert "No such thing." in str(error) and "Provider" not in str(error)
 
 
-def test_what_was_sent_is_no_part_of_what_is_said_about_it() -> None:
+def test_the_value_that_was_sent_is_not_shown() -> None:
     fault = (
         "{'type': 'x', 'loc': ('body', 'input', 2, 'role'), 'msg': 'Should be a string', 'input': 'my context window'}"
     )
@@ -162,7 +162,7 @@ def test_what_was_sent_is_no_part_of_what_is_said_about_it() -> None:
     assert str(error) == "The upstream refuses the request: input[2].role: Should be a string."
 
 
-def test_a_success_in_one_piece_of_json_is_said_to_be_no_stream() -> None:
+def test_a_success_in_json_is_said_not_to_be_a_stream() -> None:
     error = http(200, {"object": "chat.completion", "choices": []})
     assert "not with a stream" in str(error) and error.retry is False
 
@@ -192,23 +192,23 @@ def test_a_success_in_one_piece_of_json_is_said_to_be_no_stream() -> None:
         (None, UpstreamFailed),
     ],
 )
-def test_a_code_inside_a_stream_says_which(code: str | None, expected: type[ClaudegptError]) -> None:
+def test_a_code_inside_a_stream_decides(code: str | None, expected: type[ClaudegptError]) -> None:
     assert type(streamed(code)) is expected
 
 
-def test_an_error_event_that_calls_the_request_invalid_is_believed() -> None:
+def test_an_error_event_may_call_the_request_invalid() -> None:
     assert type(streamed(None, type="invalid_request_error")) is InvalidRequest
     assert type(streamed("server_error", type="invalid_request_error")) is ServerFault
 
 
 @pytest.mark.parametrize("status", [429, 400, 403])
-def test_money_that_is_gone_is_no_rate_limit(status: int) -> None:
+def test_used_up_credit_is_not_a_rate_limit(status: int) -> None:
     error = api(status, "insufficient_quota", "You exceeded your current quota.")
     assert type(error) is UsageLimitReached and error.status == 429
     assert error.retry is False and "billing" in str(error)
 
 
-def test_an_identity_without_a_role_is_told_which_and_not_to_log_in() -> None:
+def test_an_identity_without_a_role_is_told_which_role_it_needs() -> None:
     words = (
         "The principal `1` lacks the required data action `Microsoft.CognitiveServices/accounts/OpenAI/responses/write`"
     )
@@ -217,7 +217,7 @@ def test_an_identity_without_a_role_is_told_which_and_not_to_log_in() -> None:
     assert error.hint == "Give it the role Cognitive Services OpenAI User on the resource."
 
 
-def test_a_wrong_key_says_what_to_do_about_it() -> None:
+def test_a_wrong_key_comes_with_the_next_step() -> None:
     error = api(401, "invalid_api_key", "Incorrect API key provided: ***.", type="invalid_request_error")
     assert type(error) is NotLoggedIn and error.retry is False
     assert str(error) == (
@@ -226,7 +226,7 @@ def test_a_wrong_key_says_what_to_do_about_it() -> None:
     )
 
 
-def test_a_web_page_with_a_refusal_is_something_in_between() -> None:
+def test_a_web_page_with_status_403_is_blamed_on_the_network() -> None:
     error = http(403, "<!DOCTYPE html><html><title>Just a moment...</title></html>", cf_mitigated="challenge")
     assert type(error) is UpstreamFailed and may_retry(error)
     assert "VPN" in str(error) and "<" not in str(error)
@@ -235,12 +235,12 @@ def test_a_web_page_with_a_refusal_is_something_in_between() -> None:
 @pytest.mark.parametrize(
     ("status", "expected"), [(401, NotLoggedIn), (413, RequestTooLarge), (429, RateLimited), (502, UpstreamFailed)]
 )
-def test_a_web_page_from_a_gateway_means_what_its_status_says(status: int, expected: type[ClaudegptError]) -> None:
+def test_a_web_page_of_a_gateway_is_decided_by_its_status(status: int, expected: type[ClaudegptError]) -> None:
     error = http(status, "<html><h1>nginx</h1></html>")
     assert type(error) is expected and "VPN" not in str(error) and "<" not in str(error)
 
 
-def test_a_redirect_says_where_to_and_is_not_followed_again() -> None:
+def test_a_redirect_names_its_target_and_is_not_retried() -> None:
     error = http(308, None, location="https://api.example/v2/responses")
     assert "https://api.example/v2/responses" in str(error) and not may_retry(error)
 
@@ -326,7 +326,7 @@ NO_NUMBERS = "prompt is too long for this model"  # smaller than our window, and
 
 @pytest.mark.parametrize("status", [400, 413, 422, 500])
 @pytest.mark.parametrize("wording", WORDINGS)
-def test_a_prompt_too_long_is_said_in_the_words_the_client_compacts_on(wording: str, status: int) -> None:
+def test_a_prompt_that_is_too_long_is_told_in_the_words_on_which_the_client_compacts(wording: str, status: int) -> None:
     message, numbers = WORDINGS[wording]
     error = http(status, {"error": {"message": message}})
     assert type(error) is PromptTooLong and error.status == 400 and error.kind == "invalid_request_error"
@@ -334,11 +334,11 @@ def test_a_prompt_too_long_is_said_in_the_words_the_client_compacts_on(wording: 
     assert str(error) == told
 
 
-def test_inside_a_stream_too() -> None:
+def test_a_prompt_that_is_too_long_may_be_told_inside_a_stream() -> None:
     assert str(streamed("context_length_exceeded")) == NO_NUMBERS
 
 
-def test_the_estimate_is_told_where_the_upstream_gives_no_numbers() -> None:
+def test_the_estimate_is_shown_if_the_upstream_gives_no_numbers() -> None:
     error = map_error(Report.of_event({"code": "context_length_exceeded"}), tokens=300_000, window=WINDOW)
     assert str(error) == f"prompt is too long: 300000 tokens > {WINDOW} maximum"
 
@@ -354,7 +354,7 @@ def test_the_estimate_is_told_where_the_upstream_gives_no_numbers() -> None:
     ],
 )
 @pytest.mark.parametrize("status", [400, 500])
-def test_what_is_only_quoted_compacts_no_conversation(wording: tuple[str, Any], quoting: str, status: int) -> None:
+def test_quoted_words_compact_no_conversation(wording: tuple[str, Any], quoting: str, status: int) -> None:
     assert type(api(status, None, quoting.format(wording[0]))) in (InvalidRequest, ServerFault)
 
 
@@ -559,12 +559,12 @@ def test_what_is_only_quoted_or_elsewhere_drops_no_image() -> None:
     assert "Could not" not in str(refused("The image server broke.", "image", status=500))
 
 
-def test_what_a_server_has_not_is_not_asked_for_again() -> None:
+def test_an_unimplemented_feature_is_not_retried() -> None:
     error = api(501, "501", "Background mode is not implemented.")
     assert type(error) is InvalidRequest and "Background mode" in str(error) and not may_retry(error)
 
 
-def test_a_request_over_what_a_minute_allows_is_too_long_not_too_early() -> None:
+def test_a_request_above_the_limit_of_a_minute_is_too_long() -> None:
     error = api(
         429,
         "rate_limit_exceeded",
@@ -574,7 +574,7 @@ def test_a_request_over_what_a_minute_allows_is_too_long_not_too_early() -> None
     assert str(error) == "prompt is too long: 45012 tokens > 30000 maximum"
 
 
-# When to come again.
+# When to try again.
 
 
 def test_the_usage_limit_is_one_line_with_the_local_time() -> None:
@@ -584,12 +584,12 @@ def test_the_usage_limit_is_one_line_with_the_local_time() -> None:
     assert error.status == 429 and error.retry is False and not may_retry(error)
 
 
-def test_another_day_is_named() -> None:
+def test_a_reset_on_another_day_names_the_day() -> None:
     error = api(429, None, type="usage_limit_reached", resets_in_seconds=4 * 86_400)
     assert str(error) == "Your ChatGPT plan's usage limit is reached. It resets on Wed 25 Nov at 13:00."
 
 
-def test_the_headers_of_the_window_that_is_used_up_say_when() -> None:
+def test_the_headers_of_the_used_up_window_give_the_reset() -> None:
     headers = {
         "x_codex_primary_used_percent": "12",
         "x_codex_primary_reset_at": str(NOON + 60),
@@ -652,14 +652,12 @@ def test_a_reset_that_is_no_moment_or_lies_behind_us_is_passed_over(moment: Any)
         ({}, "Slow down.", None),
     ],
 )
-def test_how_long_to_wait_is_read_wherever_it_stands(
-    headers: dict[str, str], message: str, seconds: float | None
-) -> None:
+def test_the_wait_is_read_from_headers_and_words(headers: dict[str, str], message: str, seconds: float | None) -> None:
     error = api(429, "rate_limit_exceeded", message, headers=headers)
     assert error.retry_after == (pytest.approx(seconds) if seconds is not None else None)
 
 
-# What may be tried again.
+# What may be retried.
 
 
 @pytest.mark.parametrize(
@@ -673,7 +671,7 @@ def test_how_long_to_wait_is_read_wherever_it_stands(
         http(404, "<html></html>"),
     ],
 )
-def test_what_passes_by_itself_is_tried_again(error: ClaudegptError) -> None:
+def test_a_passing_failure_is_retried(error: ClaudegptError) -> None:
     assert may_retry(error)
 
 
@@ -692,11 +690,11 @@ def test_what_passes_by_itself_is_tried_again(error: ClaudegptError) -> None:
         *(http(status) for status in (301, 400, 401, 402, 403, 404, 413, 422)),
     ],
 )
-def test_what_does_not_is_not(error: ClaudegptError) -> None:
+def test_a_lasting_failure_is_not_retried(error: ClaudegptError) -> None:
     assert not may_retry(error)
 
 
-# Whatever a body holds.
+# Bodies of any shape.
 
 BODIES: list[Any] = [
     None,

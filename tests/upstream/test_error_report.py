@@ -1,4 +1,4 @@
-"""What a server said went wrong is read alike, whoever said it and through whom."""
+"""An error is read in the same way from every server and through every gateway."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_servers_own_words_are_found(body: Any, words: str) -> None:
         {"error": {"message": "Provider returned error", "metadata": {"raw": json.dumps(INNER)}}},
     ],
 )
-def test_a_gateway_changes_nothing_of_it(body: Any) -> None:
+def test_a_gateway_changes_nothing(body: Any) -> None:
     report = read(body)
     assert (report.message, report.codes, report.param) == ("Theirs.", ("c", "invalid_request_error"), "input")
 
@@ -62,11 +62,11 @@ def test_a_gateway_changes_nothing_of_it(body: Any) -> None:
         ),
     ],
 )
-def test_a_place_is_told_as_openai_tells_it(body: Any, place: str) -> None:
+def test_a_place_has_the_form_of_openais_param(body: Any, place: str) -> None:
     assert read(body).param == place
 
 
-def test_a_web_page_is_known_for_one() -> None:
+def test_a_web_page_is_recognized() -> None:
     report = read("<html><h1>Sign in</h1>", 403)
     assert report.html and report.message == "Forbidden" and "Sign" not in str(report.details)
 

@@ -1,4 +1,4 @@
-"""What a refusal teaches, in the words of the backends that refuse."""
+"""What the proxy learns from a refusal, in the words of the backends that refuse."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from claudegpt_pkg.translate.request.output import INCLUDE_REASONING as ENCRYPTE
 from claudegpt_pkg.translate.request.output import INCLUDE_SOURCES as SOURCES
 from claudegpt_pkg.upstream.error_mapping import map_error
 from claudegpt_pkg.upstream.error_report import Report, read_report
-from claudegpt_pkg.upstream.refusals import OPTIONAL, Trial, learn_from
+from claudegpt_pkg.upstream.refusals import OPTIONAL, TurnChanges, learn_from
 
 BODY: dict[str, Any] = {
     "model": "gpt-6.1-sol",
@@ -39,13 +39,13 @@ BODY: dict[str, Any] = {
 NOTHING = Capabilities()
 
 
-def learnt(
+def learn(
     message: str, known: Capabilities = NOTHING, *, status: int | None = 400, **report: Any
 ) -> Capabilities | None:
     return learn_from(Report(status, message=message, **report), known, BODY)
 
 
-# A request that has all there is to leave out.
+# A request with everything that can be left out.
 WHOLE: dict[str, Any] = {
     **BODY,
     "include": [ENCRYPTED, SOURCES],
@@ -71,7 +71,7 @@ def efforts(*levels: str) -> Capabilities:
     return Capabilities(efforts=levels)
 
 
-def said(message: str, param: str | None = None, code: object = None, kind: str | None = None) -> dict[str, Any]:
+def fault(message: str, param: str | None = None, code: object = None, kind: str | None = None) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind or "invalid_request_error", "param": param, "code": code}}
 
 
@@ -81,13 +81,13 @@ def validation(loc: str, message: str, kind: str, sent: str) -> dict[str, Any]:
     return {"object": "error", "message": text, "type": "Bad Request", "param": None, "code": 400}
 
 
-# What real servers were seen to answer, as they answer it.
+# Answers of real servers, as they send them.
 SEEN: list[tuple[str, int, Any, Capabilities]] = [
     # OpenAI and Azure
     (
         "a level that the model has not",
         400,
-        said(
+        fault(
             "Unsupported value: 'max' is not supported with the 'gpt-5.1-codex' model. "
             "Supported values are: 'low', 'medium', and 'high'.",
             "reasoning.effort",
@@ -98,7 +98,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "the same in newer words, from a gateway that loses the param",
         400,
-        said(
+        fault(
             "Unsupported value: 'reasoning.effort' does not support 'max' with this model. "
             "Supported values are: 'minimal', 'low', 'medium', and 'high'."
         ),
@@ -107,7 +107,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "no reasoning",
         400,
-        said(
+        fault(
             "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
             "reasoning.effort",
             "unsupported_parameter",
@@ -117,7 +117,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "an organization that nobody has verified",
         400,
-        said(
+        fault(
             "Your organization must be verified to generate reasoning summaries. Please go to: "
             "https://platform.openai.com/settings/organization/general",
             "reasoning.summary",
@@ -128,13 +128,13 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "a blob",
         400,
-        said("The encrypted content gAAA...DQ== could not be verified.", None, "invalid_encrypted_content"),
+        fault("The encrypted content gAAA...DQ== could not be verified.", None, "invalid_encrypted_content"),
         Capabilities(refused_reasoning=frozenset({"rs_1", "rs_2"})),
     ),
     (
         "the blob of one item, in a stream",
         200,
-        said(
+        fault(
             "The encrypted content for item rs_2 could not be verified. Reason: Encrypted content could not be "
             "decrypted or parsed."
         ),
@@ -143,25 +143,25 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "reasoning that led to nothing",
         400,
-        said("Item 'rs_1' of type 'reasoning' was provided without its required following item.", "input"),
+        fault("Item 'rs_1' of type 'reasoning' was provided without its required following item.", "input"),
         Capabilities(refused_reasoning=frozenset({"rs_1"})),
     ),
     (
         "a hosted tool",
         400,
-        said("Hosted tool 'web_search' is not supported with gpt-5.4-nano.", "tools"),
+        fault("Hosted tool 'web_search' is not supported with gpt-5.4-nano.", "tools"),
         Capabilities(web_search=False),
     ),
     (
         "tool search",
         400,
-        said("Tool 'tool_search' is not supported with gpt-5.4-nano.", "tools"),
+        fault("Tool 'tool_search' is not supported with gpt-5.4-nano.", "tools"),
         Capabilities(tool_search=False),
     ),
     (
         "a tool by its place",
         400,
-        said(
+        fault(
             "Invalid value: 'tool_search'. Supported values are: 'function' and 'custom'.",
             "tools[2].type",
             "invalid_value",
@@ -171,19 +171,19 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "tools of a Foundry model",
         400,
-        said("The model 'gpt-5-nano' cannot be used with the following tools: web_search. This model only supports …"),
+        fault("The model 'gpt-5-nano' cannot be used with the following tools: web_search. This model only supports …"),
         Capabilities(web_search=False),
     ),
     (
         "a phase",
         400,
-        said("Unknown parameter: 'input[3].phase'.", "input[3].phase", "unknown_parameter"),
+        fault("Unknown parameter: 'input[3].phase'.", "input[3].phase", "unknown_parameter"),
         Capabilities(phases=False),
     ),
     (
         "Azure's retention",
         400,
-        said("prompt_cache_retention is not supported on this model"),
+        fault("prompt_cache_retention is not supported on this model"),
         without("prompt_cache_retention"),
     ),
     (
@@ -200,7 +200,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "sampling",
         400,
-        said(
+        fault(
             "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is "
             "supported.",
             "temperature",
@@ -211,7 +211,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "a longer answer than there is",
         400,
-        said(
+        fault(
             "Invalid 'max_output_tokens': integer above maximum value. Expected a value <= 32768, but got 64000 "
             "instead.",
             "max_output_tokens",
@@ -226,7 +226,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "vLLM's choice",
         501,
-        said("Only 'auto' tool_choice is supported in response API with Harmony", None, 501, "NotImplementedError"),
+        fault("Only 'auto' tool_choice is supported in response API with Harmony", None, 501, "NotImplementedError"),
         without("tool_choice"),
     ),
     (
@@ -269,7 +269,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "LiteLLM",
         400,
-        said(
+        fault(
             'litellm.BadRequestError: OpenAIException - {\n  "error": {\n    "message": "Unsupported parameter: '
             '\'reasoning.effort\' is not supported with this model.",\n    "type": "invalid_request_error",\n'
             '    "param": "reasoning.effort",\n    "code": "unsupported_parameter"\n  }\n}. Received Model Group=gpt-4o'
@@ -282,7 +282,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "LiteLLM, in its own words",
         400,
-        said(
+        fault(
             "litellm.BadRequestError: litellm.ContentPolicyViolationError: litellm. ContentPolicyViolationError: "
             "AzureException - prompt_cache_retention is not supported on this model"
         ),
@@ -291,7 +291,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "LiteLLM, before it asked",
         400,
-        said(
+        fault(
             "litellm.UnsupportedParamsError: openai does not support parameters: ['reasoning_effort'], for "
             "model=o4-mini. To drop these, set `litellm.drop_params=True`"
         ),
@@ -305,7 +305,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
                 "message": "Provider returned error",
                 "code": 400,
                 "metadata": {
-                    "raw": json.dumps(said("Unknown parameter: 'service_tier'.", "service_tier", "unknown_parameter")),
+                    "raw": json.dumps(fault("Unknown parameter: 'service_tier'.", "service_tier", "unknown_parameter")),
                     "provider_name": "OpenAI",
                 },
             }
@@ -315,7 +315,7 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "Copilot's gateway",
         400,
-        {"error": {"message": json.dumps(said("Unknown parameter: 'input[3].phase'.")) + "\n", "type": "error"}},
+        {"error": {"message": json.dumps(fault("Unknown parameter: 'input[3].phase'.")) + "\n", "type": "error"}},
         Capabilities(phases=False),
     ),
     (
@@ -333,38 +333,38 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "Kimi",
         400,
-        said('invalid_request_error: invalid_request_error: tools.2: tool type "tool_search" is not supported'),
+        fault('invalid_request_error: invalid_request_error: tools.2: tool type "tool_search" is not supported'),
         Capabilities(tool_search=False),
     ),
     (
         "DeepSeek",
         400,
-        said("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]"),
+        fault("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]"),
         without("max_output_tokens"),
     ),
     (
         "DashScope",
         400,
-        said("<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]"),
+        fault("<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]"),
         without("max_output_tokens"),
     ),
     (
         "CLIProxyAPI",
         400,
-        said('level "max" not supported, valid levels: low, medium, high, xhigh'),
+        fault('level "max" not supported, valid levels: low, medium, high, xhigh'),
         efforts("low", "medium", "high", "xhigh"),
     ),
     # Ollama and LM Studio
     (
         "Ollama's levels",
         400,
-        said('invalid reasoning value: \'max\' (must be "high", "medium", "low", or "none")'),
+        fault('invalid reasoning value: \'max\' (must be "high", "medium", "low", or "none")'),
         efforts("none", "low", "medium", "high"),
     ),
     (
         "Ollama, of one level",
         400,
-        said('think value "max" is not supported for this model', None, None, "api_error"),
+        fault('think value "max" is not supported for this model', None, None, "api_error"),
         efforts(*EFFORTS[:-1]),
     ),
     (
@@ -376,14 +376,14 @@ SEEN: list[tuple[str, int, Any, Capabilities]] = [
     (
         "LM Studio",
         400,
-        said("Invalid type for 'input'.", "input", "invalid_union"),
+        fault("Invalid type for 'input'.", "input", "invalid_union"),
         Capabilities(media_in_outputs=False),
     ),
 ]
 
 
 @pytest.mark.parametrize(("status", "answer", "learned"), [row[1:] for row in SEEN], ids=[row[0] for row in SEEN])
-def test_what_real_servers_answer_teaches(status: int, answer: Any, learned: Capabilities) -> None:
+def test_answers_of_real_servers_teach_what_to_leave_out(status: int, answer: Any, learned: Capabilities) -> None:
     report = Report.of_event(answer["error"]) if status == 200 else read_report(status, {}, json.dumps(answer).encode())
     assert learn_from(report, Capabilities(), WHOLE) == learned
 
@@ -395,36 +395,36 @@ SENTENCES = sorted({read_report(400, {}, json.dumps(row[2]).encode()).message fo
 @pytest.mark.parametrize(
     "quoting",
     [
-        lambda words: said(f"Your prompt was flagged: '{words}'", None, "invalid_prompt"),
-        lambda words: said(f"Invalid 'input[0].content': '{words}' is too much.", "input[0].content", "invalid_value"),
-        lambda words: said(f"Invalid value: '{words}'.", "input[0].content[0].text"),
-        lambda words: said(f"Invalid name of function 'Bash': {words}", "tools[0].name"),
-        lambda words: said(f"The image data is no image. {words}", "input"),
-        lambda words: said(f"'{words}'"),
-        lambda words: said(words, "model"),
+        lambda words: fault(f"Your prompt was flagged: '{words}'", None, "invalid_prompt"),
+        lambda words: fault(f"Invalid 'input[0].content': '{words}' is too much.", "input[0].content", "invalid_value"),
+        lambda words: fault(f"Invalid value: '{words}'.", "input[0].content[0].text"),
+        lambda words: fault(f"Invalid name of function 'Bash': {words}", "tools[0].name"),
+        lambda words: fault(f"The image data is no image. {words}", "input"),
+        lambda words: fault(f"'{words}'"),
+        lambda words: fault(words, "model"),
         lambda words: validation("'body', 'input', 0, 'content'", "Field required", "missing", repr(words)),
-        lambda words: said(json.dumps(f"litellm.BadRequestError: {words}")),
-        lambda words: said(f"It says: {json.dumps(said(words))}"),
+        lambda words: fault(json.dumps(f"litellm.BadRequestError: {words}")),
+        lambda words: fault(f"It says: {json.dumps(fault(words))}"),
     ],
 )
-def test_what_a_refusal_quotes_teaches_nothing(quoted: str, quoting: Any) -> None:
-    """A conversation may be about anything, refusals too."""
+def test_a_quoted_sentence_teaches_nothing(quoted: str, quoting: Any) -> None:
+    """A conversation may be about anything, also about refusals."""
     assert learn_from(read_report(400, {}, json.dumps(quoting(quoted)).encode()), Capabilities(), WHOLE) is None
 
 
-def test_what_says_no_more_than_that_the_input_is_wrong_teaches_one_thing_after_the_other() -> None:
-    trial, report, body = Trial(), Report(400, message="Invalid input", param="input"), WHOLE
+def test_a_refusal_of_the_whole_input_teaches_one_thing_after_another() -> None:
+    changes, report, body = TurnChanges(), Report(400, message="Invalid input", param="input"), WHOLE
     for learned in (
         Capabilities(media_in_outputs=False),
         Capabilities(media_in_outputs=False, tool_search=False),
         Capabilities(media_in_outputs=False, tool_search=False, phases=False),
     ):
-        assert trial.learn(report, trial.now or Capabilities(), body) and trial.now == learned
-    assert not trial.learn(report, trial.now or Capabilities(), body)
+        assert changes.learn(report, changes.now or Capabilities(), body) and changes.now == learned
+    assert not changes.learn(report, changes.now or Capabilities(), body)
 
 
 @pytest.mark.parametrize("param", ["input[4].output[0].image_url", "input[9]", "input[0]", "input[0].content[1]"])
-def test_a_fault_that_is_elsewhere_teaches_nothing_about_outputs(param: str) -> None:
+def test_a_fault_in_another_place_teaches_nothing_about_outputs(param: str) -> None:
     assert learn_from(Report(400, message=f"Invalid '{param}'.", param=param), Capabilities(), WHOLE) is None
 
 
@@ -448,75 +448,75 @@ ANYTHING = st.recursive(
 @example(error={"message": "x", "param": f"tools[{'9' * 5000}]"})
 @example(error={"message": f"(99 in the messages, {'9' * 390} in the completion)"})
 def test_a_refusal_of_any_shape_teaches_something_or_nothing(error: dict[str, Any]) -> None:
-    """But never ends as a bug of ours."""
+    """It never raises."""
     for report in (Report.of_event(error), read_report(400, {}, json.dumps({"error": error}).encode())):
         learn_from(report, Capabilities(), WHOLE)
         map_error(report)
 
 
-# What of it is kept.
+# What is kept after the turn.
 
 
-def test_what_helped_is_kept_beside_what_others_have_learnt_meanwhile() -> None:
-    trial = Trial()
-    trial.learn(Report(400, message="Unsupported parameter: 'service_tier'"), Capabilities(), WHOLE)
-    trial.learn(Report(400, message="Unsupported value: 'max'"), trial.now or Capabilities(), WHOLE)
+def test_a_helpful_change_is_kept_beside_what_other_turns_learned() -> None:
+    changes = TurnChanges()
+    changes.learn(Report(400, message="Unsupported parameter: 'service_tier'"), Capabilities(), WHOLE)
+    changes.learn(Report(400, message="Unsupported value: 'max'"), changes.now or Capabilities(), WHOLE)
     meanwhile = Capabilities(summary=False, refused_fields=frozenset({"text"}), efforts=("low", "max"))
-    assert trial.helped(meanwhile) == Capabilities(
+    assert changes.keep_helpful(meanwhile) == Capabilities(
         summary=False, refused_fields=frozenset({"text", "service_tier"}), efforts=("low",)
     )
 
 
-def test_what_was_left_out_in_vain_is_not_kept() -> None:
-    trial, report = Trial(), Report(400, message="Invalid input", param="input")
-    trial.learn(report, Capabilities(), WHOLE)
-    trial.learn(report, trial.now or Capabilities(), WHOLE)
-    assert trial.helped(Capabilities()) == Capabilities(tool_search=False)
+def test_a_change_that_did_not_help_is_not_kept() -> None:
+    changes, report = TurnChanges(), Report(400, message="Invalid input", param="input")
+    changes.learn(report, Capabilities(), WHOLE)
+    changes.learn(report, changes.now or Capabilities(), WHOLE)
+    assert changes.keep_helpful(Capabilities()) == Capabilities(tool_search=False)
 
 
-def test_levels_that_are_refused_one_after_the_other_are_all_kept() -> None:
-    trial, report = Trial(), Report(400, message="Invalid value for effort.", param="reasoning.effort")
+def test_all_levels_that_are_refused_in_a_turn_are_kept() -> None:
+    changes, report = TurnChanges(), Report(400, message="Invalid value for effort.", param="reasoning.effort")
     for level in ("max", "xhigh"):
-        trial.learn(report, trial.now or Capabilities(), {**WHOLE, "reasoning": {"effort": level}})
-    assert trial.helped(Capabilities()) == Capabilities(efforts=EFFORTS[:-2])
+        changes.learn(report, changes.now or Capabilities(), {**WHOLE, "reasoning": {"effort": level}})
+    assert changes.keep_helpful(Capabilities()) == Capabilities(efforts=EFFORTS[:-2])
 
 
-def test_nothing_learnt_is_nothing_kept() -> None:
-    trial = Trial()
-    assert not trial.learn(Report(400, message="No."), Capabilities(), WHOLE)
-    assert trial.helped(Capabilities(summary=False)) == Capabilities(summary=False)
+def test_a_turn_that_learned_nothing_keeps_nothing() -> None:
+    changes = TurnChanges()
+    assert not changes.learn(Report(400, message="No."), Capabilities(), WHOLE)
+    assert changes.keep_helpful(Capabilities(summary=False)) == Capabilities(summary=False)
 
 
-# One after the other.
+# Each field.
 
 
-def test_a_level_of_effort_that_is_refused_gives_way_to_the_levels_named() -> None:
+def test_a_refused_effort_level_is_replaced_by_the_levels_that_the_refusal_lists() -> None:
     words = "Unsupported value: 'max' is not supported with 'gpt-5.5'. Supported values are: 'low' and 'high'."
-    assert learnt(words, param="reasoning.effort") == Capabilities(efforts=("low", "high"))
+    assert learn(words, param="reasoning.effort") == Capabilities(efforts=("low", "high"))
 
 
-def test_without_a_list_it_gives_way_to_all_the_others() -> None:
-    refused = learnt("Invalid value for effort.", param="reasoning.effort")
+def test_a_refused_effort_level_without_a_list_is_replaced_by_all_others() -> None:
+    refused = learn("Invalid value for effort.", param="reasoning.effort")
     assert refused == Capabilities(efforts=EFFORTS[:-1])
 
 
-def test_a_level_that_cannot_search_gives_way_where_the_search_is_wanted() -> None:
+def test_an_effort_level_that_cannot_search_is_dropped_if_the_search_is_declared() -> None:
     body = {**BODY, "reasoning": {"effort": "minimal"}, "tools": [{"type": "web_search"}]}
     words = "The following tools cannot be used with reasoning.effort 'minimal': web_search."
     learned = learn_from(Report(400, message=words, param="tools"), Capabilities(efforts=("minimal", "low")), body)
     assert learned == Capabilities(efforts=("low",))
 
 
-def test_when_every_level_was_refused_no_reasoning_is_asked_for() -> None:
+def test_no_reasoning_is_requested_if_every_level_was_refused() -> None:
     known = Capabilities(efforts=("max",))
-    assert learnt("Invalid value for effort.", known, param="reasoning.effort") == Capabilities(
+    assert learn("Invalid value for effort.", known, param="reasoning.effort") == Capabilities(
         efforts=("max",), refused_fields=frozenset({"reasoning"})
     )
 
 
-def test_a_model_without_reasoning_teaches_it_at_once() -> None:
+def test_a_model_without_reasoning_is_known_after_one_refusal() -> None:
     words = "Unsupported parameter: 'reasoning.effort' is not supported with this model."
-    assert learnt(words, param="reasoning.effort") == Capabilities(refused_fields=frozenset({"reasoning"}))
+    assert learn(words, param="reasoning.effort") == Capabilities(refused_fields=frozenset({"reasoning"}))
 
 
 @pytest.mark.parametrize(
@@ -527,17 +527,17 @@ def test_a_model_without_reasoning_teaches_it_at_once() -> None:
         ("Unsupported parameter: 'reasoning.summary' is not supported with this model.", ""),
     ],
 )
-def test_a_refused_summary_is_not_asked_for_again(words: str, param: str) -> None:
-    assert learnt(words, param=param) == Capabilities(summary=False)
+def test_a_refused_summary_is_not_requested_again(words: str, param: str) -> None:
+    assert learn(words, param=param) == Capabilities(summary=False)
 
 
-def test_reasoning_that_cannot_be_read_is_left_out() -> None:
+def test_reasoning_that_the_backend_cannot_read_is_left_out() -> None:
     words = "The encrypted content gAAA...x could not be verified."
-    assert learnt(words, code="invalid_encrypted_content") == Capabilities(refused_reasoning=frozenset({"rs_1"}))
+    assert learn(words, code="invalid_encrypted_content") == Capabilities(refused_reasoning=frozenset({"rs_1"}))
 
 
 @pytest.mark.parametrize(("name", "left_out"), [("rs_1", {"rs_1"}), ("rs_9", {"rs_1", "rs_2"})])
-def test_reasoning_that_has_lost_what_it_led_to_is_left_out(name: str, left_out: set[str]) -> None:
+def test_reasoning_without_its_following_item_is_left_out(name: str, left_out: set[str]) -> None:
     words = f"Item '{name}' of type 'reasoning' was provided without its required following item."
     body = {**BODY, "input": [*BODY["input"], {"type": "reasoning", "id": "rs_2", "encrypted_content": "y"}]}
     assert learn_from(Report(400, message=words), Capabilities(), body) == Capabilities(
@@ -556,7 +556,7 @@ def test_reasoning_that_has_lost_what_it_led_to_is_left_out(name: str, left_out:
         ("No.", "include", {ENCRYPTED, SOURCES}, False),
     ],
 )
-def test_what_cannot_be_included_is_left_out_by_its_name(
+def test_a_refused_value_of_include_is_left_out_by_its_name(
     words: str, param: str, refused: set[str], encrypted: bool
 ) -> None:
     body = {**BODY, "include": [ENCRYPTED, SOURCES]}
@@ -573,13 +573,13 @@ def test_what_cannot_be_included_is_left_out_by_its_name(
         "The following tools are not available in this region: web_search.",
     ],
 )
-def test_a_search_that_is_not_there_is_not_declared(words: str) -> None:
+def test_a_refused_web_search_is_not_declared_again(words: str) -> None:
     body = {**BODY, "tools": [{"type": "web_search"}]}
     assert learn_from(Report(400, message=words), Capabilities(), body) == Capabilities(web_search=False)
-    assert learnt(words) is None, "it was not declared"
+    assert learn(words) is None, "it was not declared"
 
 
-def test_a_search_that_is_there_but_was_asked_for_wrongly_stays() -> None:
+def test_a_web_search_with_a_wrong_filter_stays_declared() -> None:
     body = {**BODY, "tools": [{"type": "web_search"}]}
     words = "web_search: filters.allowed_domains has more than 20 domains."
     assert learn_from(Report(400, message=words), Capabilities(), body) is None
@@ -593,17 +593,17 @@ def test_a_search_that_is_there_but_was_asked_for_wrongly_stays() -> None:
         ("Unsupported parameter: tool_choice", ""),
     ],
 )
-def test_a_choice_that_cannot_be_made_is_left_to_the_model(words: str, param: str) -> None:
+def test_a_refused_tool_choice_is_not_sent_again(words: str, param: str) -> None:
     without = Capabilities(refused_fields=frozenset({"tool_choice"}))
     report = Report(400, message=words, param=param)
     assert learn_from(report, Capabilities(), {**BODY, "tool_choice": "required"}) == without
     assert learn_from(report, Capabilities(), BODY) is None
 
 
-def test_lists_as_outputs_are_left_out() -> None:
-    assert learnt("Invalid type for 'input[2].output': expected a string.") == Capabilities(media_in_outputs=False)
-    fault = {"type": "string_type", "loc": ["body", "input", "str"], "msg": "Input should be a valid string"}
-    report = read_report(422, {}, json.dumps({"detail": [fault]}).encode())
+def test_refused_lists_in_outputs_are_not_sent_again() -> None:
+    assert learn("Invalid type for 'input[2].output': expected a string.") == Capabilities(media_in_outputs=False)
+    wrong = {"type": "string_type", "loc": ["body", "input", "str"], "msg": "Input should be a valid string"}
+    report = read_report(422, {}, json.dumps({"detail": [wrong]}).encode())
     assert learn_from(report, Capabilities(), BODY) == Capabilities(media_in_outputs=False)
 
 
@@ -705,7 +705,7 @@ def test_a_limit_of_hosted_calls_that_is_refused_is_left_out() -> None:
     assert learned and not learned.max_tool_calls
 
 
-def test_phases_that_are_refused_are_left_out() -> None:
+def test_refused_phases_are_not_sent_again() -> None:
     words = "Unknown parameter: 'input[3].phase'."
     body = {**BODY, "input": [*BODY["input"], {"role": "assistant", "content": "x", "phase": "commentary"}]}
     assert learn_from(Report(400, message=words), Capabilities(), body) == Capabilities(phases=False)
@@ -729,8 +729,8 @@ def test_phases_that_are_refused_are_left_out() -> None:
         ),
     ],
 )
-def test_a_parameter_that_is_refused_is_left_out(words: str, param: str, name: str) -> None:
-    assert learnt(words, Capabilities(refused_reasoning=frozenset({"rs_1"})), param=param) == Capabilities(
+def test_a_refused_field_is_not_sent_again(words: str, param: str, name: str) -> None:
+    assert learn(words, Capabilities(refused_reasoning=frozenset({"rs_1"})), param=param) == Capabilities(
         refused_reasoning=frozenset({"rs_1"}), refused_fields=frozenset({name})
     )
 
@@ -748,32 +748,32 @@ def test_a_parameter_that_is_refused_is_left_out(words: str, param: str, name: s
     ],
 )
 @pytest.mark.parametrize("status", [400, 429])
-def test_room_for_an_answer_that_cannot_be_had_is_not_asked_for(words: str, status: int) -> None:
+def test_a_refused_output_length_is_not_sent_again(words: str, status: int) -> None:
     if status == 429 and "Request too large" not in words:
-        assert learnt(words, status=status) is None
+        assert learn(words, status=status) is None
     else:
-        assert learnt(words, status=status) == Capabilities(refused_fields=frozenset({"max_output_tokens"}))
+        assert learn(words, status=status) == Capabilities(refused_fields=frozenset({"max_output_tokens"}))
 
 
-def test_a_prompt_that_is_too_long_by_itself_teaches_nothing() -> None:
+def test_a_prompt_that_does_not_fit_by_itself_teaches_nothing() -> None:
     words = (
         "This model's maximum context length is 32768 tokens. However, you requested 40000 tokens (39000 in the "
         "messages, 1000 in the completion)."
     )
-    assert learnt(words) is None
+    assert learn(words) is None
 
 
 @pytest.mark.parametrize("name", ["model", "input", "store", "stream", "tools", "instructions"])
-def test_what_a_turn_cannot_do_without_is_never_left_out(name: str) -> None:
+def test_a_field_that_every_turn_needs_is_never_left_out(name: str) -> None:
     assert name not in OPTIONAL
-    assert learnt(f"Unsupported parameter: '{name}'") is None
+    assert learn(f"Unsupported parameter: '{name}'") is None
 
 
 @pytest.mark.parametrize("status", [401, 403, 413, 429, 500, 503])
-def test_only_a_refused_request_teaches(status: int) -> None:
-    assert learnt("Unsupported parameter: stream_options", status=status) is None
+def test_only_a_refusal_of_the_request_teaches(status: int) -> None:
+    assert learn("Unsupported parameter: stream_options", status=status) is None
 
 
 def test_the_same_refusal_twice_teaches_nothing_new() -> None:
     known = Capabilities(summary=False)
-    assert learnt("reasoning.summary", known) is None
+    assert learn("reasoning.summary", known) is None

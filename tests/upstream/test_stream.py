@@ -96,7 +96,7 @@ def test_a_refused_connection_says_so_in_plain_words() -> None:
     assert may_retry(error)
 
 
-def test_a_name_that_is_not_known_says_so() -> None:
+def test_an_unknown_host_is_named() -> None:
     error = failure("http://no-such-host.invalid")
     assert str(error).startswith("Cannot connect to no-such-host.invalid: ") and may_retry(error)
 
@@ -114,7 +114,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_connection_that_breaks_is_an_error_of_ours_that_may_be_tried_again(name: str) -> None:
+def test_a_broken_connection_may_be_retried(name: str) -> None:
     handle, words = BROKEN[name]
     with listening(handle) as server:
         error = failure(server.url)
@@ -122,7 +122,7 @@ def test_a_connection_that_breaks_is_an_error_of_ours_that_may_be_tried_again(na
     assert f"127.0.0.1:{server.port}" in str(error) and may_retry(error)
 
 
-def test_an_untrusted_certificate_is_told_apart_and_not_tried_again() -> None:
+def test_an_untrusted_certificate_is_named_and_not_retried() -> None:
     with listening(saying(b""), tls=True) as server:
         error = failure(server.url)
     assert "is not trusted" in str(error) and "SSL_CERT_FILE" in str(error)
@@ -137,7 +137,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/json"])
-def test_a_success_that_is_no_stream_is_a_refusal(kind: str) -> None:
+def test_a_success_that_is_not_a_stream_is_refused(kind: str) -> None:
     body = {"text/html; charset=utf-8": b"<html>log in</html>", "application/json": b'{"error": {"message": "no"}}'}
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body[kind])}\r\n\r\n".encode()
     with listening(saying(head + body[kind])) as server, pytest.raises(Refused) as caught:
@@ -146,7 +146,7 @@ def test_a_success_that_is_no_stream_is_a_refusal(kind: str) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_what_was_encoded_against_our_wish_is_read_all_the_same(status: int) -> None:
+def test_a_compressed_answer_is_read_although_it_was_requested_plain(status: int) -> None:
     body = gzip.compress(ANSWER if status == 200 else b'{"error": {"message": "So not."}}')
     kind = "text/event-stream" if status == 200 else "application/json"
     head = (
@@ -160,7 +160,7 @@ def test_what_was_encoded_against_our_wish_is_read_all_the_same(status: int) -> 
                 read(server.url)
 
 
-def test_an_encoding_that_cannot_be_read_is_an_error_of_ours() -> None:
+def test_damaged_compression_is_an_error_of_the_upstream() -> None:
     head = b"HTTP/1.1 200 x\r\ncontent-encoding: gzip\r\ncontent-length: 5\r\n\r\nplain"
     with listening(saying(head)) as server:
         assert "cannot be read" in str(failure(server.url))
@@ -173,7 +173,7 @@ def test_an_encoding_that_nobody_asked_for_loses_no_more_than_the_body(status: i
         read(server.url)
 
 
-def test_of_an_endless_error_body_only_a_part_is_read() -> None:
+def test_an_endless_error_body_is_read_in_part() -> None:
     sent = 0
 
     def handle(connection: socket.socket) -> None:
@@ -212,7 +212,7 @@ def test_after_a_long_silence_there_is_no_further_attempt(backend: FakeBackend, 
     assert response.status_code == 502 and len(backend.side) <= 1
 
 
-def test_one_that_falls_silent_within_its_answer_ends_in_an_error(backend: FakeBackend, tmp_path: Path) -> None:
+def test_an_answer_that_falls_silent_ends_in_an_error(backend: FakeBackend, tmp_path: Path) -> None:
     backend.script(answer("one two", stall_after=5))
     with served(backend, tmp_path, CLAUDEGPT_STREAM_IDLE_TIMEOUT=0.05) as proxy:
         assert proxy.streamed_error(ask())["message"] == "The upstream was silent for 0.05 seconds."
@@ -220,7 +220,7 @@ def test_one_that_falls_silent_within_its_answer_ends_in_an_error(backend: FakeB
 
 
 @pytest.mark.parametrize("before", [[], ["One."]], ids=["at the beginning", "after a text"])
-def test_to_reason_in_silence_is_not_to_fall_silent(backend: FakeBackend, tmp_path: Path, before: list[str]) -> None:
+def test_a_model_may_reason_in_silence(backend: FakeBackend, tmp_path: Path, before: list[str]) -> None:
     """The item is announced, nothing of it is shown: the longer limit holds."""
     whole = answer(*before, reasoning(), "Done.")
     kinds = [event["type"] for event in whole.events({"model": "m"}, {"input_tokens": 1})]
@@ -236,7 +236,7 @@ def test_to_reason_in_silence_is_not_to_fall_silent(backend: FakeBackend, tmp_pa
         assert grammar.text_of(stream.to_the_end()) == "".join([*before, "Done."])
 
 
-def test_a_client_that_reads_slowly_is_not_taken_for_a_silent_upstream() -> None:
+def test_a_slow_client_is_not_taken_for_a_silent_upstream() -> None:
     more, sent = threading.Event(), threading.Event()
 
     def handle(connection: socket.socket) -> None:
@@ -423,7 +423,7 @@ def test_json_that_is_no_response_is_a_refusal(body: bytes) -> None:
         answered_with(body, "text/event-stream")
 
 
-def test_the_limits_leave_nothing_of_a_cancellation_behind() -> None:
+def test_an_expired_limit_leaves_no_cancellation_behind() -> None:
     async def twice() -> None:
         with listening(silent) as server:
             async with new_client(server.url) as client:
@@ -584,7 +584,7 @@ def test_a_socks_proxy_is_no_obstacle_to_a_backend_that_needs_none(proxied: Call
 # Many turns.
 
 
-def test_turns_one_after_another_share_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_turns_in_sequence_share_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("claudegpt_pkg.upstream.stream.LAST_BYTES_WITHIN", DEADLINE)  # our server may be kept waiting
 
     def handle(connection: socket.socket) -> None:
@@ -599,7 +599,7 @@ def test_turns_one_after_another_share_a_connection(tmp_path: Path, monkeypatch:
         assert server.connections == 1
 
 
-def test_a_body_whose_end_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_body_without_its_end_is_not_waited_for(tmp_path: Path) -> None:
     gone = threading.Event()
 
     def handle(connection: socket.socket) -> None:
@@ -620,7 +620,7 @@ def test_an_answer_cut_by_a_stop_sequence_stops_costing(backend: FakeBackend, pr
     backend.requests[0].wait_left()
 
 
-def test_a_hundred_and_fifty_streams_at_once_wait_for_no_place(backend: FakeBackend, proxy: Served) -> None:
+def test_a_hundred_and_fifty_streams_run_at_once(backend: FakeBackend, proxy: Served) -> None:
     backend.script(*[answer("one two", stall_after=5)] * 150)
     content = json.dumps(ask()).encode()
     head = f"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-api-key: {TOKEN}\r\nconnection: close\r\n"
@@ -639,7 +639,7 @@ def test_a_hundred_and_fifty_streams_at_once_wait_for_no_place(backend: FakeBack
 
 
 @pytest.mark.parametrize("size", [1, 7, 65_536])
-def test_however_the_bytes_come_the_same_events_come_out(backend: FakeBackend, proxy: Served, size: int) -> None:
+def test_the_size_of_the_chunks_changes_no_event(backend: FakeBackend, proxy: Served, size: int) -> None:
     stream = "".join(
         sse(event).decode() for event in answer("日本 \u2028 \u0085 😀").events({"model": "m"}, {"input_tokens": 1})
     ).encode()

@@ -36,7 +36,6 @@ TESTED_BY = {
     "setup/account_questions.py": "setup/test_wizard.py",
     "setup/conversation.py": "setup/test_wizard.py",
     "translate/request/draft.py": "translate/request/test_translate.py",
-    "translate/request/web_fetch.py": "proxy/test_fetch_turn.py",
     "accounts/auth/entra_transport.py": "accounts/auth/test_azure_identity.py",
     "proxy/stream_sink.py": "proxy/test_routes.py",
     "setup/capability_text.py": "setup/test_trial.py",

@@ -147,12 +147,12 @@ def check_url(text: Any, rules: AddressRules) -> Target:
 
 def is_domain_allowed(host: str, path: str, rules: AddressRules) -> bool:
     """Whether the request's lists let this page be fetched. An entry is `host` or `host/path`; subdomains count."""
-    if rules.allowed_domains and not any(covers(entry, host, path) for entry in rules.allowed_domains):
+    if rules.allowed_domains and not any(_covers(entry, host, path) for entry in rules.allowed_domains):
         return False
-    return not any(covers(entry, host, path) for entry in rules.blocked_domains)
+    return not any(_covers(entry, host, path) for entry in rules.blocked_domains)
 
 
-def covers(entry: str, host: str, path: str) -> bool:
+def _covers(entry: str, host: str, path: str) -> bool:
     """Whether an entry of a domain list names this host or a domain above it, and the beginning of this path."""
     text = entry.lower().strip()
     text = text.partition("://")[2] if "://" in text else text
@@ -183,13 +183,13 @@ def is_public(address: str) -> bool:
     if any(parsed in network for network in NOT_PUBLIC if network.version == parsed.version):
         return False
     if isinstance(parsed, ipaddress.IPv6Address):
-        inner = embedded_ipv4(parsed)
+        inner = _embedded_ipv4(parsed)
         if inner is not None:
             return is_public(str(inner))
     return parsed.is_global
 
 
-def embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+def _embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     """The IPv4 address that an IPv6 address stands for, if it does."""
     for network, shift in EMBEDDED_IPV4:
         if address in network:

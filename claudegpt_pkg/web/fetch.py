@@ -85,7 +85,7 @@ class Fetcher:
                 "url_not_accessible", f"{target.host} did not send the page within {self.limits.seconds:g} seconds."
             ) from None
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as problem:
-            raise FetchError("url_not_accessible", describe(target.host, problem)) from None
+            raise FetchError("url_not_accessible", _describe_failure(target.host, problem)) from None
 
     async def _follow(self, target: Target, rules: AddressRules) -> Page | Redirected:
         for _ in range(self.limits.redirects + 1):
@@ -103,7 +103,7 @@ class Fetcher:
 
     async def _request(self, target: Target) -> Page | tuple[int, str]:
         """One request: the page, or the status and address of a redirect."""
-        resolver = CheckingResolver(target, self.resolve or resolve_by_system, unknown_is_fine=bool(self.proxy))
+        resolver = CheckingResolver(target, self.resolve or _resolve_by_system, unknown_is_fine=bool(self.proxy))
         if self.proxy:
             await resolver.check()
         connector = aiohttp.TCPConnector(
@@ -130,8 +130,8 @@ class Fetcher:
             if response.status >= 400:
                 code = "too_many_requests" if response.status == 429 else "url_not_accessible"
                 raise FetchError(code, f"{target.host} answered with HTTP status {response.status}.")
-            body = await read_body(response, self.limits.bytes)
-            return Page(url=str(target.url), content_type=media_type(response), charset=charset(response), body=body)
+            body = await _read_page_body(response, self.limits.bytes)
+            return Page(url=str(target.url), content_type=_media_type(response), charset=charset(response), body=body)
 
 
 class CheckingResolver(AbstractResolver):
@@ -178,16 +178,16 @@ class CheckingResolver(AbstractResolver):
         return found
 
 
-async def resolve_by_system(host: str, port: int) -> Sequence[str]:
+async def _resolve_by_system(host: str, port: int) -> Sequence[str]:
     """The addresses that the system's resolver gives for a host, each once."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-async def read_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def _read_page_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The decompressed body. Raises FetchError if it is longer than `limit` bytes or cannot be decompressed."""
     encoding = response.headers.get("content-encoding", "").strip().lower()
-    unpack = decompressor(encoding)
+    unpack = _decompressor(encoding)
     chunks: list[bytes] = []
     size = 0
     async for raw in response.content.iter_chunked(READ_SIZE):
@@ -200,7 +200,7 @@ async def read_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def decompressor(encoding: str) -> Callable[[bytes, int], bytes] | None:
+def _decompressor(encoding: str) -> Callable[[bytes, int], bytes] | None:
     """A function that unpacks a piece of the body, at most so many bytes; None for a body that is not packed."""
     if encoding in ("", "identity"):
         return None
@@ -227,7 +227,7 @@ def decompressor(encoding: str) -> Callable[[bytes, int], bytes] | None:
     raise FetchError("unsupported_content_type", f"The server packs its pages as {encoding[:40]!r}.")
 
 
-def media_type(response: aiohttp.ClientResponse) -> str:
+def _media_type(response: aiohttp.ClientResponse) -> str:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -238,7 +238,7 @@ def charset(response: aiohttp.ClientResponse) -> str:
         return ""
 
 
-def describe(host: str, problem: Exception) -> str:
+def _describe_failure(host: str, problem: Exception) -> str:
     """One sentence about a connection that failed. The server's own words are left out: they are not ours to repeat."""
     if isinstance(problem, aiohttp.ClientConnectorCertificateError):
         return f"The certificate of {host} is not trusted."

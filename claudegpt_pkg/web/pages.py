@@ -69,8 +69,8 @@ class PageReader:
             return kept
         answer = await self._fetcher.fetch(url, rules)
         if isinstance(answer, Redirected):
-            return _redirected(answer)
-        found = await asyncio.to_thread(self._found, answer)
+            return _describe_redirect(answer)
+        found = await asyncio.to_thread(self._read_answer, answer)
         self._pages.put(key, found)
         return found
 
@@ -85,20 +85,20 @@ class PageReader:
             self._extracts.put(key, extract)
         return extract
 
-    def _found(self, page: Page) -> Found:
+    def _read_answer(self, page: Page) -> Found:
         document = read_page(page)
-        text = clean(document.text)
+        text = _clean(document.text)
         if len(text) > self._max_chars:
             text = text[: self._max_chars] + CUT.format(left=len(text) - self._max_chars)
         return Found(
             url=page.url,
-            title=clean(document.title),
+            title=_clean(document.title),
             text=text or EMPTY,
             retrieved_at=_now(),
         )
 
 
-def _redirected(answer: Redirected) -> Found:
+def _describe_redirect(answer: Redirected) -> Found:
     text = f"This address redirects to another host (HTTP {answer.status}). To read that page, fetch {answer.target}"
     return Found(answer.url, "", text, _now())
 
@@ -107,7 +107,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def clean(text: str) -> str:
+def _clean(text: str) -> str:
     """The text without lone surrogates and control characters, which no wire takes."""
     return CONTROLS.sub("", SURROGATES.sub("\ufffd", text))
 

@@ -50,28 +50,28 @@ def read_page(page: Page) -> Document:
     """The page's title and text. Raises FetchError if its type is none that can be read as text."""
     kind = page.content_type
     if kind in UNTYPED:
-        kind = guess_type(page.body)
+        kind = _guess_type(page.body)
     if kind in PDF_TYPES:
-        return read_pdf(page.body)
+        return _read_pdf(page.body)
     if kind in HTML_TYPES:
-        return read_html(decode(page.body, page.charset))
+        return _read_html(decode(page.body, page.charset))
     if TEXT_TYPES.fullmatch(kind):
         text = decode(page.body, page.charset)
-        return read_html(text) if looks_like_html(text) else Document("", text)
+        return _read_html(text) if _looks_like_html(text) else Document("", text)
     raise FetchError("unsupported_content_type", f"The page is of type {kind[:80] or 'unknown'}, which is not text.")
 
 
-def guess_type(body: bytes) -> str:
+def _guess_type(body: bytes) -> str:
     """The type of a body that the server did not name, from its first bytes."""
     if body.startswith(b"%PDF-"):
         return "application/pdf"
     head = body[:4_096]
     if b"\x00" in head:
         return "application/octet-stream"
-    return "text/html" if looks_like_html(head.decode("utf-8", "replace")) else "text/plain"
+    return "text/html" if _looks_like_html(head.decode("utf-8", "replace")) else "text/plain"
 
 
-def looks_like_html(text: str) -> bool:
+def _looks_like_html(text: str) -> bool:
     start = text[:1_000].lstrip("\ufeff \t\r\n").lower()
     return start.startswith(("<!doctype html", "<html"))
 
@@ -90,7 +90,7 @@ def decode(body: bytes, charset: str) -> str:
     return body.decode("utf-8", "replace")
 
 
-def read_html(text: str) -> Document:
+def _read_html(text: str) -> Document:
     from bs4 import BeautifulSoup
     from markdownify import MarkdownConverter
 
@@ -98,7 +98,7 @@ def read_html(text: str) -> Document:
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for tag in soup.find_all(NOT_CONTENT + AROUND_CONTENT):
         tag.decompose()
-    content = main_content(soup)
+    content = _main_content(soup)
     converter = MarkdownConverter(
         heading_style="ATX", strip=["a", "img"], escape_asterisks=False, escape_underscores=False, escape_misc=False
     )
@@ -106,10 +106,10 @@ def read_html(text: str) -> Document:
         markdown = str(converter.convert_soup(content))
     except RecursionError:  # tags nested a thousand deep
         markdown = content.get_text("\n")
-    return Document(one_line(title), MANY_BLANK_LINES.sub("\n\n", markdown).strip())
+    return Document(_short_title(title), MANY_BLANK_LINES.sub("\n\n", markdown).strip())
 
 
-def main_content(soup: BeautifulSoup) -> BeautifulSoup | Tag:
+def _main_content(soup: BeautifulSoup) -> BeautifulSoup | Tag:
     """The element that holds the page's content: `main` or a single `article` with enough text, else all of it."""
     for found in (soup.find_all("main"), soup.select("[role=main]"), soup.find_all("article")):
         if len(found) == 1 and len(found[0].get_text(strip=True)) >= ENOUGH_TEXT:
@@ -117,7 +117,7 @@ def main_content(soup: BeautifulSoup) -> BeautifulSoup | Tag:
     return soup.body or soup
 
 
-def read_pdf(body: bytes) -> Document:
+def _read_pdf(body: bytes) -> Document:
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
@@ -140,8 +140,8 @@ def read_pdf(body: bytes) -> Document:
     text = "\n\n".join(page.strip() for page in pages if page.strip())
     if not text:
         raise FetchError("unsupported_content_type", "The PDF holds no text, only pictures.")
-    return Document(one_line(title), text)
+    return Document(_short_title(title), text)
 
 
-def one_line(text: str) -> str:
+def _short_title(text: str) -> str:
     return " ".join(text.split())[:300]

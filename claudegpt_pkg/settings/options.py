@@ -22,6 +22,7 @@ from .values import (
     credentials_in,
     effort,
     flag,
+    is_azure_key,
     model_name,
     names,
     one_of,
@@ -59,7 +60,7 @@ class Option(Generic[T]):
 
     def show(self, written: str) -> str:
         """What the user wrote, fit to be shown: *** for a secret, also for an address that holds one."""
-        hidden = self.secret or (self.is_address and credentials_in(written))
+        hidden = self.secret or (self.is_address and (credentials_in(written) or is_azure_key(written)))
         return MASK if hidden else written
 
 

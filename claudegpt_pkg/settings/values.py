@@ -163,6 +163,12 @@ def codex_url(value: str) -> str:
     return parts._replace(path=path).geturl()
 
 
+def is_azure_key(text: str) -> bool:
+    """Whether a text is an Azure key, pasted in place of an address. Both generations of keys: longer than a label of a
+    host name may be, or 32 hexadecimal digits."""
+    return bool(re.fullmatch(r"(?i)[a-z0-9]{64,}|[0-9a-f]{32}", text.strip()))
+
+
 def azure_address(value: str) -> str:
     """An address of a resource, in any form that the portal shows (accounts/providers/azure.py reads it)."""
     if credentials_in(value):

@@ -123,6 +123,15 @@ def test_a_secret_in_an_address_is_refused_and_never_shown(environ: dict[str, st
     assert HIDDEN not in mask_secrets(f"somebody quotes {address}") or "/x@" in address
 
 
+@pytest.mark.parametrize("key", ["0123456789abcdef0123456789ABCDEF", "a1" * 42])
+def test_a_key_that_was_pasted_in_place_of_an_address_is_not_shown(environ: dict[str, str], key: str) -> None:
+    settings = load(environ={**environ, "AZURE_OPENAI_ENDPOINT": key})
+    assert settings.shown(module.AZURE_ENDPOINT) == "***"
+    assert (
+        load(environ={**environ, "AZURE_OPENAI_ENDPOINT": "my-resource"}).shown(module.AZURE_ENDPOINT) == "my-resource"
+    )
+
+
 @pytest.mark.parametrize(
     ("address", "base"),
     [

@@ -18,7 +18,7 @@ from ...models import Tiers
 from ...secret import Secret
 from ...settings.options import AZURE_API_KEY, AZURE_API_VERSION, AZURE_ENDPOINT, AZURE_HAIKU, AZURE_OPUS, AZURE_SONNET
 from ...settings.settings import Settings
-from ...settings.values import credentials_in, secure_url
+from ...settings.values import credentials_in, is_azure_key, secure_url
 from ..auth.entra import PUBLIC, Entra, default_token
 from .base import Provider, choose_tiers, with_windows
 
@@ -26,8 +26,6 @@ from .base import Provider, choose_tiers, with_windows
 CAPABILITIES = Capabilities(refused_fields=frozenset({"stream_options"}), tool_search=False)
 FORMS = "Give it as the portal shows it, such as https://my-resource.openai.azure.com."
 RESOURCE = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
-# Both generations of keys: longer than a label of a host name may be, or 32 hexadecimal digits.
-KEY = re.compile(r"[a-z0-9]{64,}|[0-9a-f]{32}", re.IGNORECASE)
 AZURE_HOST = re.compile(
     r"\.(openai|cognitiveservices|services\.ai|ai)\.azure\.(com|us|cn)$|\.api\.cognitive\.microsoft\.com$"
 )
@@ -107,7 +105,7 @@ def read_endpoint(pasted: str) -> Endpoint:
     text = pasted.strip().strip("\"'<>")
     if credentials_in(text):
         raise BadSetting("AZURE_OPENAI_ENDPOINT: that address has a user name, a password or a key in it.", FORMS)
-    if KEY.fullmatch(text):
+    if is_azure_key(text):
         raise BadSetting("AZURE_OPENAI_ENDPOINT: that looks like a key, not like an address.", FORMS)
     if RESOURCE.fullmatch(text) and text != "localhost":
         text = f"{text}.openai.azure.com"

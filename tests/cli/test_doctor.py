@@ -1,4 +1,4 @@
-"""`claudegpt doctor`: each link, right and wrong, and what it says to do."""
+"""`claudegpt doctor`: each check, passed and failed, and its advice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Found = Callable[[], dict[str, list[Check]]]
 
 @pytest.fixture(autouse=True)
 def machine(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine on which everything is right: a Claude Code, and the demo."""
+    """A machine on which every check passes: a Claude Code, and the demo."""
     claude_code(home, NEWEST_TESTED)
     monkeypatch.setenv("CLAUDEGPT_CLAUDE_BIN", str(home / "claude"))
     monkeypatch.setenv("CLAUDEGPT_PROVIDER", "demo")
@@ -52,7 +52,7 @@ def claude_code(home: Path, version: str) -> None:
 
 
 def found() -> dict[str, list[Check]]:
-    """Every check, by the link's name, in order."""
+    """Every check, by its name, in order."""
     by_name: dict[str, list[Check]] = {}
     for check in check_everything({}):
         by_name.setdefault(check.name, []).append(check)
@@ -60,7 +60,7 @@ def found() -> dict[str, list[Check]]:
 
 
 def one(name: str) -> Check:
-    """The one check about this link; what comes after it is not tried."""
+    """The only check of this name; later checks are not run."""
     before_and_it = itertools.takewhile(lambda each: not seen or each.name == name, check_everything({}))
     seen: list[Check] = []
     for check in before_and_it:
@@ -74,7 +74,7 @@ def wrong() -> list[str]:
     return [check.name for group in found().values() for check in group if not check.passed]
 
 
-def test_on_a_machine_where_all_is_right_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_check_passes_on_a_good_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["doctor"]) == 0
     *lines, count = capsys.readouterr().out.splitlines()
     assert all(line.startswith("✓\t") for line in lines)
@@ -94,7 +94,7 @@ def test_on_a_machine_where_all_is_right_it_says_so(capsys: pytest.CaptureFixtur
     assert names == [*expected, "model", "model", "model"]
 
 
-def test_a_line_for_a_program_keeps_its_parts_apart(
+def test_a_row_for_a_program_is_one_line_with_its_parts_apart(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "planted-key")
@@ -105,7 +105,7 @@ def test_a_line_for_a_program_keeps_its_parts_apart(
     assert "claudegpt ignores it. Plain `claude` still uses it" in text["environment"]
 
 
-def test_without_an_account_it_says_so_and_the_next_step(
+def test_a_missing_account_is_reported_with_the_next_step(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CLAUDEGPT_PROVIDER")
@@ -132,7 +132,7 @@ def test_json_has_every_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert (found["ok"], bad["name"], bad["advice"]) == (False, "settings", "Correct it there.")
 
 
-def test_every_link_to_a_server_is_tried(openai: FakeBackend) -> None:
+def test_the_network_the_account_and_each_model_are_checked(openai: FakeBackend) -> None:
     links = found()
     assert all(check.passed for group in links.values() for check in group)
     assert "answers unencrypted in" in links["network"][0].text
@@ -145,9 +145,7 @@ def test_every_link_to_a_server_is_tried(openai: FakeBackend) -> None:
     assert len(trials(openai)) == 3
 
 
-def test_a_key_that_goes_out_unencrypted_is_said_and_no_fault(
-    openai: FakeBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unencrypted_key_is_a_hint_and_no_failure(openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not found()["network"][0].advice
     monkeypatch.setenv("OPENAI_BASE_URL", openai.url.replace("127.0.0.1", "0.0.0.0"))
     monkeypatch.setenv("NO_PROXY", "0.0.0.0")
@@ -158,24 +156,26 @@ def test_a_key_that_goes_out_unencrypted_is_said_and_no_fault(
 # Claude Code.
 
 
-def test_the_newest_tested_is_the_newest_of_the_suite() -> None:
+def test_the_newest_tested_version_is_the_newest_of_the_suite() -> None:
     assert VERSIONS[-1] == NEWEST_TESTED
 
 
-def test_a_newer_claude_code_is_right_and_said_to_be_newer(machine: Path) -> None:
+def test_a_newer_claude_code_passes_and_is_called_newer(machine: Path) -> None:
     claude_code(machine, "2.99.1")
     assert one("Claude Code").passed and "2.99.1" in one("Claude Code").text
     assert f"newer than the newest tested version, {NEWEST_TESTED}" in one("Claude Code").text
 
 
-def test_an_older_claude_code_than_was_ever_tried_is_to_be_updated(machine: Path) -> None:
+def test_a_claude_code_older_than_the_oldest_tested_fails(machine: Path) -> None:
     claude_code(machine, "2.0.76")
     assert not one("Claude Code").passed and one("Claude Code").advice == "Run `claude update`."
     claude_code(machine, "2.0.77")
     assert one("Claude Code").passed
 
 
-def test_a_missing_claude_code_comes_with_its_command(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_claude_code_is_reported_with_the_command_that_installs_it(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("CLAUDEGPT_CLAUDE_BIN")
     monkeypatch.setenv("PATH", str(machine))
     (machine / "claude").unlink()
@@ -194,7 +194,7 @@ def test_every_setting_is_shown_with_its_source_and_no_secret(machine: Path, mon
     assert "planted-secret" not in text
 
 
-def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_EFFORT", "lots")
     bad = found()["settings"][0]
     assert not bad.passed and bad.text.startswith("CLAUDEGPT_EFFORT is one of")
@@ -202,7 +202,7 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -
     assert "account" not in found()
 
 
-def test_a_misspelt_name_is_found_and_keeps_nothing_from_being_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_name_fails_and_the_other_checks_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_EFORT", "low")
     bad = found()["settings"][-1]
     assert not bad.passed and bad.text == "There is no setting CLAUDEGPT_EFORT (in the environment)."
@@ -210,12 +210,12 @@ def test_a_misspelt_name_is_found_and_keeps_nothing_from_being_tried(monkeypatch
     assert "model" in found()
 
 
-def test_a_file_that_cannot_be_read_is_named(machine: Path) -> None:
+def test_an_unreadable_file_is_named(machine: Path) -> None:
     load().dirs.config_file.mkdir(parents=True)
     assert not one("settings").passed and "Cannot read" in one("settings").text
 
 
-def test_a_folder_that_cannot_be_written_is_found(machine: Path) -> None:
+def test_a_folder_that_cannot_be_written_fails(machine: Path) -> None:
     state = machine / "claudegpt" / "state"
     state.parent.mkdir()
     state.write_text("a file in its place")
@@ -226,7 +226,7 @@ def test_a_folder_that_cannot_be_written_is_found(machine: Path) -> None:
     assert not list(state.parent.iterdir())  # the looking leaves nothing
 
 
-def test_a_secret_that_others_can_read_is_found(machine: Path) -> None:
+def test_a_secret_that_others_can_read_fails(machine: Path) -> None:
     config, login = load().dirs.config_file, own_file(load().dirs.data).path
     write(config, "OPENAI_API_KEY=planted-secret\n")
     write(login, "{}")
@@ -241,7 +241,7 @@ def test_a_secret_that_others_can_read_is_found(machine: Path) -> None:
 @pytest.mark.parametrize(
     "document", [{"auth_mode": "apikey", "OPENAI_API_KEY": "test-key"}, {"tokens": {"access_token": "planted-token"}}]
 )
-def test_codexs_login_that_others_can_read_is_found(
+def test_a_codex_login_that_others_can_read_fails(
     machine: Path, monkeypatch: pytest.MonkeyPatch, folder: str, document: object
 ) -> None:
     if folder != ".codex":
@@ -257,7 +257,7 @@ def test_codexs_login_that_others_can_read_is_found(
     assert not exposed.passed and exposed.advice == f"Run `chmod 600 {shlex.quote(str(file))}`."
 
 
-def test_a_file_without_secrets_may_be_read_by_all(machine: Path) -> None:
+def test_a_file_without_secrets_may_be_readable_by_all(machine: Path) -> None:
     write(load().dirs.config_file, "CLAUDEGPT_PROVIDER=demo\n")
     load().dirs.config_file.chmod(0o644)
     assert one("secrets").passed
@@ -267,14 +267,14 @@ def test_a_file_without_secrets_may_be_read_by_all(machine: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK"])
-def test_an_exported_leftover_is_told_and_no_fault(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exported_variable_that_claudegpt_ignores_is_a_hint(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "planted-secret")
     assert one("environment").passed and one("environment").text == f"{name} is exported: claudegpt ignores it"
     assert "Plain `claude` still uses it" in one("environment").advice
 
 
 @pytest.mark.parametrize("place", [".claude/settings.json", ".claude/settings.local.json", ".claude.json"])
-def test_a_leftover_in_a_settings_file_is_told_and_no_fault(machine: Path, place: str) -> None:
+def test_a_redirect_in_a_settings_file_is_a_hint(machine: Path, place: str) -> None:
     write(machine / place, {"env": {"ANTHROPIC_BASE_URL": "http://old"}, "apiKeyHelper": "echo", "model": "opus"})
     found = one("environment")
     assert found.passed and found.text.startswith(
@@ -283,7 +283,7 @@ def test_a_leftover_in_a_settings_file_is_told_and_no_fault(machine: Path, place
 
 
 @pytest.mark.parametrize("place", ["managed-settings.json", "managed-settings.d/10-cloud.json"])
-def test_what_an_administrator_sets_is_a_fault(machine: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+def test_a_redirect_by_an_administrator_fails(machine: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     write(machine / "managed" / place, {"env": {"CLAUDE_CODE_USE_VERTEX": "1"}})
     monkeypatch.setattr(user_settings, "MANAGED", (machine / "managed",))
     assert not one("environment").passed and "wins over every other setting" in one("environment").text
@@ -292,7 +292,7 @@ def test_what_an_administrator_sets_is_a_fault(machine: Path, monkeypatch: pytes
 # The way there.
 
 
-def test_a_port_that_is_taken_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         monkeypatch.setenv("CLAUDEGPT_PORT", str(number))
@@ -315,34 +315,34 @@ def test_proxies_are_shown_without_their_passwords(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("value", ["socks5://127.0.0.1:1080", "ftp://proxy.test", "http://proxy.test:port"])
-def test_a_proxy_that_cannot_be_used_ends_the_examination(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_http_proxy_ends_the_checks(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", value)
     use_far_account(monkeypatch)
     assert "HTTPS_PROXY" in one("HTTP proxy").advice and wrong() == ["HTTP proxy"]
     assert "account" not in found()
 
 
-def test_certificates_that_are_not_there_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_certificates_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     use_far_account(monkeypatch)
     assert not one("HTTP proxy").passed and one("HTTP proxy").advice == "Correct SSL_CERT_FILE."
 
 
-def test_proxies_and_certificates_that_nothing_would_use_are_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unused_proxies_and_certificates_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")
     monkeypatch.setenv("NO_PROXY", "[::1],fe80::/10,")
     assert one("HTTP proxy").passed and not wrong()
 
 
-def test_a_server_that_is_not_there_ends_the_examination(openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_ends_the_checks(openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     links = found()
     assert links["network"][0].text == "127.0.0.1:9 cannot be reached: Connection refused."
     assert "account" not in links and wrong() == ["network"]
 
 
-def test_a_clock_that_is_off_is_found() -> None:
+def test_a_wrong_clock_fails() -> None:
     now = time.time()
     assert check_clock(email.utils.formatdate(now), now).passed
     ahead = check_clock(email.utils.formatdate(now - 3600), now)
@@ -356,7 +356,7 @@ def test_a_clock_that_is_off_is_found() -> None:
 # The account.
 
 
-def test_a_key_that_is_refused_is_found(openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_key_fails(openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "planted-secret")
     bad = found()["account"][0]
     assert not bad.passed and "refused the credential" in bad.text and bad.advice
@@ -364,12 +364,12 @@ def test_a_key_that_is_refused_is_found(openai: FakeBackend, monkeypatch: pytest
     openai.faults.clear()
 
 
-def test_a_missing_login_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_login_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_PROVIDER", "chatgpt")
     assert one("account").advice == "Run `claudegpt login`."
 
 
-def test_a_model_that_does_not_answer_is_found_and_the_others_are_tried(openai: FakeBackend) -> None:
+def test_a_failing_model_does_not_keep_the_others_from_being_tried(openai: FakeBackend) -> None:
     openai.route(lambda it: is_trial(it) and it.body["model"] == "gpt-6.1-terra", lambda it: answer("No."))
     links = found()["model"]
     assert [link.passed for link in links] == [True, False, True]
@@ -377,13 +377,13 @@ def test_a_model_that_does_not_answer_is_found_and_the_others_are_tried(openai: 
     assert links[1].advice == "Claude Code needs a model that calls tools."
 
 
-def test_a_clock_that_is_off_keeps_nothing_from_being_tried(openai: FakeBackend) -> None:
+def test_a_wrong_clock_does_not_stop_the_other_checks(openai: FakeBackend) -> None:
     yesterday = email.utils.formatdate(time.time() - 86_400)
     openai.page("GET", "/v1/models", 200, MODELS, {"date": yesterday})
     assert wrong() == ["clock"] and "model" in found()
 
 
-def test_one_wrong_link_makes_the_status(openai: FakeBackend, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_failed_check_makes_the_exit_status_1(openai: FakeBackend, capsys: pytest.CaptureFixture[str]) -> None:
     file = load().dirs.config_file
     write(file, "CLAUDEGPT_TOKEN=planted-token\n")
     file.chmod(0o640)

@@ -1,4 +1,4 @@
-"""What a run of Claude Code begins with, and what is said of it where there is no interface to say it in."""
+"""What a session is started with, and the notices of a session without an interface."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_session_begins_with_the_effort_of_the_settings(
     assert launched[2].args == ["-p", "hi", "--effort", "max"]
 
 
-def test_claude_hears_of_our_settings() -> None:
+def test_the_settings_become_options_of_the_session() -> None:
     plain = session_options(load({}))
     assert plain.tool_search and not plain.waits_for_servers and plain.effort.general is None
     assert plain.status_line is not None and plain.status_line.endswith("/status_line_command.py")
@@ -40,7 +40,7 @@ def test_claude_hears_of_our_settings() -> None:
     assert chosen.effort.command_line == "max"
 
 
-def test_a_key_in_a_file_that_others_may_read_is_said(
+def test_a_key_in_a_file_that_others_can_read_is_reported(
     home: Path, launched: list[Session], capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = home / "claudegpt" / "config" / "config.env"
@@ -55,7 +55,7 @@ def test_a_key_in_a_file_that_others_may_read_is_said(
     assert capfd.readouterr() == ("", "")
 
 
-def test_leftovers_in_claudes_settings_are_named(
+def test_redirects_in_claude_codes_settings_are_named(
     launched: list[Session], home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (home / ".claude").mkdir()

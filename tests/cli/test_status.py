@@ -1,4 +1,4 @@
-"""`claudegpt status` and `claudegpt models`, from what strict backends answer."""
+"""`claudegpt status` and `claudegpt models`, in front of strict backends."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def login(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLogin]:
 
 @pytest.fixture
 def plan(login: FakeLogin, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBackend]:
-    """A ChatGPT plan, and a login of ours that is good for it."""
+    """A ChatGPT plan, and a saved login that it accepts."""
     with FakeBackend("chatgpt", credentials=(), account_id="account-1") as backend:
         document = login.log_in()
         backend.credentials.add(document["tokens"]["access_token"])
@@ -62,7 +62,7 @@ def as_rows(text: str) -> dict[str, str]:
 # status
 
 
-def test_a_plan_is_shown_with_what_is_left_of_it(run: Run, plan: FakeBackend) -> None:
+def test_a_plan_is_shown_with_its_quota(run: Run, plan: FakeBackend) -> None:
     soon = int(time.time()) + 1800
     page = {
         **USAGE,
@@ -85,7 +85,7 @@ def window(used: float, seconds: int) -> dict[str, Any]:
     return {"used_percent": used, "limit_window_seconds": seconds, "reset_at": 1_795_003_600}
 
 
-def test_everything_is_one_json_object_too(run: Run, plan: FakeBackend) -> None:
+def test_json_has_everything_that_status_shows(run: Run, plan: FakeBackend) -> None:
     status, out, err = run("status", "--json")
     found = json.loads(out)
     assert (status, err) == (0, "")
@@ -97,7 +97,7 @@ def test_everything_is_one_json_object_too(run: Run, plan: FakeBackend) -> None:
     assert found["expires_at"]
 
 
-def test_a_login_that_looks_good_and_is_dead_is_found_out(run: Run, plan: FakeBackend, login: FakeLogin) -> None:
+def test_a_revoked_login_is_found(run: Run, plan: FakeBackend, login: FakeLogin) -> None:
     plan.credentials.clear()
     login.logins[0].ended = True
     status, out, err = run("status")
@@ -111,7 +111,7 @@ def test_a_login_that_looks_good_and_is_dead_is_found_out(run: Run, plan: FakeBa
     plan.faults.clear()
 
 
-def test_a_full_disk_is_no_fault_of_the_server(run: Run, plan: FakeBackend) -> None:
+def test_a_full_disk_is_not_blamed_on_the_server(run: Run, plan: FakeBackend) -> None:
     plan.credentials.clear()
     with disk_with(100):
         status, out, err = run("status")
@@ -120,7 +120,7 @@ def test_a_full_disk_is_no_fault_of_the_server(run: Run, plan: FakeBackend) -> N
     plan.faults.clear()
 
 
-def test_a_token_that_the_server_refuses_is_renewed_once(run: Run, plan: FakeBackend, login: FakeLogin) -> None:
+def test_a_refused_token_is_renewed_once(run: Run, plan: FakeBackend, login: FakeLogin) -> None:
     trusts(plan, login)
     for given in login.logins[0].access:
         login.logins[0].access[given] = 0  # the server says it is over, the token itself does not
@@ -130,9 +130,7 @@ def test_a_token_that_the_server_refuses_is_renewed_once(run: Run, plan: FakeBac
 
 
 @pytest.mark.parametrize("status", [403, 404, 429, 500])
-def test_a_plan_whose_quota_is_unknown_is_judged_by_its_list_of_models(
-    run: Run, plan: FakeBackend, status: int
-) -> None:
+def test_without_a_quota_the_list_of_models_proves_the_account(run: Run, plan: FakeBackend, status: int) -> None:
     plan.page("GET", "/backend-api/wham/usage", status, {"detail": "no"})
     exit_status, out, err = run("status")
     rows = as_rows(out)
@@ -143,20 +141,20 @@ def test_a_plan_whose_quota_is_unknown_is_judged_by_its_list_of_models(
     assert (found["ok"], found["limits"]) == (True, []) and f"HTTP {status}" in found["quota_unknown"]
 
 
-def test_an_api_key_is_asked_for_its_models(run: Run, openai: FakeBackend) -> None:
+def test_an_api_key_is_proved_by_its_list_of_models(run: Run, openai: FakeBackend) -> None:
     status, out, _ = run("status")
     assert status == 0
     assert as_rows(out)["credential"] == "API key from the environment"
     assert {request.path for request in openai.others} == {"/v1/models"} and not trials(openai)
 
 
-def test_a_server_without_a_list_is_asked_one_tiny_turn(run: Run, openai: FakeBackend) -> None:
+def test_a_server_without_a_list_is_tried_with_one_tiny_turn(run: Run, openai: FakeBackend) -> None:
     openai.page("GET", "/v1/models", 404, {"error": "none"})
     assert run("status")[0] == 0
     assert len(trials(openai)) == 1
 
 
-def test_azure_is_asked_one_tiny_turn(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_azure_is_tried_with_one_tiny_turn(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeBackend("azure", deployments={"big": "gpt-6.1-sol"}) as azure:
         takes_trials(azure)
         monkeypatch.setenv("CLAUDEGPT_PROVIDER", "azure")
@@ -171,26 +169,26 @@ def test_azure_is_asked_one_tiny_turn(run: Run, monkeypatch: pytest.MonkeyPatch)
         assert status == 3 and "does not accept the credential" in err
 
 
-def test_the_demo_answers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_is_shown_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_PROVIDER", "demo")
     assert run("status")[0] == 0
 
 
-def test_a_key_that_is_refused_has_its_status(run: Run, openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_key_is_status_3(run: Run, openai: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "wrong")
     status, _, err = run("status")
     assert status == 3 and "refused the credential" in err
     openai.faults.clear()
 
 
-def test_without_an_account_the_next_step_is_said(run: Run) -> None:
+def test_without_an_account_status_names_the_next_step(run: Run) -> None:
     status, out, err = run("status")
     assert (status, out) == (2, "") and "Run `claudegpt setup`" in err
     status, out, err = run("status", "--json")
     assert (status, err) == (2, "") and "Run `claudegpt setup`" in json.loads(out)["error"]
 
 
-def test_what_was_learnt_of_a_model_is_shown(run: Run, openai: FakeBackend) -> None:
+def test_learned_capabilities_of_a_model_are_shown(run: Run, openai: FakeBackend) -> None:
     run("status")
     provider = Provider("openai", "", f"{openai.url}/responses", Tiers("", "", ""), account=account())
     remember(load().dirs.cache, provider, {"gpt-6-luna": Capabilities(web_search=False)})
@@ -200,11 +198,11 @@ def test_what_was_learnt_of_a_model_is_shown(run: Run, openai: FakeBackend) -> N
     assert "`claudegpt setup` tests it again" in run("models")[2]
 
 
-def test_where_nothing_was_learnt_there_is_nothing_to_forget(run: Run, openai: FakeBackend) -> None:
+def test_without_learned_capabilities_setup_is_not_mentioned(run: Run, openai: FakeBackend) -> None:
     assert "tests it again" not in run("models")[2]
 
 
-def test_levels_that_were_learnt_are_the_models_levels(run: Run, openai: FakeBackend) -> None:
+def test_learned_effort_levels_replace_the_models_own(run: Run, openai: FakeBackend) -> None:
     run("status")
     provider = Provider("openai", "", f"{openai.url}/responses", Tiers("", "", ""), account=account())
     learnt = Capabilities(efforts=("low", "medium"), encrypted_reasoning=False)
@@ -225,7 +223,7 @@ def account() -> str:
 
 
 @pytest.mark.parametrize(("used", "full"), [(0, 0), (2, 0), (3, 1), (50, 10), (100, 20), (130, 20)])
-def test_a_bar_is_as_full_as_the_window_is_used(used: float, full: int) -> None:
+def test_the_bar_is_as_full_as_the_quota_is_used(used: float, full: int) -> None:
     shown = bar(Window(used, 18_000), 0)
     assert (shown.count("█"), shown.count("░")) == (full, 20 - full)
     assert f" {used:g}% used" in shown
@@ -245,7 +243,7 @@ def test_every_model_is_listed_with_its_tier(run: Run, plan: FakeBackend) -> Non
     ]
 
 
-def test_a_model_that_is_chosen_but_not_listed_is_shown(
+def test_a_chosen_model_that_no_list_has_is_shown(
     run: Run, openai: FakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLAUDEGPT_OPENAI_OPUS", "gpt-7-preview-high")
@@ -253,7 +251,7 @@ def test_a_model_that_is_chosen_but_not_listed_is_shown(
     assert first.split("\t") == ["gpt-7-preview-high", "272k (assumed)", "", "opus", ""]
 
 
-def test_what_was_last_known_is_listed_when_the_server_is_gone(
+def test_the_saved_list_is_shown_if_the_server_fails(
     run: Run, openai: FakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = run("models")[1]
@@ -263,7 +261,7 @@ def test_what_was_last_known_is_listed_when_the_server_is_gone(
     assert "The list below was saved earlier." in err
 
 
-def test_without_a_list_the_models_that_we_know_are_said_to_be_that(
+def test_the_built_in_list_is_shown_if_there_is_no_saved_one(
     run: Run, plan: FakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CODEX_BASE_URL", "http://127.0.0.1:9/backend-api/codex")

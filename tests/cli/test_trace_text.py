@@ -1,4 +1,4 @@
-"""One trace in words: every kind of block has its line, long things are cut, and nothing that is missing is made up."""
+"""One trace as text: every kind of block has an entry, long texts are cut, missing facts are left out."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def fact(told: dict[str, Any], name: str) -> str | None:
         ({"type": "brand_new", "a": 1}, ("brand_new", '{"a":1}')),
     ],
 )
-def test_every_block_is_told(block: dict[str, Any], entry: tuple[str, str]) -> None:
+def test_every_block_has_an_entry(block: dict[str, Any], entry: tuple[str, str]) -> None:
     assert said(block) == [entry]
 
 
-def test_a_tools_result_of_several_blocks_is_told_in_their_order() -> None:
+def test_the_blocks_of_a_tool_result_are_shown_in_order() -> None:
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "abcd"}}
     result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "A cat:"}, image]}
     assert said(result) == [("result", "A cat:\nimage, image/png, 4 characters")]
 
 
-def test_only_what_is_new_in_the_turn_is_told() -> None:
+def test_only_the_new_messages_of_a_turn_are_shown() -> None:
     messages = [
         {"role": "user", "content": "old"},
         {"role": "assistant", "content": "answered"},
@@ -65,34 +65,34 @@ def test_only_what_is_new_in_the_turn_is_told() -> None:
 
 
 @pytest.mark.parametrize("text", ["line\n" * 500, "x" * 5_000])
-def test_of_a_long_text_its_beginning_is_told_and_where_the_rest_is(text: str) -> None:
+def test_a_long_text_is_cut_and_the_option_for_the_rest_is_named(text: str) -> None:
     ((_, told),) = said({"type": "text", "text": text})
     *lines, last = told.split("\n")
     assert text.startswith("\n".join(lines)) and len(lines) <= MOST_LINES
     assert last.endswith("k more characters: --request]")
 
 
-def test_a_text_that_just_fits_is_told_whole() -> None:
+def test_a_text_that_just_fits_is_shown_whole() -> None:
     text = "line\n" * MOST_LINES
     assert said({"type": "text", "text": text}) == [("user", text.rstrip("\n"))]
 
 
-def test_fields_that_became_the_same_are_told_together() -> None:
+def test_fields_with_the_same_note_are_shown_together() -> None:
     notes = [[f"tools.{number}", "withheld"] for number in range(MOST_FIELDS + 3)] + [["top_k", "dropped: why"]]
     assert fact(trace(notes=notes), "changed") == (
         f"{', '.join(f'tools.{number}' for number in range(MOST_FIELDS))} and 3 more: withheld\ntop_k: dropped: why"
     )
 
 
-def test_what_was_learnt_is_told() -> None:
+def test_learned_refusals_are_shown() -> None:
     assert fact(trace(learned=["No such parameter.", "No summary."]), "learned") == "No such parameter.\nNo summary."
 
 
-def test_what_is_not_known_is_not_told() -> None:
+def test_unknown_facts_have_no_entry() -> None:
     names = [name for name, _ in entries(trace())]
     assert names == ["turn", "time", "request", "took", "ended"]
 
 
-def test_an_error_without_a_status_is_told_too() -> None:
+def test_an_error_without_a_status_is_shown() -> None:
     told = trace(error={"kind": "cancelled", "message": "the client went away"})
     assert fact(told, "ended") == "cancelled: the client went away"

@@ -86,7 +86,7 @@ def test_the_newest_turn_comes_first(run: Run, folder: Path) -> None:
     assert run("trace", "ls")[1] == out
 
 
-def test_a_program_gets_whole_numbers_and_times(run: Run, folder: Path) -> None:
+def test_a_program_gets_unshortened_numbers_and_times(run: Run, folder: Path) -> None:
     rows = [line.split("\t") for line in run("trace")[1].splitlines()]
     usage = json.loads((folder / names(folder)[0]).read_bytes())["usage"]
     assert rows[2][2] == "0a1b2c3d-4e5f" and rows[1][2] == ""
@@ -97,7 +97,7 @@ def test_a_program_gets_whole_numbers_and_times(run: Run, folder: Path) -> None:
     assert abs(datetime.fromisoformat(rows[0][1]) - datetime.now().astimezone()) < timedelta(minutes=5)
 
 
-def test_the_list_is_a_json_array_too(run: Run, folder: Path) -> None:
+def test_json_is_an_array_of_the_traces(run: Run, folder: Path) -> None:
     status, out, err = run("trace", "--json", "--limit", "2")
     newest, refused = json.loads(out)
     assert (status, err) == (0, "")
@@ -107,11 +107,11 @@ def test_the_list_is_a_json_array_too(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("limit", "count"), [("1", 1), ("3", 3), ("0", 3), ("20", 3)])
-def test_there_are_as_many_rows_as_asked_for(run: Run, folder: Path, limit: str, count: int) -> None:
+def test_the_limit_is_the_number_of_rows(run: Run, folder: Path, limit: str, count: int) -> None:
     assert len(run("trace", "ls", "--limit", limit)[1].splitlines()) == count
 
 
-def test_a_terminal_of_80_columns_has_one_readable_line_for_each(folder: Path) -> None:
+def test_each_trace_fits_one_line_of_80_columns(folder: Path) -> None:
     heading, *rows = shown("trace", columns=80)
     assert heading.split() == ["id", "time", "model", "effort", "in", "cached", "out", "first", "total", "status"]
     assert [row.split()[0] for row in rows] == [name[:6] for name in ids(folder)[::-1]]
@@ -125,13 +125,13 @@ def test_a_wide_terminal_has_every_column(folder: Path) -> None:
     assert re.match(r"\w{6}  \d\d:\d\d:\d\d  0a1b2c  +gpt-6.1-sol  +opus  +high +\d+ +0%", last)
 
 
-def test_colours_are_left_out_where_they_are_not_wanted(folder: Path) -> None:
+def test_no_color_leaves_colours_out(folder: Path) -> None:
     with terminal("trace", columns=80, env={"NO_COLOR": "1"}) as screen:
         screen.wait_for(re.compile("^over$", re.M))
         assert not re.search(r"\x1b\[[\d;]*3\dm", screen.written)
 
 
-def test_a_trace_that_cannot_be_read_costs_its_row(run: Run, folder: Path) -> None:
+def test_an_unreadable_trace_is_listed_as_unreadable(run: Run, folder: Path) -> None:
     whole = (folder / names(folder)[2]).read_bytes()
     (folder / names(folder)[2]).write_bytes(whole[: len(whole) // 2])
     for number, text in enumerate(
@@ -159,7 +159,7 @@ def test_a_trace_that_cannot_be_read_costs_its_row(run: Run, folder: Path) -> No
     assert {row[-1] for row in rows[3:]} == {"unreadable"} and len(rows) == 15
 
 
-def test_half_a_character_in_a_request_costs_nothing(run: Run, folder: Path) -> None:
+def test_half_a_character_in_a_request_does_no_harm(run: Run, folder: Path) -> None:
     path = folder / names(folder)[0]
     path.write_bytes(path.read_bytes().replace(b"what is here?", b"\\ud83d"))
     assert [line.split("\t")[-1] for line in run("trace")[1].splitlines()].count("done") == 2
@@ -206,14 +206,14 @@ def test_nothing_in_a_trace_steers_the_terminal_it_is_piped_to(run: Run, folder:
     assert len(run("trace")[1].splitlines()) == 3
 
 
-def test_without_traces_it_is_said_where_they_will_be(run: Run) -> None:
+def test_without_traces_their_folder_is_named(run: Run) -> None:
     status, out, err = run("trace")
     assert (status, out) == (0, "")
     assert "no trace in ~/claudegpt/state/traces yet" in err.replace("\n", " ")
     assert run("trace", "--json")[:2] == (0, "[]\n")
 
 
-def test_where_traces_are_turned_off_it_is_said_how_to_turn_them_on(
+def test_if_traces_are_off_the_command_to_turn_them_on_is_named(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLAUDEGPT_TRACE", "0")
@@ -224,15 +224,13 @@ def test_where_traces_are_turned_off_it_is_said_how_to_turn_them_on(
     assert run("trace", "show", "abc")[0] == 2
 
 
-def test_old_traces_are_listed_where_new_ones_are_turned_off(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_traces_are_listed_while_traces_are_off(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_TRACE", "0")
     status, out, err = run("trace")
     assert (status, len(out.splitlines())) == (0, 3) and "turned off" in err
 
 
-def test_traces_are_found_where_the_settings_have_them(
+def test_traces_are_found_in_the_folder_of_the_settings(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.rename(tmp_path / "elsewhere")
@@ -241,7 +239,7 @@ def test_traces_are_found_where_the_settings_have_them(
     assert len(run("trace")[1].splitlines()) == 3
 
 
-def test_a_folder_that_cannot_be_read_is_said(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_folder_is_reported(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "scandir", denied)
     status, out, err = run("trace")
     assert (status, out) == (2, "") and "Cannot read" in err and "Permission denied" in err
@@ -258,7 +256,7 @@ def told(out: str) -> dict[str, str]:
     return {name: text.strip() for name, _, text in (line.partition(" ") for line in out.splitlines())}
 
 
-def test_one_trace_is_told_in_words(run: Run, folder: Path) -> None:
+def test_one_trace_is_shown_as_text(run: Run, folder: Path) -> None:
     status, out, err = run("trace", "show", ids(folder)[0])
     facts = told(out)
     assert (status, err) == (0, "")
@@ -275,14 +273,14 @@ def test_one_trace_is_told_in_words(run: Run, folder: Path) -> None:
     assert facts["call"] == 'Bash {"command":"ls"}'
 
 
-def test_a_turn_that_failed_says_how(run: Run, folder: Path) -> None:
+def test_a_failed_turn_shows_its_error(run: Run, folder: Path) -> None:
     facts = told(run("trace", "show", ids(folder)[1])[1])
     assert facts["ended"] == "invalid_request_error (400): The upstream refuses the request: This prompt was flagged."
     assert re.fullmatch(r"\d+ms translated · \d+ms failed", facts["took"])
     assert "tokens" not in facts and "answer" not in facts
 
 
-def test_it_is_folded_to_the_terminal(folder: Path) -> None:
+def test_a_trace_is_folded_to_the_terminals_width(folder: Path) -> None:
     lines = shown("trace", "show", ids(folder)[0], columns=60)
     assert max(map(len, lines)) <= 60
     at = next(index for index, line in enumerate(lines) if line.startswith("sent "))
@@ -290,18 +288,18 @@ def test_it_is_folded_to_the_terminal(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["request", "sent", "answer"])
-def test_a_part_is_json_as_it_was(run: Run, folder: Path, part: str) -> None:
+def test_a_part_is_shown_as_unchanged_json(run: Run, folder: Path, part: str) -> None:
     status, out, err = run("trace", "show", ids(folder)[0], f"--{part}")
     assert (status, err) == (0, "")
     assert json.loads(out) == json.loads((folder / names(folder)[0]).read_bytes())[part]
 
 
-def test_all_of_it_is_json_too(run: Run, folder: Path) -> None:
+def test_json_is_the_whole_trace(run: Run, folder: Path) -> None:
     out = run("trace", "show", ids(folder)[0], "--json")[1]
     assert json.loads(out) == json.loads((folder / names(folder)[0]).read_bytes())
 
 
-def test_a_message_id_of_claudes_finds_its_turn(run: Run, folder: Path) -> None:
+def test_the_id_of_an_answer_finds_its_trace(run: Run, folder: Path) -> None:
     message_id = json.loads((folder / names(folder)[0]).read_bytes())["answer"]["id"]
     assert told(run("trace", "show", message_id)[1])["turn"] == ids(folder)[0]
 
@@ -311,13 +309,13 @@ def test_the_beginning_of_an_id_is_enough(run: Run, folder: Path) -> None:
     assert told(run("trace", "show", wanted[:6].upper())[1])["turn"] == wanted
 
 
-def test_an_id_that_is_none_is_said(run: Run, folder: Path) -> None:
+def test_an_unknown_id_is_reported(run: Run, folder: Path) -> None:
     status, out, err = run("trace", "show", "nothing")
     assert (status, out) == (2, "")
     assert "There is no trace 'nothing'. `claudegpt trace` lists the stored traces." in err
 
 
-def test_an_id_that_may_be_several_is_said_with_what_tells_them_apart(run: Run, folder: Path) -> None:
+def test_an_ambiguous_id_is_reported_with_longer_ones(run: Run, folder: Path) -> None:
     for name in ("abcdef01", "abcdef02"):
         (folder / f"20990101-000000-000000-{name}.json").write_text("{}")
     status, out, err = run("trace", "show", "abc")
@@ -329,25 +327,25 @@ def test_an_id_that_may_be_several_is_said_with_what_tells_them_apart(run: Run, 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"id": "torn", "began": 1, "request": {"messages": [{"content": 5}]}}']
 )
-def test_one_that_cannot_be_read_is_said(run: Run, folder: Path, text: str) -> None:
+def test_an_unreadable_trace_is_reported(run: Run, folder: Path, text: str) -> None:
     (folder / "20990101-000000-000000-torn.json").write_text(text)
     status, out, err = run("trace", "show", "torn")
     assert (status, out) == (2, "")
     assert "torn.json cannot be read" in err.replace("\n", " ")
 
 
-def test_parts_are_asked_for_one_at_a_time(run: Run, folder: Path) -> None:
+def test_two_parts_at_once_are_refused(run: Run, folder: Path) -> None:
     status, out, err = run("trace", "show", ids(folder)[0], "--sent", "--answer")
     assert (status, out) == (2, "") and "Give one of them" in err
 
 
 @pytest.mark.parametrize("words", [["nope"], ["show"], ["--limit", "-1"], ["--limit", "x"], ["ls", "--nope"]])
-def test_wrong_words_say_how_it_is_used(run: Run, words: list[str]) -> None:
+def test_wrong_words_show_the_usage(run: Run, words: list[str]) -> None:
     status, out, err = run("trace", *words)
     assert (status, out) == (2, "") and "Usage: claudegpt trace" in err
 
 
-def test_its_help_names_both(run: Run) -> None:
+def test_the_help_of_trace_names_both_commands(run: Run) -> None:
     status, out, _ = run("trace", "--help")
     assert status == 0 and re.search(r"^ +ls ", out, re.MULTILINE) and re.search(r"^ +show ", out, re.MULTILINE)
     assert "--limit" in run("trace", "ls", "--help")[1]
@@ -372,5 +370,5 @@ def test_nothing_in_a_trace_steers_the_terminal(run: Run, home: Path, backend: F
 @pytest.mark.parametrize(
     ("names", "length"), [(["abcdefgh"], 6), (["abcdefgh", "abcdefgi"], 8), (["abcdefgh", "abcxefgi"], 6)]
 )
-def test_an_id_is_as_short_as_it_can_be_told(names: list[str], length: int) -> None:
+def test_ids_are_shown_as_short_as_they_are_unique(names: list[str], length: int) -> None:
     assert unique_length(names) == length

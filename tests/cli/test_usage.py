@@ -1,4 +1,4 @@
-"""`claudegpt usage`: what the log comes to, in each period, for people and for programs; and the windows of a plan."""
+"""`claudegpt usage`: the sums of each period, for people and for programs, and the quota of a plan."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def table(out: str) -> dict[tuple[str, str], list[str]]:
 
 
 def terminal(*words: str, columns: int) -> list[str]:
-    """What `claudegpt WORDS…` leaves on a terminal."""
+    """The lines that `claudegpt WORDS…` leaves on a terminal."""
     command = f"{sys.executable} -P -m claudegpt_pkg {' '.join(words)}; echo over"
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
     with Screen(["sh", "-c", command], cwd=ROOT, env=env, columns=columns, lines=60) as screen:
@@ -58,7 +58,7 @@ def terminal(*words: str, columns: int) -> list[str]:
 # Adding up.
 
 
-def test_each_model_is_added_up_and_all_together(run: Run) -> None:
+def test_each_model_is_summed_and_all_together(run: Run) -> None:
     for _ in range(3):
         use()
     use(LUNA, model="gpt-6-luna")
@@ -71,7 +71,7 @@ def test_each_model_is_added_up_and_all_together(run: Run) -> None:
     assert [period for period, _ in rows] == ["today"] * 3 + ["last 7 days"] * 3 + ["last 30 days"] * 3
 
 
-def test_a_single_model_is_all_there_is(run: Run) -> None:
+def test_a_single_model_has_no_row_for_all(run: Run) -> None:
     use()
     assert list(table(run("usage")[1])) == [
         ("today", "gpt-6.1-sol"),
@@ -81,7 +81,7 @@ def test_a_single_model_is_all_there_is(run: Run) -> None:
 
 
 @pytest.mark.parametrize(("days", "counts"), [(0, "111"), (1, "011"), (6, "011"), (7, "001"), (29, "001"), (30, "000")])
-def test_a_period_is_so_many_days_and_today_is_one(run: Run, days: int, counts: str) -> None:
+def test_a_period_counts_days_including_today(run: Run, days: int, counts: str) -> None:
     use(days=days)
     found = json.loads(run("usage", "--json")[1])
     assert "".join(str(found[name]["turns"]) for name in ("today", "last_7_days", "last_30_days")) == counts
@@ -95,7 +95,7 @@ def test_a_day_begins_at_local_midnight(run: Run, monkeypatch: pytest.MonkeyPatc
     assert (found["today"]["turns"], found["last_7_days"]["turns"]) == (1, 2)
 
 
-def test_the_same_model_of_two_accounts_is_two(run: Run) -> None:
+def test_the_same_model_of_two_accounts_has_two_rows(run: Run) -> None:
     use()
     use(provider="azure")
     use(provider="chatgpt", metered=False)
@@ -113,7 +113,7 @@ def test_the_same_model_of_two_accounts_is_two(run: Run) -> None:
         (["plan", "unpriced"], "unknown + plan"),
     ],
 )
-def test_what_it_costs_says_what_is_paid_for_and_what_is_on_the_plan(run: Run, sources: list[str], told: str) -> None:
+def test_the_cost_separates_what_is_paid_from_what_is_on_a_plan(run: Run, sources: list[str], told: str) -> None:
     for source in sources:
         spent = Spent(1, 10, 0, 1, None) if source == "unpriced" else SOL
         use(spent, model=source, provider="chatgpt" if source == "plan" else "openai", metered=source != "plan")
@@ -121,7 +121,7 @@ def test_what_it_costs_says_what_is_paid_for_and_what_is_on_the_plan(run: Run, s
     assert whole.split("\t")[-1] == told
 
 
-def test_it_is_one_json_object_too(run: Run) -> None:
+def test_json_has_every_period_and_model(run: Run) -> None:
     use(days=1)
     use()
     use(provider="codex", metered=False)
@@ -138,20 +138,20 @@ def test_it_is_one_json_object_too(run: Run) -> None:
     ]
 
 
-def test_nothing_counted_is_said(run: Run) -> None:
+def test_an_empty_log_is_reported(run: Run) -> None:
     assert run("usage") == (0, "", "claudegpt: No usage yet. Each answer is counted from now on.\n")
     found = json.loads(run("usage", "--json")[1])
     assert found["since"] is None and found["today"]["turns"] == 0
 
 
-def test_a_log_that_cannot_be_read_is_said(run: Run) -> None:
+def test_an_unreadable_log_is_reported(run: Run) -> None:
     log_file(load().dirs.state).mkdir(parents=True)
     status, out, err = run("usage")
     assert (status, out) == (2, "") and "Cannot read" in err
 
 
 @pytest.mark.parametrize("words", [["nope"], ["--nope"]])
-def test_wrong_words_say_how_it_is_used(run: Run, words: list[str]) -> None:
+def test_wrong_words_show_the_usage(run: Run, words: list[str]) -> None:
     status, out, err = run("usage", *words)
     assert (status, out) == (2, "") and "Usage: claudegpt usage" in err
 
@@ -159,7 +159,7 @@ def test_wrong_words_say_how_it_is_used(run: Run, words: list[str]) -> None:
 # On a terminal.
 
 
-def test_a_terminal_of_80_columns_has_room_for_it(home: Path) -> None:
+def test_usage_fits_80_columns(home: Path) -> None:
     for _ in range(3):
         use(Spent(40, 3_100_000, 2_900_000, 99_000, 12.345), model="gpt-6.1-terra", days=3)
     use(LUNA, model="gpt-6-luna")
@@ -172,7 +172,7 @@ def test_a_terminal_of_80_columns_has_room_for_it(home: Path) -> None:
     assert note == f"claudegpt: Counting began on {datetime.now() - timedelta(3):%a %d %b %Y}."
 
 
-def test_how_long_it_is_counted_is_not_said_where_that_covers_all(home: Path) -> None:
+def test_the_begin_of_counting_is_left_out_if_it_is_long_ago(home: Path) -> None:
     use(days=40)
     use()
     assert not terminal("usage", columns=80)[-1].startswith("claudegpt:")
@@ -183,7 +183,7 @@ def test_how_long_it_is_counted_is_not_said_where_that_covers_all(home: Path) ->
 
 @pytest.fixture
 def plan(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBackend]:
-    """A ChatGPT plan, and a login of ours that is good for it."""
+    """A ChatGPT plan, and a saved login that it accepts."""
     with FakeLogin() as login, FakeBackend("chatgpt", credentials=(), account_id="account-1") as backend:
         document = login.log_in()
         backend.credentials.add(document["tokens"]["access_token"])
@@ -195,7 +195,7 @@ def plan(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBackend]:
         backend.check()
 
 
-def test_of_a_plan_its_windows_are_shown_as_status_shows_them(run: Run, plan: FakeBackend) -> None:
+def test_a_plans_quota_is_shown_as_status_shows_it(run: Run, plan: FakeBackend) -> None:
     window = {"used_percent": 12, "limit_window_seconds": 18_000, "reset_at": int(time.time()) + 1800}
     page: dict[str, Any] = {**USAGE, "rate_limit": {"primary_window": window, "secondary_window": None}}
     plan.page("GET", "/backend-api/wham/usage", 200, page)
@@ -206,7 +206,7 @@ def test_of_a_plan_its_windows_are_shown_as_status_shows_them(run: Run, plan: Fa
     assert json.loads(run("usage", "--json")[1])["limits"] == json.loads(run("status", "--json")[1])["limits"]
 
 
-def test_a_server_that_does_not_answer_is_said_and_what_was_counted_shown(run: Run, plan: FakeBackend) -> None:
+def test_usage_is_shown_though_the_server_fails(run: Run, plan: FakeBackend) -> None:
     plan.page("GET", "/backend-api/wham/usage", 503, {"detail": "Busy."})
     use(provider="chatgpt", metered=False)
     status, out, err = run("usage")
@@ -215,14 +215,14 @@ def test_a_server_that_does_not_answer_is_said_and_what_was_counted_shown(run: R
     assert (status, json.loads(out)["limits"]) == (0, [])
 
 
-def test_without_a_login_what_was_counted_is_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usage_is_shown_without_a_login(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_PROVIDER", "chatgpt")
     use()
     status, out, err = run("usage")
     assert (status, len(out.splitlines())) == (0, 3) and "claudegpt login" in err
 
 
-def test_no_server_is_asked_for_an_account_that_has_no_plan(
+def test_no_server_is_contacted_for_an_account_without_a_plan(
     run: Run, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLAUDEGPT_PROVIDER", "openai")
@@ -232,7 +232,7 @@ def test_no_server_is_asked_for_an_account_that_has_no_plan(
     assert not backend.others and not backend.requests
 
 
-def test_a_trial_turn_is_spent_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_turn_counts_as_usage(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeBackend("openai") as backend:
         takes_trials(backend).page("GET", "/v1/models", 404, {"error": "none"})
         monkeypatch.setenv("CLAUDEGPT_PROVIDER", "openai")

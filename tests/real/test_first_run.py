@@ -322,7 +322,7 @@ def test_claude_code_is_installed_where_it_is_missing(session: Session, backend:
         screen.wait_for("Claude Code is not installed.")
         screen.wait_for(re.compile(r"\? Install it with npm into [^?]*\? \(Y/n\)"))  # folded where the path is long
         screen.send("n")
-        screen.wait_for("Claude Code is needed. Install it with `npm install -g @anthropic-ai/claude-code`.")
+        screen.wait_for("Claude Code is needed. Install it with `npm install -g @anthropic-ai/claude-code@")
         assert screen.shell_status() == 4
         screen.type("claudegpt setup --provider demo --yes --no-check")
         screen.wait_for(f"installed Claude Code {NEW}.")

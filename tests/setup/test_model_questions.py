@@ -1,4 +1,4 @@
-"""Which models are offered for a tier, what the pointer stands on, and what an answer means."""
+"""The models that are offered for a tier, the preselected one, and what each answer means."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def chosen(person: Person, listed: ModelList, now: str | None = None) -> str | N
     return ask_tier("opus", now, listed, PROVIDER, person, model_list.newest_tiers(listed.offered, NEWEST))
 
 
-def test_the_newest_is_followed_and_not_named() -> None:
+def test_the_newest_model_is_followed_without_a_name() -> None:
     person = Person(None)
     assert chosen(person, OURS) is None
     assert person.defaults[QUESTION] == FOLLOW
@@ -34,27 +34,27 @@ def test_the_newest_is_followed_and_not_named() -> None:
     assert person.titles["gpt-6-luna"].startswith("GPT-6 Luna · ") and " tokens · " in person.titles["gpt-6-luna"]
 
 
-def test_where_no_size_is_told_by_the_names_the_first_is_named() -> None:
+def test_without_known_sizes_the_first_model_is_named() -> None:
     person = Person(None)
     assert chosen(person, FOREIGN) == "qwen3:32b"
     assert FOLLOW not in person.choices[QUESTION]
 
 
 @pytest.mark.parametrize("now", ["gpt-6.1-terra", "gpt-5.5", "gpt-6.1-sol-high"])
-def test_the_pointer_stands_on_what_is_set(now: str) -> None:
+def test_the_pointer_is_on_the_model_that_is_set(now: str) -> None:
     person = Person(None)
     assert chosen(person, OURS, now) == now
 
 
-def test_facts_that_nobody_has_told_are_marked_as_assumed() -> None:
+def test_unknown_facts_are_marked_as_assumed() -> None:
     assert describe_model(PROVIDER, known_model("qwen3:8b")) == "qwen3:8b · 272k tokens (assumed)"
     assert describe_model(PROVIDER, known_model("gpt-6-luna")) == "GPT-6 Luna · 1.05M tokens · efforts low to max"
 
 
-def test_a_name_that_no_list_has_can_be_typed() -> None:
+def test_a_name_outside_the_list_can_be_typed() -> None:
     assert chosen(Person(BY_NAME, "gpt-7-private"), OURS) == "gpt-7-private"
 
 
 @pytest.mark.parametrize(("typed", "name"), [(None, None), (NEWEST_OF_ALL, None), ("llama", "llama")])
-def test_without_a_list_a_name_is_asked_for(typed: str | None, name: str | None) -> None:
+def test_without_a_list_the_user_types_a_name(typed: str | None, name: str | None) -> None:
     assert chosen(Person(typed), ModelList(())) == name

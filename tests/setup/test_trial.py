@@ -1,4 +1,4 @@
-"""The trial turn, through the whole proxy, before a strict backend."""
+"""The trial turn, through the whole proxy, in front of a strict backend."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def flags(backend: FakeBackend) -> dict[str, str]:
     return {"CLAUDEGPT_PROVIDER": "openai", "OPENAI_API_KEY": "test-key", "OPENAI_BASE_URL": backend.url}
 
 
-def test_it_is_what_claude_code_would_send_only_small(home: object, backend: FakeBackend) -> None:
+def test_a_trial_turn_is_a_small_turn_of_claude_code(home: object, backend: FakeBackend) -> None:
     takes_trials(backend)
     with start_trial(flags(backend)) as trial:
         play_turn(trial, "opus")
@@ -77,7 +77,7 @@ def test_it_is_what_claude_code_would_send_only_small(home: object, backend: Fak
         (answer("I am ready."), NoToolCall, "gpt-6.1-sol answered, but did not call the tool"),
     ],
 )
-def test_a_failure_is_told_as_a_session_would_tell_it(
+def test_a_failure_raises_the_error_of_a_session(
     home: object, backend: FakeBackend, reply: object, kind: type[ClaudegptError], words: str
 ) -> None:
     backend.route(is_trial, reply)  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ def test_a_failure_is_told_as_a_session_would_tell_it(
     assert type(raised.value) is kind and words in str(raised.value)
 
 
-def test_a_model_that_is_known_is_not_probed(home: object, backend: FakeBackend) -> None:
+def test_a_known_model_is_not_probed(home: object, backend: FakeBackend) -> None:
     takes_trials(backend)
     with start_trial(flags(backend)) as trial:
         try_model(trial, "opus")
@@ -102,7 +102,7 @@ def test_each_model_is_tried_once() -> None:
     assert tiers("a", "a", "a") == ["opus"]
 
 
-def test_what_was_learnt_is_said_in_a_few_words() -> None:
+def test_capabilities_are_described_in_a_few_words() -> None:
     assert describe_capabilities(Capabilities()) == []
     assert describe_capabilities(Capabilities(efforts=("low", "high"), web_search=False)) == [
         "efforts low, high",
@@ -131,8 +131,8 @@ def test_what_was_learnt_is_said_in_a_few_words() -> None:
 
 
 @pytest.mark.parametrize("lesson", sorted(STORED))
-def test_all_that_is_remembered_is_said(lesson: str) -> None:
-    """But for what is not yet known."""
+def test_every_capability_has_a_description(lesson: str) -> None:
+    """Except `silent_search`, which only says that the search is not decided yet."""
     some = frozenset({"x"})
     learnt: dict[str, Any] = {"efforts": ("low",), "refused_fields": some, "refused_includes": some}
     said = describe_capabilities(Capabilities(**{lesson: learnt.get(lesson, lesson == "silent_search")}))
@@ -148,7 +148,7 @@ UNKNOWN = ""  # a model of which the strict backend has no table: it has the lev
 
 @contextmanager
 def azure(deployment: Deployment, name: str = "mine") -> Iterator[tuple[FakeBackend, Trial]]:
-    """A resource with one deployment, and the proxy before it."""
+    """A resource with one deployment, and the proxy in front of it."""
     with FakeBackend("azure", deployments={name: deployment}) as backend:
         takes_trials(backend)
         own = {**AZURE, "AZURE_OPENAI_ENDPOINT": backend.origin, "AZURE_OPENAI_CHAT_DEPLOYMENT": name}
@@ -186,7 +186,7 @@ def azure(deployment: Deployment, name: str = "mine") -> Iterator[tuple[FakeBack
         ),
     ],
 )
-def test_a_probe_finds_out_what_a_deployment_lacks_and_it_is_remembered(
+def test_a_probe_finds_what_a_deployment_lacks_and_saves_it(
     home: Path, deployment: Deployment, lessons: Capabilities, words: list[str]
 ) -> None:
     with azure(deployment) as (backend, trial):
@@ -199,13 +199,13 @@ def test_a_probe_finds_out_what_a_deployment_lacks_and_it_is_remembered(
     assert recall(load().dirs.cache, trial.provider) == ({"mine": lessons} if lessons != Capabilities() else {})
 
 
-def test_a_deployment_s_name_is_no_reason_not_to_look(home: Path) -> None:
+def test_a_deployment_with_a_models_name_is_probed_too(home: Path) -> None:
     with azure(Deployment("gpt-5.4-mini", search="silent"), "gpt-5.4-mini") as (_, trial):
         try_model(trial, "opus")
         assert learned_capabilities(trial, "opus") == Capabilities(web_search=False)
 
 
-def test_the_users_own_limits_do_not_hide_what_there_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_limits_do_not_hide_what_a_model_can_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_TOOLS_REASONING", "low")
     with azure(Deployment(UNKNOWN, efforts=LOW_TO_MAX[:2], tells_levels=False)) as (_, trial):
         try_model(trial, "haiku")
@@ -213,7 +213,7 @@ def test_the_users_own_limits_do_not_hide_what_there_is(home: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("failures", [2, 3, 4, 5, 6])
-def test_an_outage_while_the_search_is_tried_is_not_taken_for_its_absence(home: Path, failures: int) -> None:
+def test_an_outage_during_the_search_does_not_mean_no_search(home: Path, failures: int) -> None:
     """It ends when the proxy, or else the probe itself, has just left the search out."""
     with azure(Deployment(UNKNOWN)) as (backend, trial):
         left = [error(500, "server_error", "Oh.")] * failures
@@ -224,7 +224,7 @@ def test_an_outage_while_the_search_is_tried_is_not_taken_for_its_absence(home: 
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_refusals_that_say_nothing_are_concluded_from(home: Path, status: int) -> None:
+def test_a_refusal_without_a_reason_still_teaches(home: Path, status: int) -> None:
     with azure(Deployment(UNKNOWN)) as (backend, trial):
         odd = HttpError(status, {"error": {"message": "Bad request."}})
         backend.route(lambda it: any(tool["type"] == "web_search" for tool in it.body.get("tools") or ()), odd)
@@ -234,14 +234,14 @@ def test_refusals_that_say_nothing_are_concluded_from(home: Path, status: int) -
 
 
 @pytest.mark.parametrize("reply", [answer(), error(429, "rate_limit_exceeded", "Slow.", headers={"retry-after": "60"})])
-def test_who_is_able_need_not_be_so_twice(home: Path, reply: Reply) -> None:
+def test_a_working_model_may_fail_the_last_turn(home: Path, reply: Reply) -> None:
     with azure(Deployment(UNKNOWN)) as (backend, trial):
         backend.route(lambda it: it.body["reasoning"]["effort"] == "none", reply)
         try_model(trial, "opus")
         assert learned_capabilities(trial, "opus") == Capabilities()
 
 
-def test_a_model_that_only_talks_is_said_to_and_nothing_is_concluded_about_its_search(home: Path) -> None:
+def test_a_model_without_tool_calls_is_reported_and_its_search_stays_unknown(home: Path) -> None:
     with azure(Deployment(UNKNOWN)) as (backend, trial):
         backend.route(is_trial, answer("I am ready."))
         with pytest.raises(NoToolCall):
@@ -249,14 +249,14 @@ def test_a_model_that_only_talks_is_said_to_and_nothing_is_concluded_about_its_s
         assert learned_capabilities(trial, "opus") == Capabilities()
 
 
-def test_the_tool_is_asked_for_in_a_way_that_leaves_no_choice(home: Path, backend: FakeBackend) -> None:
+def test_the_tool_call_is_required(home: Path, backend: FakeBackend) -> None:
     takes_trials(backend)
     with start_trial(flags(backend)) as trial:
         play_turn(trial, "opus")
     assert trials(backend)[0].body["tool_choice"] == "required"
 
 
-def test_where_nothing_can_be_required_it_is_left_to_the_model(home: Path, backend: FakeBackend) -> None:
+def test_without_required_tool_calls_the_model_decides(home: Path, backend: FakeBackend) -> None:
     takes_trials(backend)
     words = "Only 'auto' tool_choice is supported in response API with Harmony None"
     backend.route(lambda it: "tool_choice" in it.body, error(400, None, words))
@@ -265,7 +265,7 @@ def test_where_nothing_can_be_required_it_is_left_to_the_model(home: Path, backe
     assert ["tool_choice" in request.body for request in trials(backend)] == [True, False]
 
 
-def test_reasoning_that_comes_late_is_reasoning_that_came() -> None:
+def test_late_reasoning_counts_as_whole() -> None:
     item = {"type": "reasoning", "id": "rs_1", "summary": []}
     early = {"type": "thinking", "signature": sign(item)}
     late = {"type": "redacted_thinking", "data": sign({**item, "encrypted_content": "blob"}, late=True)}

@@ -21,7 +21,7 @@ JUDGES = [judge_url, judge_endpoint, judge_key, judge_optional_key, judge_deploy
 
 @pytest.mark.parametrize("judge", JUDGES)
 @pytest.mark.parametrize("text", ["", "no", "ftp://here", "https://me:pw@here", "https://a..b/", "a b", "0" * 32])
-def test_what_is_wrong_with_a_text_is_not_cut_off(judge: Judge, text: str) -> None:
+def test_the_sentence_of_a_judge_fits_one_line(judge: Judge, text: str) -> None:
     assert len(judge(text) or "") <= NARROW
 
 
@@ -45,9 +45,9 @@ def test_what_is_wrong_with_a_text_is_not_cut_off(judge: Judge, text: str) -> No
         (require_text, "gpt-5", " "),
     ],
 )
-def test_a_judge_tells_what_will_do_from_what_will_not(judge: Judge, fine: str, wrong: str) -> None:
+def test_a_judge_accepts_a_good_text_and_refuses_a_bad_one(judge: Judge, fine: str, wrong: str) -> None:
     assert judge(fine) is None and judge(wrong)
 
 
-def test_a_key_has_no_quotes_of_its_own() -> None:
+def test_quotes_around_a_key_are_removed() -> None:
     assert bare(" 'sk-abc'\n") == "sk-abc"

@@ -1,4 +1,4 @@
-"""The wizard, with somebody who answers by script, before strict backends."""
+"""The setup, answered by a scripted person, in front of strict backends."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Answer = str | None  # None: the default
 
 
 class Person:
-    """Gives the answers in order; for None what the pointer stands on, or the text that is there already."""
+    """Gives the answers in order; None stands for the preselected choice or the default text."""
 
     there = True
 
@@ -81,7 +81,7 @@ class Person:
 
 @pytest.fixture(autouse=True)
 def machine(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, with a Claude Code that is not asked for anything."""
+    """A home of its own, with a Claude Code that does nothing."""
     program = home / "claude"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -104,7 +104,7 @@ def azure() -> Iterator[FakeBackend]:
 
 @pytest.fixture
 def plan(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBackend]:
-    """A ChatGPT plan; `plan_login` gives a login that it takes."""
+    """A ChatGPT plan; `plan_login` makes a login that it accepts."""
     with FakeBackend("chatgpt", credentials=(), account_id="account-1") as backend:
         monkeypatch.setenv("CODEX_BASE_URL", backend.url)
         yield takes_trials(backend)
@@ -120,8 +120,8 @@ def login_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLogin]:
 
 
 @pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    """What was written since the test began, on one line however it was folded."""
+def stderr_text(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Everything written to stderr since the test began, on one line."""
     pieces: list[str] = []
 
     def everything() -> str:
@@ -133,7 +133,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
 
 @pytest.fixture
 def public(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The backend is where the user's environment has the OpenAI API."""
+    """The backend stands at the address of the OpenAI API in the user's environment."""
     monkeypatch.setenv("OPENAI_BASE_URL", backend.url)
 
 
@@ -152,7 +152,7 @@ def config_file() -> Path:
 
 
 def run(person: Person, given: Given | None = None, flags: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The wizard to its end; what it saved."""
+    """Run the setup to its end and return what it saved."""
     set_up(person, given or Given(), flags or {})
     assert not person.answers, f"never asked for: {person.answers}"
     return saved()
@@ -199,7 +199,9 @@ def ollama(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> FakeBackend
     return backend
 
 
-def test_a_found_ollama_is_offered_by_name_and_needs_no_key(ollama: FakeBackend, said: Callable[[], str]) -> None:
+def test_a_found_ollama_is_offered_by_name_and_needs_no_key(
+    ollama: FakeBackend, stderr_text: Callable[[], str]
+) -> None:
     person = Person("ollama", "llama4:70b")
     assert run(person) == {
         "CLAUDEGPT_PROVIDER": "openai",
@@ -211,7 +213,7 @@ def test_a_found_ollama_is_offered_by_name_and_needs_no_key(ollama: FakeBackend,
     assert person.titles["ollama"] == "Ollama on this machine · free · 2 models"
     assert person.choices[QUESTION] == ["qwen3:8b", "llama4:70b", "?", "*"]
     assert person.titles["qwen3:8b"] == "qwen3:8b · 272k tokens (assumed)"
-    shown = said()
+    shown = stderr_text()
     assert "Start it with OLLAMA_CONTEXT_LENGTH=65536" in shown
     assert "The window of llama4:70b is not known; 272k tokens are assumed." in shown
     assert "run `claudegpt config set window llama4:70b=TOKENS`" in shown
@@ -232,28 +234,28 @@ def test_a_key_that_is_set_stays_when_ollama_is_chosen(ollama: FakeBackend) -> N
 # A small window.
 
 
-def test_a_model_with_a_small_window_is_warned_about(backend: FakeBackend, said: Callable[[], str]) -> None:
+def test_a_model_with_a_small_window_is_warned_about(backend: FakeBackend, stderr_text: Callable[[], str]) -> None:
     entry = {"slug": "small", "context_window": 32_000, "supported_reasoning_levels": []}
     backend.page("GET", "/v1/models", 200, {"models": [entry]})
     run(Person("server", backend.url, KEY, None))
-    assert "small has a window of 32k tokens. Claude Code works badly below 64k" in said()
+    assert "small has a window of 32k tokens. Claude Code works badly below 64k" in stderr_text()
 
 
 # Each account.
 
 
-def test_an_openai_key_is_asked_for_tried_and_kept(backend: FakeBackend, public: None) -> None:
+def test_an_openai_key_is_asked_for_tried_and_saved(backend: FakeBackend, public: None) -> None:
     person = Person("openai", KEY, None)
     assert run(person) == {"CLAUDEGPT_PROVIDER": "openai", "OPENAI_API_KEY": KEY}
     assert [request.body["model"] for request in trials(backend)] == ["gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"]
     assert stat.S_IMODE(config_file().stat().st_mode) == 0o600
 
 
-def test_quotes_that_came_along_with_a_key_are_no_part_of_it(backend: FakeBackend, public: None) -> None:
+def test_quotes_around_a_pasted_key_are_removed(backend: FakeBackend, public: None) -> None:
     assert run(Person("openai", f' "{KEY}"\n', None))["OPENAI_API_KEY"] == KEY
 
 
-def test_a_key_that_is_there_stays_where_it_is(
+def test_a_key_in_the_environment_stays_there(
     backend: FakeBackend, public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -262,7 +264,7 @@ def test_a_key_that_is_there_stays_where_it_is(
     assert person.titles["keep"] == "Use the one from the environment"
 
 
-def test_a_server_of_the_users_own_may_need_no_key(backend: FakeBackend) -> None:
+def test_another_server_may_need_no_key(backend: FakeBackend) -> None:
     backend.credentials.add("")
     assert run(Person("server", backend.url, "", EACH, None, "gpt-5.5", None)) == {
         "CLAUDEGPT_PROVIDER": "openai",
@@ -271,16 +273,16 @@ def test_a_server_of_the_users_own_may_need_no_key(backend: FakeBackend) -> None
     }
 
 
-def test_a_key_that_goes_out_unencrypted_is_said_and_not_refused(
-    backend: FakeBackend, said: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+def test_an_unencrypted_address_is_warned_about_and_accepted(
+    backend: FakeBackend, stderr_text: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = backend.url.replace("127.0.0.1", "0.0.0.0")  # which is this machine, and does not look like it
     monkeypatch.setenv("NO_PROXY", "0.0.0.0")
     assert run(Person("server", far, KEY, None))["OPENAI_BASE_URL"] == far
-    assert "unencrypted: others on the network can read it. Use https:// if the server can." in said()
+    assert "unencrypted: others on the network can read it. Use https:// if the server can." in stderr_text()
 
 
-def test_the_models_of_a_server_with_names_of_its_own_are_kept_by_name(backend: FakeBackend) -> None:
+def test_models_with_other_names_are_saved_by_name(backend: FakeBackend) -> None:
     backend.page("GET", "/v1/models", 200, {"data": [{"id": "qwen3:8b"}, {"id": "llama4:70b"}]})
     person = Person("server", backend.url, KEY, EACH, None, "llama4:70b", None)
     assert {name: model for name, model in run(person).items() if "_OPENAI_" in name} == {
@@ -290,14 +292,14 @@ def test_the_models_of_a_server_with_names_of_its_own_are_kept_by_name(backend: 
     }
 
 
-def test_a_server_without_a_list_is_told_the_names(backend: FakeBackend) -> None:
+def test_without_a_list_the_user_types_the_models(backend: FakeBackend) -> None:
     backend.page("GET", "/v1/models", 404, {"error": "no such page"})
     found = run(Person("server", backend.url, KEY, "qwen3:8b", "qwen3:8b", "qwen3:8b"))
     assert found["CLAUDEGPT_OPENAI_HAIKU"] == "qwen3:8b"
     assert [request.body["model"] for request in trials(backend)][-1:] == ["qwen3:8b"]
 
 
-def test_a_list_that_was_seen_serves_where_there_is_none_to_be_had(backend: FakeBackend) -> None:
+def test_the_saved_list_is_used_if_the_server_has_none(backend: FakeBackend) -> None:
     run(Person("server", backend.url, KEY, None))
     backend.page("GET", "/v1/models", 503, {"error": {"message": "busy"}})
     person = Person("server", backend.url, "keep", None)
@@ -305,7 +307,7 @@ def test_a_list_that_was_seen_serves_where_there_is_none_to_be_had(backend: Fake
     assert person.titles[""] == "The newest: GPT-6.1 Sol, GPT-6.1 Terra, GPT-6 Luna"
 
 
-def test_azure_takes_the_address_as_pasted_and_a_deployment_in_it(azure: FakeBackend) -> None:
+def test_azure_takes_a_pasted_address_and_the_deployment_in_it(azure: FakeBackend) -> None:
     pasted = f"{azure.origin}/openai/deployments/big/chat/completions?api-version=2024-10-21"
     person = Person("azure", pasted, "key", KEY, None, None, "small")
     assert run(person) == {
@@ -320,7 +322,7 @@ def test_azure_takes_the_address_as_pasted_and_a_deployment_in_it(azure: FakeBac
     assert not azure.faults
 
 
-def test_entra_needs_no_key_and_is_the_answer_the_next_time(
+def test_entra_needs_no_key_and_is_preselected_the_next_time(
     azure: FakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FakeIdentity() as identity:
@@ -334,18 +336,16 @@ def test_entra_needs_no_key_and_is_the_answer_the_next_time(
     assert not azure.faults
 
 
-def test_entra_without_its_package_says_what_to_install(
-    azure: FakeBackend, monkeypatch: pytest.MonkeyPatch, said: Callable[[], str]
+def test_entra_without_its_package_names_what_to_install(
+    azure: FakeBackend, monkeypatch: pytest.MonkeyPatch, stderr_text: Callable[[], str]
 ) -> None:
     monkeypatch.setattr(entra, "is_installed", lambda: False)
     with pytest.raises(KeyboardInterrupt):
         run(Person("azure", azure.origin, "entra", "quit"))
-    assert "install claudegpt with its extra: claudegpt[azure]" in said()
+    assert "install claudegpt with its extra: claudegpt[azure]" in stderr_text()
 
 
-def test_codex_is_offered_first_when_its_login_is_there(
-    machine: Path, plan: FakeBackend, login_server: FakeLogin
-) -> None:
+def test_codex_is_offered_first_if_it_has_a_login(machine: Path, plan: FakeBackend, login_server: FakeLogin) -> None:
     write(machine / ".codex" / "auth.json", plan_login(login_server, plan))
     person = Person(None, None)
     assert run(person) == {"CLAUDEGPT_PROVIDER": "codex"}
@@ -353,28 +353,28 @@ def test_codex_is_offered_first_when_its_login_is_there(
     assert person.titles["codex"] == "Codex CLI's login · included in your plan · ann@example.com"
 
 
-def test_without_a_codex_login_it_is_offered_last(machine: Path) -> None:
+def test_codex_is_offered_last_without_a_login(machine: Path) -> None:
     person = Person("^C")
     with pytest.raises(KeyboardInterrupt):
         run(person)
     assert person.choices[ACCOUNT][-1] == "codex" and person.defaults[ACCOUNT] == "chatgpt"
 
 
-def test_codexs_api_key_is_one_on_the_openai_api(machine: Path, backend: FakeBackend, public: None) -> None:
+def test_an_api_key_of_codex_is_used_on_the_openai_api(machine: Path, backend: FakeBackend, public: None) -> None:
     write(machine / ".codex" / "auth.json", {"auth_mode": "apikey", "OPENAI_API_KEY": KEY, "tokens": None})
     person = Person("codex", EACH, None, None, "gpt-5.5")
     assert run(person) == {"CLAUDEGPT_PROVIDER": "codex", "CLAUDEGPT_CODEX_HAIKU": "gpt-5.5"}
     assert person.titles["codex"] == "Codex CLI's login · paid by the token · an API key"
 
 
-def test_a_login_that_codex_keeps_in_the_keyring_is_explained(machine: Path, said: Callable[[], str]) -> None:
+def test_a_codex_login_in_the_keyring_is_explained(machine: Path, stderr_text: Callable[[], str]) -> None:
     write(machine / ".codex" / "config.toml", 'cli_auth_credentials_store = "keyring"')
     with pytest.raises(KeyboardInterrupt):
         run(Person("codex", "quit"))
-    assert "keep its login in the OS keyring" in said()
+    assert "keep its login in the OS keyring" in stderr_text()
 
 
-def test_codex_login_is_run_for_the_user_who_wants_it(
+def test_codex_login_is_run_if_the_user_wants_it(
     machine: Path, plan: FakeBackend, login_server: FakeLogin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = plan_login(login_server, plan)
@@ -388,15 +388,15 @@ def test_codex_login_is_run_for_the_user_who_wants_it(
     assert run(Person("codex", "yes", None)) == {"CLAUDEGPT_PROVIDER": "codex"}
 
 
-def test_a_chatgpt_login_that_is_there_is_kept(plan: FakeBackend, login_server: FakeLogin) -> None:
+def test_a_saved_chatgpt_login_is_kept(plan: FakeBackend, login_server: FakeLogin) -> None:
     write(own_file(load().dirs.data).path, plan_login(login_server, plan))
     person = Person("chatgpt", None, EACH, "gpt-5.5", None, None)
     assert run(person) == {"CLAUDEGPT_PROVIDER": "chatgpt", "CLAUDEGPT_CODEX_OPUS": "gpt-5.5"}
     assert person.titles["keep"] == "Keep the login of ann@example.com"
 
 
-def test_a_login_that_was_refused_is_not_kept_by_mistake_a_second_time(
-    plan: FakeBackend, login_server: FakeLogin, said: Callable[[], str]
+def test_after_a_refusal_the_pointer_is_on_a_new_login(
+    plan: FakeBackend, login_server: FakeLogin, stderr_text: Callable[[], str]
 ) -> None:
     write(own_file(load().dirs.data).path, login_server.log_in())
     login_server.logins[0].ended = True
@@ -407,12 +407,12 @@ def test_a_login_that_was_refused_is_not_kept_by_mistake_a_second_time(
         person.defaults["How do you want to log in?"] == "browser"
         and "keep" in person.choices["How do you want to log in?"]
     )
-    assert "The saved login was revoked" in said()
+    assert "The saved login was revoked" in stderr_text()
     plan.faults.clear()
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
-def test_a_chatgpt_login_that_cannot_be_used_is_not_offered(mode: int) -> None:
+def test_an_unusable_chatgpt_login_is_not_offered(mode: int) -> None:
     file = own_file(load().dirs.data).path
     write(file, "{cut off")
     file.chmod(mode)
@@ -424,7 +424,7 @@ def test_a_chatgpt_login_that_cannot_be_used_is_not_offered(mode: int) -> None:
 
 
 @pytest.mark.parametrize(("how", "expected"), [("browser", (False, True)), ("device", (True, True))])
-def test_a_chatgpt_login_is_made_on_the_way(
+def test_a_chatgpt_login_is_made_during_the_setup(
     how: str,
     expected: tuple[bool, bool],
     plan: FakeBackend,
@@ -450,20 +450,22 @@ def test_the_demo_needs_no_answer() -> None:
 # What goes wrong.
 
 
-def test_a_wrong_key_is_one_sentence_and_can_be_corrected(backend: FakeBackend, said: Callable[[], str]) -> None:
+def test_a_wrong_key_is_reported_and_can_be_corrected(backend: FakeBackend, stderr_text: Callable[[], str]) -> None:
     person = Person("server", backend.url, "wrong", "again", None, None, KEY, None)  # the pointer is on "new"
     assert run(person)["OPENAI_API_KEY"] == KEY
-    assert "refused the credential" in said()
+    assert "refused the credential" in stderr_text()
     assert person.defaults["Address of its Responses API"] == backend.url
-    assert "wrong" not in said()
+    assert "wrong" not in stderr_text()
     assert backend.faults.pop().startswith("GET /v1/models was refused with 401") and not backend.faults
 
 
-def test_advice_that_cannot_be_followed_in_the_setup_is_left_out(backend: FakeBackend, said: Callable[[], str]) -> None:
+def test_advice_that_cannot_be_followed_in_the_setup_is_left_out(
+    backend: FakeBackend, stderr_text: Callable[[], str]
+) -> None:
     backend.route(is_trial, error(404, "model_not_found", "No such model."))
     with pytest.raises(KeyboardInterrupt):
         run(Person("server", backend.url, KEY, None, "quit"))
-    assert "does not know this model" in said() and "/model" not in said()
+    assert "does not know this model" in stderr_text() and "/model" not in stderr_text()
     assert drop_outside_advice("It failed. Choose another model with /model. Try again.") == "It failed. Try again."
 
 
@@ -474,47 +476,49 @@ def test_an_address_is_refused_as_a_key_and_as_a_deployment(azure: FakeBackend) 
         run(Person("azure", azure.origin, "key", KEY, azure.origin))
 
 
-def test_the_page_where_a_key_is_made_is_named(backend: FakeBackend, public: None, said: Callable[[], str]) -> None:
+def test_the_page_where_a_key_is_made_is_named(
+    backend: FakeBackend, public: None, stderr_text: Callable[[], str]
+) -> None:
     run(Person("openai", KEY, None))
-    assert "Keys are made on this page: https://platform.openai.com/api-keys" in said()
+    assert "Keys are made on this page: https://platform.openai.com/api-keys" in stderr_text()
 
 
-def test_another_account_can_be_chosen_instead(backend: FakeBackend) -> None:
+def test_another_account_can_be_chosen_after_a_failure(backend: FakeBackend) -> None:
     assert run(Person("server", backend.url, "wrong", "account", "demo")) == {"CLAUDEGPT_PROVIDER": "demo"}
     backend.faults.clear()
 
 
-def test_a_flag_that_was_wrong_does_not_answer_again(backend: FakeBackend) -> None:
+def test_a_wrong_flag_does_not_answer_again(backend: FakeBackend) -> None:
     given = Given(provider="openai", base_url=backend.url, key=Secret("wrong"))
     assert run(Person("account", "demo"), given) == {"CLAUDEGPT_PROVIDER": "demo"}
     backend.faults.clear()
 
 
-def test_what_does_not_work_can_be_saved_all_the_same(backend: FakeBackend) -> None:
+def test_a_failing_account_can_be_saved_anyway(backend: FakeBackend) -> None:
     backend.route(is_trial, error(500, "server_error", "Broken."))
     assert run(Person("server", backend.url, KEY, None, "save"))["OPENAI_API_KEY"] == KEY
 
 
-def test_leaving_saves_nothing(backend: FakeBackend) -> None:
+def test_quitting_saves_nothing(backend: FakeBackend) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(Person("server", "http://127.0.0.1:9/v1", "", "quit"))
     assert not config_file().exists()
 
 
-def test_a_model_that_calls_no_tool_is_not_ready(backend: FakeBackend, said: Callable[[], str]) -> None:
+def test_a_model_that_calls_no_tool_is_reported(backend: FakeBackend, stderr_text: Callable[[], str]) -> None:
     backend.route(is_trial, lambda request: answer("I am ready!"))
     with pytest.raises(KeyboardInterrupt):
         run(Person("server", backend.url, KEY, None, "quit"))
-    assert "gpt-6.1-sol answered, but did not call the tool that the test requires." in said()
+    assert "gpt-6.1-sol answered, but did not call the tool that the test requires." in stderr_text()
 
 
-def test_the_model_that_fails_is_named(azure: FakeBackend, said: Callable[[], str]) -> None:
+def test_a_failing_model_is_named(azure: FakeBackend, stderr_text: Callable[[], str]) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(Person("azure", azure.origin, "key", KEY, "big", "big", "smal", "quit"))
-    assert "smal: The upstream does not know this model, deployment or address" in said()
+    assert "smal: The upstream does not know this model, deployment or address" in stderr_text()
 
 
-def test_nothing_is_written_before_the_end_wherever_the_user_leaves(
+def test_nothing_is_written_before_the_end_wherever_the_user_quits(
     backend: FakeBackend, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(config_file(), "# mine\nOTHER=1\n")
@@ -534,14 +538,14 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_what_is_not_ours_in_the_file_stays(backend: FakeBackend) -> None:
+def test_other_lines_of_the_file_stay(backend: FakeBackend) -> None:
     write(config_file(), "# mine\nOTHER=1\nCLAUDEGPT_PROVIDER=demo\nAZURE_OPENAI_API_KEY=kept\n")
     run(Person("server", backend.url, KEY, None))
     lines = config_file().read_text().splitlines()
     assert lines[:4] == ["# mine", "OTHER=1", "CLAUDEGPT_PROVIDER=openai", "AZURE_OPENAI_API_KEY=kept"]
 
 
-def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(machine: Path) -> None:
+def test_an_unwritable_folder_is_reported_before_the_first_question(machine: Path) -> None:
     (machine / "claudegpt").write_text("a file in its place")
     person = Person()
     with pytest.raises(BadSetting, match=r"Cannot write .*config\.env"):
@@ -549,20 +553,20 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(machi
     assert not person.asked
 
 
-def test_a_setting_that_cannot_be_used_does_not_keep_the_wizard_from_repairing_it() -> None:
+def test_the_setup_repairs_an_unusable_setting() -> None:
     write(config_file(), "CLAUDEGPT_PROVIDER=chatgtp\n")
     assert run(Person("demo")) == {"CLAUDEGPT_PROVIDER": "demo"}
 
 
-def test_what_the_environment_overrules_is_said(
-    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch, said: Callable[[], str]
+def test_a_setting_overruled_by_the_environment_is_reported(
+    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch, stderr_text: Callable[[], str]
 ) -> None:
     monkeypatch.setenv("CLAUDEGPT_PROVIDER", "azure")
     run(Person("demo"))
-    assert "CLAUDEGPT_PROVIDER is also set in the environment, which wins." in said()
+    assert "CLAUDEGPT_PROVIDER is also set in the environment, which wins." in stderr_text()
 
 
-def test_models_of_another_account_are_no_default(backend: FakeBackend, public: None) -> None:
+def test_models_of_another_account_are_not_preselected(backend: FakeBackend, public: None) -> None:
     write(config_file(), "CLAUDEGPT_OPENAI_OPUS=qwen3:8b\nCLAUDEGPT_OPENAI_HAIKU=gpt-5.5-low\n")
     person = Person("openai", KEY, None)
     assert run(person).get("CLAUDEGPT_OPENAI_OPUS") is None
@@ -572,15 +576,13 @@ def test_models_of_another_account_are_no_default(backend: FakeBackend, public: 
 # The trial.
 
 
-def test_the_trial_needs_no_port_of_the_users_and_leaves_no_trace(
-    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_trial_uses_a_free_port_and_stores_no_trace(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDEGPT_PORT", str(backend.port))  # taken
     run(Person("server", backend.url, KEY, None))
     assert not load().trace_dir.exists()
 
 
-def test_what_a_deployment_lacks_is_found_out_and_remembered(azure: FakeBackend) -> None:
+def test_what_a_deployment_lacks_is_found_and_saved(azure: FakeBackend) -> None:
     refuse_search_and_effort(azure)
     run(Person("azure", azure.origin, "key", KEY, "big", None, None))
     settings = load()
@@ -605,7 +607,7 @@ def searches(request: Request) -> bool:
     return any(tool["type"] == "web_search" for tool in request.body.get("tools") or ())
 
 
-def test_a_deployment_that_falls_silent_over_the_search_is_not_given_it_again(azure: FakeBackend) -> None:
+def test_a_search_that_silences_a_deployment_is_turned_off(azure: FakeBackend) -> None:
     azure.route(lambda it: is_trial(it) and searches(it), lambda it: answer())
     run(Person("azure", azure.origin, "key", KEY, "big", None, None))
     settings = load()
@@ -613,7 +615,7 @@ def test_a_deployment_that_falls_silent_over_the_search_is_not_given_it_again(az
     assert recall(settings.dirs.cache, provider)["big"].web_search is False
 
 
-def test_a_new_setup_forgets_what_was_learnt(azure: FakeBackend) -> None:
+def test_a_new_setup_forgets_learned_capabilities(azure: FakeBackend) -> None:
     refuse_search_and_effort(azure)
     run(Person("azure", azure.origin, "key", KEY, "big", None, None))
     azure.route(is_trial, call_the_tool)
@@ -637,16 +639,14 @@ def test_flags_answer_everything(backend: FakeBackend) -> None:
     }
 
 
-def test_azures_flags_answer_everything(azure: FakeBackend) -> None:
+def test_azure_flags_answer_everything(azure: FakeBackend) -> None:
     given = Given(provider="azure", endpoint=azure.origin, key=Secret(KEY), models={"opus": "big", "haiku": "small"})
     set_up(Nobody(), given, {})
     assert saved()["AZURE_OPENAI_CHAT_DEPLOYMENT"] == "big"
     assert saved()["AZURE_OPENAI_CHAT_DEPLOYMENT_NANO"] == "small"
 
 
-def test_a_deployment_that_is_set_already_serves_all_tiers_without_one(
-    azure: FakeBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_deployment_that_is_set_serves_all_tiers(azure: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_OPENAI_CHAT_DEPLOYMENT", "big")
     set_up(Nobody(), Given(provider="azure", endpoint=azure.origin, key=Secret(KEY)), {})
     assert saved()["AZURE_OPENAI_CHAT_DEPLOYMENT_FULL"] == saved()["AZURE_OPENAI_CHAT_DEPLOYMENT_NANO"] == "big"
@@ -683,7 +683,7 @@ def test_a_deployment_that_is_set_already_serves_all_tiers_without_one(
         (Given(), "No account is set up."),
     ],
 )
-def test_what_no_flag_answers_is_named(given: Given, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_without_an_answer_names_its_flag(given: Given, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entra, "is_installed", lambda: False)
     with pytest.raises(ClaudegptError) as raised:
         set_up(Nobody(), given, {})
@@ -691,26 +691,28 @@ def test_what_no_flag_answers_is_named(given: Given, words: str, monkeypatch: py
     assert not config_file().exists()
 
 
-def test_what_does_not_work_is_not_saved(backend: FakeBackend, said: Callable[[], str]) -> None:
+def test_without_a_terminal_a_failing_account_is_not_saved(
+    backend: FakeBackend, stderr_text: Callable[[], str]
+) -> None:
     with pytest.raises(NotLoggedIn, match="refused the credential"):
         set_up(Nobody(), Given(provider="openai", base_url=backend.url, key=Secret("wrong")), {})
-    assert "With --no-check it is saved without trying." in said()
+    assert "With --no-check it is saved without trying." in stderr_text()
     assert not config_file().exists()
     backend.faults.clear()
 
 
-def test_unless_it_is_not_to_be_tried() -> None:
+def test_no_check_saves_without_trying() -> None:
     address = "http://127.0.0.1:9/v1"
     set_up(Nobody(), Given(provider="openai", base_url=address, key=Secret("k"), check=False), {})
     assert saved()["OPENAI_BASE_URL"] == address
 
 
-def test_a_server_that_is_not_there_is_named() -> None:
+def test_an_unreachable_server_is_named() -> None:
     with pytest.raises(UpstreamFailed, match=r"http://127\.0\.0\.1:9/v1 cannot be reached"):
         set_up(Nobody(), Given(provider="openai", base_url="http://127.0.0.1:9/v1", key=Secret("k")), {})
 
 
-def test_the_first_run_without_a_terminal_says_which_flags_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_run_without_a_terminal_names_the_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "on_terminal", lambda: False)
     with pytest.raises(BadSetting, match="claudegpt setup --provider openai --api-key-stdin"):
         first_run({})
@@ -719,7 +721,7 @@ def test_the_first_run_without_a_terminal_says_which_flags_do_the_same(monkeypat
 # Claude Code.
 
 
-def test_a_missing_claude_code_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_claude_code_is_offered_for_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     offered = []
     monkeypatch.setattr(install, "offer_install", lambda settings, *, yes: offered.append(yes))
     run(Person("demo"))

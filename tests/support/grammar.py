@@ -1,4 +1,4 @@
-"""The grammar of a Messages stream, and a checker that every stream a test sees goes through.
+"""The grammar of a Messages stream, and the checker that every stream in a test goes through.
 
     stream  = message_start block* message_delta message_stop
             | a beginning of that, then one error event
@@ -8,9 +8,9 @@
     events = check(response_bytes)       the events without pings; AssertionError says where it breaks
     folded(events)                       the content blocks as a client ends up with them
 
-A delta belongs to the open block's kind; a thinking block ends with its one signature; a tool's input is one JSON
-object (only max_tokens may cut it off). Each event is also held against the `anthropic` package's own types, and a key
-those types do not have is a fault, because another client may refuse it.
+A delta fits the kind of the open block. A thinking block ends with its one signature. A tool's input is one JSON
+object, which only max_tokens may cut off, and no two calls have one id. Each event is also checked against the
+`anthropic` package's own types. A key that those types do not have is a fault, because another client may refuse it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ERROR_TYPES = frozenset(
 
 
 def check(stream: bytes | Iterable[Event], *, whole: bool = True) -> list[Event]:
-    """The stream's events without pings. `whole=False` for one the client itself broke off: any beginning will do."""
+    """Return the events without pings. `whole=False`: the client broke the stream off, so any beginning is right."""
     events = read_sse(stream) if isinstance(stream, bytes) else list(stream)
     reader = _Reader()
     for place, event in enumerate(events):
@@ -68,7 +68,7 @@ def check(stream: bytes | Iterable[Event], *, whole: bool = True) -> list[Event]
 
 
 def check_message(message: dict[str, Any]) -> dict[str, Any]:
-    """A whole Message (`stream: false`), held against the same rules."""
+    """Check a whole Message (`stream: false`) against the same rules, and return it."""
     _fits(MESSAGE, message)
     assert message["stop_reason"], "a whole message has a stop_reason"
     _stop_reason_fits(message["stop_reason"], [block["type"] for block in message["content"]])
@@ -76,7 +76,7 @@ def check_message(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_error(body: dict[str, Any]) -> dict[str, Any]:
-    """An Anthropic error body; returns what stands under `error`."""
+    """Check an Anthropic error body, and return its `error`."""
     assert body.keys() <= {"type", "error", "request_id"} and body["type"] == "error", f"not an error body: {body}"
     error: dict[str, Any] = body["error"]
     assert {"type", "message"} <= error.keys() <= {"type", "message", "details"}, f"a type and a message: {error}"
@@ -86,7 +86,7 @@ def check_error(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def folded(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """The content blocks of a checked stream: text, thinking, signature and input put together."""
+    """Return the content blocks of a checked stream, with their texts, signatures and inputs put together."""
     blocks: list[dict[str, Any]] = []
     parts: list[list[str]] = []
     for event in events:
@@ -113,7 +113,7 @@ def usage(events: Iterable[Event]) -> dict[str, Any]:
 
 
 def read_sse(stream: bytes) -> list[Event]:
-    """The events of an SSE body as Anthropic writes them: `event:` names the type, `data:` is one line of JSON."""
+    """Return the events of an SSE body as Anthropic writes it: `event:` names the type, `data:` is one line of JSON."""
     text = stream.decode()
     assert not text or text.endswith("\n\n"), f"the stream ends inside an event: …{text[-80:]!r}"
     return [_read_event(chunk) for chunk in text.split("\n\n")[:-1]]
@@ -130,12 +130,13 @@ def _read_event(chunk: str) -> Event:
 
 
 class _Reader:
-    """Where in the grammar a stream is."""
+    """Follows a stream and knows where in the grammar it is."""
 
     def __init__(self) -> None:
         self.started = False
         self.ended = False
         self._blocks: list[str] = []
+        self._call_ids: set[str] = set()
         self._open: _Block | None = None
         self._broken = False  # the last block is a call whose arguments stop in the middle
         self._stopping = False
@@ -168,6 +169,10 @@ class _Reader:
         assert not self._broken, BROKEN_INPUT
         assert event["index"] == len(self._blocks), f"block {event['index']} opens, {len(self._blocks)} is next"
         self._open = _Block(event["content_block"])
+        if self._open.kind == "tool_use":
+            call_id = event["content_block"]["id"]
+            assert call_id not in self._call_ids, f"two calls have the id {call_id}"
+            self._call_ids.add(call_id)
         self._blocks.append(self._open.kind)
 
     def _content_block_delta(self, event: Event) -> None:
@@ -216,7 +221,7 @@ class _Block:
         self._input += delta.get("partial_json", "")
 
     def close(self) -> bool:
-        """Whether the block is whole; a call cut off by the token limit may not be."""
+        """Return whether the block is whole. A call that the token limit cut off may not be."""
         assert self._signed or self.kind != "thinking", "a thinking block closes without its signature"
         try:
             return isinstance(json.loads(self._input or "{}"), dict)
@@ -255,7 +260,7 @@ def _fits(shape: TypeAdapter[Any], value: dict[str, Any]) -> None:
 
 
 def _reasons(fault: ValidationError) -> str:
-    """What is wrong, without what is only wrong of the alternatives that `type` rules out."""
+    """Say what is wrong, without the faults of alternatives that `type` rules out."""
     reasons = [(error["loc"], error["msg"]) for error in fault.errors()]
     others = [where[:-1] for where, reason in reasons if where[-1:] == ("type",) and reason.startswith("Input should")]
     kept = [one for one in reasons if not any(one[0][: len(other)] == other for other in others)]
@@ -263,7 +268,7 @@ def _reasons(fault: ValidationError) -> str:
 
 
 def _unknown(value: object, where: str = "") -> list[str]:
-    """Paths of the keys that the package's models took in without knowing them."""
+    """Return the paths of the keys that the package's models accepted without having them."""
     if isinstance(value, list):
         return [key for place, item in enumerate(value) for key in _unknown(item, f"{where}[{place}]")]
     if not isinstance(value, BaseModel):

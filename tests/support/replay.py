@@ -1,11 +1,11 @@
-"""Streams as upstreams send them, kept as files, and the ways they may arrive.
+"""Recorded upstream streams, kept as files in tests/fixtures, and the ways in which they may arrive.
 
     for chunk in arriving("refusal", whole): …        one piece
     for chunk in arriving("refusal", bytewise): …     a byte at a time
     for chunk in arriving("refusal", cut_at(5)): …    five events, then nothing
 
-A bug in translation gets its recorded stream here before its fix. Ids and blobs are made up; shapes, order and bytes
-are what such a server sends.
+A bug in translation gets its stream as a fixture before its fix. Ids and encrypted contents are made up; the shapes
+and the order are what such a server sends.
 """
 
 from __future__ import annotations

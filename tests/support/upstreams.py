@@ -1,11 +1,11 @@
-"""Generated answers: one Responses stream as any server might tell it, and what a client must end up with.
+"""Generated answers: one Responses stream as some server may send it, and what a client must end up with.
 
     answered()      an Answered: the events, the items they tell of, and the blocks that must come out
     pieces(data)    bytes cut anywhere
 
-A server may announce an item or not, stream all of a text, the beginning of it or nothing, repeat the whole of it in
-any of four `done` events, and again at the very end; but somewhere it says all of it. Items begin in their order, and
-from there on their events may alternate as they like.
+A server may announce an item or not. It may stream all of a text, its beginning or nothing, and repeat the whole text
+in any of four `done` events and again at the very end; somewhere it sends all of it. Items begin in their order; then
+their events may alternate in any way.
 """
 
 from __future__ import annotations

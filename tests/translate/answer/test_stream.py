@@ -1,7 +1,7 @@
-"""One state machine for every answer: what a client sees of it, however the upstream tells it.
+"""What the client gets for an answer, whichever events the server sends.
 
-`shown` writes a message short: thinking as "~text", text as it is, a call as (name, input). What recorded streams
-become is proven in tests/fixtures; here stand the rules, and the odd habits of servers.
+`shown` writes a message short: thinking as "~text", text as it is, a call as (name, input). Recorded streams are tested
+in tests/fixtures; here are the rules and the odd habits of servers, one by one.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def told(given: Answer, **more: Any) -> list[Event]:
 
 
 def seen(events: list[Event], *, whole: bool = True, **reply: Any) -> list[Event]:
-    """What the client sees of these events; checked against the grammar."""
+    """Return the events that the client gets for these, checked against the grammar."""
     stream = stream_for(**reply)
     out = [copy.deepcopy(ours) for event in events for ours in stream.receive(event)]
     if whole:
@@ -78,12 +78,12 @@ SHOWN: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 def kinds(events: list[Event]) -> list[str]:
-    """Event types; of a delta its own type, and one for any number in a row."""
+    """Return the event types; for deltas in a row, their type once."""
     names = [event["delta"]["type"] if event["type"] == "content_block_delta" else event["type"] for event in events]
     return [name for at, name in enumerate(names) if not (at and name.endswith("_delta") and names[at - 1] == name)]
 
 
-# Events as a server writes them, for what no well-behaved one would say.
+# Events as odd servers write them.
 
 
 def added(item: Any, index: Any = 0) -> Event:

@@ -1,4 +1,4 @@
-"""What a request becomes: which model serves it, and with which tools."""
+"""Which model serves a request, and which tools it declares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hosted search that a client forces: on every backend and tier, streamed or whole."""
+"""A forced web search: on every backend and tier, streamed or whole."""
 
 from __future__ import annotations
 

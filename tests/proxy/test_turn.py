@@ -1,4 +1,4 @@
-"""One turn through the real app and real sockets: attempts, lessons, and what the client sees of each failure."""
+"""One turn through the real app and real sockets: attempts, refusals, and what the client gets of each failure."""
 
 from __future__ import annotations
 
@@ -331,7 +331,7 @@ def test_after_the_first_real_event_nothing_is_asked_again(backend: FakeBackend,
 
 # Refusals.
 
-LESSONS: dict[str, tuple[HttpError, dict[str, Any], Any]] = {
+REFUSALS: dict[str, tuple[HttpError, dict[str, Any], Any]] = {
     "a summary": (
         error(400, "unsupported_value", "Your organization must be verified.", param="reasoning.summary"),
         THINKING,
@@ -392,11 +392,9 @@ LESSONS: dict[str, tuple[HttpError, dict[str, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_what_a_model_does_not_take_is_left_out_at_once_and_from_then_on(
-    backend: FakeBackend, proxy: Served, name: str
-) -> None:
-    refusal, fields, without = LESSONS[name]
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refused_field_is_left_out_at_once_and_in_later_turns(backend: FakeBackend, proxy: Served, name: str) -> None:
+    refusal, fields, without = REFUSALS[name]
     backend.script(refusal, answer("Now."), answer("And now."))
     assert grammar.text_of(proxy.events(ask(**fields))) == "Now."
     assert grammar.text_of(proxy.events(ask("again", **fields))) == "And now."
@@ -494,8 +492,8 @@ UNKNOWN = error(400, "unknown_parameter", "Unknown parameter: 'stream_options'."
 
 
 @pytest.mark.parametrize("end", [error(500, None, "Oh."), error(400, None, "Strange.")])
-def test_what_was_left_out_in_vain_is_asked_for_again(backend: FakeBackend, proxy: Served, end: HttpError) -> None:
-    """Only an answer shows that a lesson was right."""
+def test_a_field_that_was_left_out_in_vain_is_sent_again(backend: FakeBackend, proxy: Served, end: HttpError) -> None:
+    """Only an answer shows that leaving it out helped."""
     backend.script(UNKNOWN, *[end] * (MOST_ATTEMPTS if end.status == 500 else 1))
     proxy.error(ask())
     assert "stream_options" not in backend.requests[-1].body and proxy.proxy.learned == {}
@@ -504,7 +502,7 @@ def test_what_was_left_out_in_vain_is_asked_for_again(backend: FakeBackend, prox
     assert "stream_options" in backend.requests[-1].body
 
 
-def test_what_the_user_broke_off_has_taught_nothing(backend: FakeBackend, proxy: Served) -> None:
+def test_an_interrupted_turn_teaches_nothing(backend: FakeBackend, proxy: Served) -> None:
     backend.script(UNKNOWN, answer("Late.", stall_after=1))
     assert proxy.loop
     turn = Turn(Ask(ask(stream=False)), proxy.proxy)
@@ -515,7 +513,7 @@ def test_what_the_user_broke_off_has_taught_nothing(backend: FakeBackend, proxy:
     assert proxy.proxy.learned == {}
 
 
-def test_a_lesson_about_one_model_is_none_about_another(backend: FakeBackend, proxy: Served) -> None:
+def test_a_refusal_by_one_model_says_nothing_about_another(backend: FakeBackend, proxy: Served) -> None:
     refusal = error(400, None, "Your organization must be verified.", param="reasoning.summary")
     backend.script(refusal, answer("a"), answer("b"))
     proxy.events(ask(**THINKING))
@@ -523,7 +521,7 @@ def test_a_lesson_about_one_model_is_none_about_another(backend: FakeBackend, pr
     assert ["summary" in request.body["reasoning"] for request in backend.requests] == [True, False, True]
 
 
-def test_several_lessons_may_be_learnt_in_one_turn(backend: FakeBackend, proxy: Served) -> None:
+def test_one_turn_may_meet_several_refusals(backend: FakeBackend, proxy: Served) -> None:
     backend.script(
         error(400, None, "Your organization must be verified.", param="reasoning.summary"),
         error(400, None, "Unknown parameter: 'stream_options'."),
@@ -614,7 +612,7 @@ def test_a_prompt_over_the_window_is_said_in_the_words_the_client_compacts_on(
 # Traces.
 
 
-def test_a_trace_tells_the_whole_turn(backend: FakeBackend, proxy: Served) -> None:
+def test_a_trace_holds_the_whole_turn(backend: FakeBackend, proxy: Served) -> None:
     backend.script(
         error(400, None, "Unknown parameter: 'stream_options'."),
         answer(reasoning("Thinking."), "Words.", call("Bash", command="ls")),

@@ -1,7 +1,8 @@
-"""Run a program in the foreground as if we had exec'd it: its terminal, its signals, its exit status; we only wait.
+"""Runs a program in the foreground as if claudegpt had become it: with its terminal, its signals and its exit status.
 
-The child shares our process group, so what the terminal sends (^C, ^Z, a resize) reaches it without us: those are not
-passed on. What somebody sends to our process id is meant for the program: that is. Where we are stopped, both are.
+The child shares our process group, so a signal of the terminal (^C, ^Z, a resize) reaches it without us and is not
+passed on. A signal that somebody sends to our process id is meant for the program and is passed on. If we are stopped,
+the child is stopped too.
 
     held = hold_signals()                  # before any thread starts, so that no thread takes a signal
     child = spawn(path, words, env, held)
@@ -41,30 +42,30 @@ DIES_WITHIN = 0.5  # seconds between asking a program to end and ending it
 
 
 @dataclass(frozen=True)
-class Held:
-    """The signals we wait for, and what was blocked before us: the child's mask."""
+class HeldSignals:
+    """The signals that we wait for, and those that were blocked before: the child's mask."""
 
     waited: frozenset[signal.Signals]
     before: frozenset[int]
 
 
-def hold_signals() -> Held:
-    """From now on signals wait for `wait` instead of acting; and after it for nothing, because what arrives when the
-    program has ended must not change its exit status. Those we were started to ignore (nohup) stay ignored, for both.
+def hold_signals() -> HeldSignals:
+    """Block signals until `wait` reads them. After `wait` they stay blocked, because a signal that arrives when the
+    program has ended must not change its exit status. Signals that are ignored already (nohup) stay ignored.
     """
     waited = {number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN} | {WAKE}
     for number in (WAKE, signal.SIGCONT, signal.SIGWINCH):
-        # Ignored by default, and elsewhere than on Linux then lost even while blocked.
+        # They are ignored by default, and except on Linux an ignored signal is lost even while it is blocked.
         signal.signal(number, _nothing)
-    return Held(frozenset(waited), frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, waited)))
+    return HeldSignals(frozenset(waited), frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, waited)))
 
 
 def _nothing(number: int, frame: object) -> None:
     pass
 
 
-def spawn(path: Path, words: Sequence[str], env: Mapping[str, str], held: Held) -> int:
-    """Start the program with our terminal, input and output; its process id. Raises ClaudeNotFound if it cannot run."""
+def spawn(path: Path, words: Sequence[str], env: Mapping[str, str], held: HeldSignals) -> int:
+    """Start the program on our terminal and return its process id. Raises ClaudeNotFound if it cannot run."""
     ignored_by_python = [signal.SIGPIPE, signal.SIGXFSZ]
     try:
         return os.posix_spawn(path, [str(path), *words], env, setsigmask=held.before, setsigdef=ignored_by_python)
@@ -72,8 +73,8 @@ def spawn(path: Path, words: Sequence[str], env: Mapping[str, str], held: Held) 
         raise ClaudeNotFound(f"Cannot run {path}: {problem.strerror}.", "Correct CLAUDEGPT_CLAUDE_BIN.") from None
 
 
-def wait(child: int, held: Held, broken: Callable[[], object]) -> int:
-    """The child's exit status, 128+n for signal n. When woken and `broken()` is true, the child is ended first."""
+def wait(child: int, held: HeldSignals, broken: Callable[[], object]) -> int:
+    """Wait for the child and return its exit status, 128+n for signal n. When woken while `broken()`, end it first."""
     while True:
         received = _next_signal(held)
         if received.number == WAKE:
@@ -89,8 +90,8 @@ def wait(child: int, held: Held, broken: Callable[[], object]) -> int:
 
 
 def _ended(child: int) -> int | None:
-    """The child's status if it has ended; where it has stopped by itself (the npm versions of Claude Code stop only
-    themselves at ^Z), so do we, for the shell sees only us."""
+    """The child's status if it has ended. If it has stopped itself, stop too, because the shell sees only us: the npm
+    versions of Claude Code stop only themselves at ^Z."""
     done, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
     if done and os.WIFSTOPPED(status):
         time.sleep(SETTLES_WITHIN)
@@ -101,7 +102,7 @@ def _ended(child: int) -> int | None:
 
 
 def end(child: int) -> int:
-    """End the child: asked first, then killed. Its exit status."""
+    """End the child with SIGTERM, then with SIGKILL. Return its exit status."""
     _send(child, signal.SIGTERM)
     deadline = time.monotonic() + DIES_WITHIN
     while time.monotonic() < deadline:
@@ -120,7 +121,7 @@ class Received:
     sender: int = 0
 
 
-def _next_signal(held: Held) -> Received:
+def _next_signal(held: HeldSignals) -> Received:
     if hasattr(signal, "sigwaitinfo"):
         info = signal.sigwaitinfo(held.waited)
         # A hangup reaches only the leader of the session; all else from a terminal, its whole foreground group.
@@ -138,7 +139,7 @@ def _in_foreground() -> bool:
 
 
 def _stop_ourselves() -> None:
-    """Stop as the signal would have stopped us; returns when continued."""
+    """Stop this process as the signal would have done; return when it is continued."""
     if signal.SIGCONT in signal.sigpending():  # it came in the meantime, and only once
         return
     os.kill(os.getpid(), signal.SIGTSTP)

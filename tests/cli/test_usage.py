@@ -172,6 +172,16 @@ def test_usage_fits_80_columns(home: Path) -> None:
     assert note == f"claudegpt: Counting began on {datetime.now() - timedelta(3):%a %d %b %Y}."
 
 
+def test_usage_keeps_its_row_names_at_60_columns(home: Path) -> None:
+    use(Spent(40, 3_100_000, 2_900_000, 99_000, 12.345), model="gpt-6.1-terra", days=3)
+    use(LUNA, model="gpt-6-luna")
+    use(provider="chatgpt", metered=False)
+    heading, *rows, _ = terminal("usage", columns=60)
+    assert max(map(len, [heading, *rows])) <= 60
+    assert [row[:12].strip() for row in rows if row[:12].strip()] == ["today", "last 7 days", "last 30 days"]
+    assert "list price" in heading and any("gpt-6.1-terra" in row for row in rows)
+
+
 def test_the_begin_of_counting_is_left_out_if_it_is_long_ago(home: Path) -> None:
     use(days=40)
     use()

@@ -58,7 +58,7 @@ def answer_part(part: Any) -> str | None:
     return ANSWER_PARTS.get(name) if name is None or isinstance(name, str) else None
 
 
-def said_in(part: Mapping[str, Any]) -> str:
+def part_text(part: Mapping[str, Any]) -> str:
     return text_of(part.get("text")) or text_of(part.get("refusal"))
 
 
@@ -71,7 +71,7 @@ def message_parts(content: Any) -> list[tuple[int, str, str, list[Any]]]:
         return [(0, "output_text", content, [])]
     parts = content if isinstance(content, list) else []
     return [
-        (place, kind, said_in(part), part["annotations"] if isinstance(part.get("annotations"), list) else [])
+        (place, kind, part_text(part), part["annotations"] if isinstance(part.get("annotations"), list) else [])
         for place, part in enumerate(parts)
         if (kind := answer_part(part))
     ]

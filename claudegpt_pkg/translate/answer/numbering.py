@@ -112,7 +112,7 @@ class Numbering:
         self._by_id: dict[tuple[Kind, str], Record] = {}
         self._by_key: dict[tuple[Kind, int | None], Record] = {}
         self._last: dict[Kind, Record] = {}
-        self._speaking: dict[int | None, Record] = {}  # by the server's number: who was announced or spoke last
+        self._active: dict[int | None, Record] = {}  # by the server's number: who was announced or spoke last
         self._by_kind: dict[Kind, list[Record]] = {}
 
     def add(self, kind: Kind, key: int | None, fields: Mapping[str, Any]) -> Record:
@@ -172,10 +172,10 @@ class Numbering:
             return last  # announced without a number
         return found
 
-    def speak(self, record: Record) -> Record | None:
+    def note_active(self, record: Record) -> Record | None:
         """Note that `record` was announced or said something; the item under its number that is thereby over."""
-        before = self._speaking.get(record.key)
-        self._speaking[record.key] = record
+        before = self._active.get(record.key)
+        self._active[record.key] = record
         return before if before is not record and before and before.is_open else None
 
 

@@ -42,10 +42,10 @@ from .items import (
     usage_counts,
 )
 from .numbering import Record, number_or_none, text_or_none
+from .repair_base import NOTHING, Out
 from .repair_calls import CallRepair
 from .repair_reasoning import ReasoningRepair
 from .repair_text import TextRepair
-from .telling import NOTHING, Out
 
 
 class Repairer(TextRepair, ReasoningRepair, CallRepair):
@@ -75,7 +75,7 @@ class Repairer(TextRepair, ReasoningRepair, CallRepair):
         if kind := answer_part(part):
             self._text_part_done(event, kind)
         elif mapping(part).get("type") == "reasoning_text":
-            self._thinking_whole(event, "content_index", text_of(mapping(part).get("text")))
+            self._finish_thinking_part(event, "content_index", text_of(mapping(part).get("text")))
 
     def _item_added(self, event: Event) -> None:
         fields = mapping(event.get("item"))
@@ -85,15 +85,15 @@ class Repairer(TextRepair, ReasoningRepair, CallRepair):
         text = to_json(fields)
         self._count(len(text))
         key = number_or_none(event.get("output_index"))
-        known = self._announced_before(kind, key, fields, hash(text))
+        known = self._find_announced(kind, key, fields, hash(text))
         if known is None:
             known = self._add(kind, key, fields)
         elif known.is_open:
             self._identify(known, fields)
         known.announcement = known.announcement or hash(text)
-        self._end_speaker(known, Kind.TEXT)
+        self._end_previous(known, Kind.TEXT)
 
-    def _announced_before(
+    def _find_announced(
         self, kind: Kind, key: int | None, fields: Mapping[str, Any], announcement: int
     ) -> Record | None:
         """The item that an announcement is of, if events told of it before."""
@@ -116,14 +116,14 @@ class Repairer(TextRepair, ReasoningRepair, CallRepair):
         self._count(len(to_json(fields)))
         key = number_or_none(event.get("output_index"))
         digest = _digest(kind, fields)
-        record = self._told_of(kind, key, fields, digest)
+        record = self._find_finished(kind, key, fields, digest)
         if record is None:
             record = self._add(kind, key, fields)
-            self._end_speaker(record, Kind.TEXT)
+            self._end_previous(record, Kind.TEXT)
         self._finish(record, fields)
         record.digest = digest
 
-    def _told_of(self, kind: Kind, key: int | None, fields: Mapping[str, Any], digest: int) -> Record | None:
+    def _find_finished(self, kind: Kind, key: int | None, fields: Mapping[str, Any], digest: int) -> Record | None:
         """The item whose end this is; None if no event has told of it."""
         known = self._items.by_id(kind, fields.get("call_id"), fields.get("id"))
         if known:
@@ -157,7 +157,7 @@ class Repairer(TextRepair, ReasoningRepair, CallRepair):
             self._fail(event)
             return
         output = response.get("output")
-        self._tell_output(_merge_searches(output if isinstance(output, list) else ()))
+        self._finish_output(_merge_searches(output if isinstance(output, list) else ()))
         for record in self._items.records[:]:
             if record.is_open:
                 self._finish(record, record.fields)
@@ -168,7 +168,7 @@ class Repairer(TextRepair, ReasoningRepair, CallRepair):
         else:
             self._out.append(openai.completed_event(counts))
 
-    def _tell_output(self, output: list[Mapping[str, Any]]) -> None:
+    def _finish_output(self, output: list[Mapping[str, Any]]) -> None:
         """Items as the end of the answer has them: what no event told of is made up for."""
         told = [self._items.by_id(KINDS[item["type"]], item.get("call_id"), item.get("id")) for item in output]
         for item, record in zip(output, told, strict=True):

@@ -9,10 +9,10 @@ from ..wire import openai
 from .arguments import PARALLEL, parallel_calls
 from .items import Event, Kind, mapping, text_of, to_json
 from .numbering import Part, Record
-from .telling import DELTA_COST, Telling, arguments_by_worth, write_or_empty
+from .repair_base import DELTA_COST, RepairBase, arguments_by_worth, write_or_empty
 
 
-class CallRepair(Telling):
+class CallRepair(RepairBase):
     """The part of the repairer that reads calls."""
 
     def _arguments_delta(self, event: Event) -> None:
@@ -24,7 +24,7 @@ class CallRepair(Telling):
         record = self._record(Kind.CALL, event)
         if record is None:
             return
-        self._speaks(record)
+        self._note_content(record)
         self._count(len(delta) + DELTA_COST)
         if not record.parts:
             record.parts.append(Part(0, None, "arguments", is_announced=True))

@@ -8,10 +8,10 @@ from typing import Any
 from ..wire import openai
 from .items import Event, Kind, mapping, replayable_reasoning, text_of, thinking_texts
 from .numbering import Part, Record, number_or_none
-from .telling import DELTA_COST, Telling
+from .repair_base import DELTA_COST, RepairBase
 
 
-class ReasoningRepair(Telling):
+class ReasoningRepair(RepairBase):
     """The part of the repairer that reads reasoning."""
 
     def _summary_delta(self, event: Event) -> None:
@@ -21,16 +21,18 @@ class ReasoningRepair(Telling):
         self._thinking_delta(event, "content_index")
 
     def _summary_done(self, event: Event) -> None:
-        self._thinking_whole(event, "summary_index", text_of(event.get("text")))
+        self._finish_thinking_part(event, "summary_index", text_of(event.get("text")))
 
     def _reasoning_done(self, event: Event) -> None:
-        self._thinking_whole(event, "content_index", text_of(event.get("text")))
+        self._finish_thinking_part(event, "content_index", text_of(event.get("text")))
 
     def _summary_part_added(self, event: Event) -> None:
         self._announce_thinking_part(event, "summary_index")
 
     def _summary_part_done(self, event: Event) -> None:
-        self._thinking_whole(event, "summary_index", text_of(mapping(event.get("part")).get("text")), is_part=True)
+        self._finish_thinking_part(
+            event, "summary_index", text_of(mapping(event.get("part")).get("text")), is_part=True
+        )
 
     def _thinking_delta(self, event: Event, numbered_by: str) -> None:
         delta = event.get("delta")
@@ -39,7 +41,7 @@ class ReasoningRepair(Telling):
         record = self._record(Kind.THINKING, event)
         if record is not None:
             part = self._thinking_part(record, event.get(numbered_by), numbered_by)
-            self._think(record, part, delta)
+            self._emit_thinking(record, part, delta)
             if part.index == event.get(numbered_by) and event["type"] != "response.reasoning.delta":
                 self._expect_same(event, record, part, numbered_by)
 
@@ -54,7 +56,7 @@ class ReasoningRepair(Telling):
         elif not last.length:
             last.key, last.type, last.is_announced, last.is_done = key, numbered_by, True, False
 
-    def _thinking_whole(self, event: Event, numbered_by: str, text: str, *, is_part: bool = False) -> None:
+    def _finish_thinking_part(self, event: Event, numbered_by: str, text: str, *, is_part: bool = False) -> None:
         """A part's whole text; it is over with that."""
         record = (
             self._record(Kind.THINKING, event, starts=True) if text else self._items.for_delta(Kind.THINKING, event)
@@ -69,7 +71,7 @@ class ReasoningRepair(Telling):
         if text:
             part = part or self._add_thinking_part(record, key, numbered_by, is_announced=False)
             if part is record.parts[-1]:
-                self._think(record, part, text[part.length :])
+                self._emit_thinking(record, part, text[part.length :])
             part.whole = hash(text)
         if part:
             part.is_done = True
@@ -91,10 +93,10 @@ class ReasoningRepair(Telling):
         record.parts.append(part)
         return part
 
-    def _think(self, record: Record, part: Part, text: str) -> None:
+    def _emit_thinking(self, record: Record, part: Part, text: str) -> None:
         if not text:
             return
-        self._speaks(record)
+        self._note_content(record)
         self._count(len(text) + DELTA_COST)
         part.length += len(text)
         delta = openai.summary_delta_event if part.type == "summary_index" else openai.reasoning_delta_event
@@ -108,7 +110,7 @@ class ReasoningRepair(Telling):
             }
             if all(told[part.type] for part in record.parts if part.length):
                 for numbered_by, texts in told.items():
-                    self._tell_reasoning(record, numbered_by, texts)
+                    self._emit_missing_thinking(record, numbered_by, texts)
             if fields is not record.fields:
                 record.fields.pop("encrypted_content", None)  # that of the announcement is not the final one
                 record.identify(fields)
@@ -120,7 +122,7 @@ class ReasoningRepair(Telling):
             record.fields = late
             self._emit(record, openai.item_done_event(record.index, late))
 
-    def _tell_reasoning(self, record: Record, numbered_by: str, texts: list[str]) -> None:
+    def _emit_missing_thinking(self, record: Record, numbered_by: str, texts: list[str]) -> None:
         """What has not streamed of one of the two ways in which reasoning is told."""
         streamed = sum(part.length for part in record.parts if part.type == numbered_by)
         for text in texts:
@@ -130,5 +132,5 @@ class ReasoningRepair(Telling):
             last = record.parts[-1] if record.parts else None
             if last is None or last.type != numbered_by or (last.length and not streamed):
                 last = self._add_thinking_part(record, None, numbered_by, is_announced=False)
-            self._think(record, last, text[streamed:])
+            self._emit_thinking(record, last, text[streamed:])
             streamed = 0

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..wire import openai
-from .items import Event, Kind, message_parts, read_citation, said_in
+from .items import Event, Kind, message_parts, part_text, read_citation
 from .numbering import Part, Record, number_or_none
-from .telling import DELTA_COST, WAITING_COST, Telling
+from .repair_base import DELTA_COST, WAITING_COST, RepairBase
 
 
-class TextRepair(Telling):
+class TextRepair(RepairBase):
     """The part of the repairer that reads messages."""
 
     def _text_delta(self, event: Event) -> None:
@@ -22,19 +22,19 @@ class TextRepair(Telling):
         if record is None:
             return
         kind = "refusal" if event["type"] == "response.refusal.delta" else "output_text"
-        part = self._part_for(record, event.get("content_index"), kind)
-        self._say(record, part, delta)
+        part = self._find_part(record, event.get("content_index"), kind)
+        self._emit_text(record, part, delta)
         if part.index == event.get("content_index") and part.type == kind:
             self._expect_same(event, record, part)
 
     def _text_done(self, event: Event) -> None:
-        text = said_in(event)
+        text = part_text(event)
         if not text:
             return
         record = self._record(Kind.TEXT, event, starts=True)
         kind = "refusal" if event["type"] == "response.refusal.done" else "output_text"
-        if record and (part := self._part_told(record, event.get("content_index"), kind, text)):
-            self._say(record, part, text[part.length :])
+        if record and (part := self._find_finished_part(record, event.get("content_index"), kind, text)):
+            self._emit_text(record, part, text[part.length :])
             part.whole = hash(text)
 
     def _text_part_added(self, event: Event, kind: str) -> None:
@@ -56,14 +56,14 @@ class TextRepair(Telling):
 
     def _text_part_done(self, event: Event, kind: str) -> None:
         part = event["part"]
-        text = said_in(part)
+        text = part_text(part)
         record = self._record(Kind.TEXT, event, starts=bool(text))
         if record is None:
             return
-        known = self._part_told(record, event.get("content_index"), kind, text)
+        known = self._find_finished_part(record, event.get("content_index"), kind, text)
         if known is None:
             return
-        self._say(record, known, text[known.length :])
+        self._emit_text(record, known, text[known.length :])
         notes = part.get("annotations")
         self._annotate(record, known, notes if isinstance(notes, list) else ())
         known.whole = hash(text)
@@ -81,7 +81,7 @@ class TextRepair(Telling):
         part.annotated = True
         self._emit_annotation(record, part, note)
 
-    def _part_for(self, record: Record, number: Any, kind: str) -> Part:
+    def _find_part(self, record: Record, number: Any, kind: str) -> Part:
         """The part that a delta belongs to. A number that no `content_part.added` announced is no new part (vLLM)."""
         key = number_or_none(number)
         known, last = record.keyed.get(key), record.parts[-1] if record.parts else None
@@ -93,7 +93,7 @@ class TextRepair(Telling):
         last.type = kind
         return last
 
-    def _part_told(self, record: Record, number: Any, kind: str, text: str) -> Part | None:
+    def _find_finished_part(self, record: Record, number: Any, kind: str, text: str) -> Part | None:
         """The part of which `text` is the whole; None if it was told before."""
         key = number_or_none(number)
         known, last = record.keyed.get(key), record.parts[-1] if record.parts else None
@@ -112,10 +112,10 @@ class TextRepair(Telling):
         self._emit(record, openai.part_added_event(record.index, part.index, kind))
         return part
 
-    def _say(self, record: Record, part: Part, text: str) -> None:
+    def _emit_text(self, record: Record, part: Part, text: str) -> None:
         if not text:
             return
-        self._speaks(record)
+        self._note_content(record)
         self._count(len(text) + DELTA_COST)
         part.length += len(text)
         self._emit(record, openai.text_delta_event(record.index, part.index, part.type, text))
@@ -136,29 +136,29 @@ class TextRepair(Telling):
         while record.successor:
             record = record.successor
         if not record.is_open:
-            rest = _unsaid_texts(record, message_parts(fields.get("content"))) if record.over else []
+            rest = _missing_texts(record, message_parts(fields.get("content"))) if record.over else []
             if not rest:
                 return
             record = self._continue_message(record)
-        self._tell_message(record, message_parts(fields.get("content")))
+        self._emit_missing_text(record, message_parts(fields.get("content")))
         self._identify(record, {name: fields[name] for name in ("id", "phase") if name in fields})
         self._close(record)
 
-    def _tell_message(self, record: Record, told: list[tuple[int, str, str, list[Any]]]) -> None:
+    def _emit_missing_text(self, record: Record, told: list[tuple[int, str, str, list[Any]]]) -> None:
         keys = {place for place, *_ in told}
         by_key = {part.key: part for part in record.parts if part.is_announced and part.key in keys}
         if not record.base and len(by_key) == len(record.parts) > 0:
             for place, kind, text, notes in told:
                 part = by_key.get(place) or (self._add_part(record, place, kind, is_announced=True) if text else None)
                 if part:
-                    self._say(record, part, text[part.length :])
+                    self._emit_text(record, part, text[part.length :])
                     self._annotate(record, part, notes)
             return
-        for at, kind, rest in _unsaid_texts(record, told):
+        for at, kind, rest in _missing_texts(record, told):
             last = record.parts[-1] if record.parts else None
             if last is None or last.is_done or (at == 0 and last.length):
                 last = self._add_part(record, None, kind, is_announced=False)
-            self._say(record, last, rest)
+            self._emit_text(record, last, rest)
         self._annotate_by_place(record, told)
 
     def _annotate_by_place(self, record: Record, told: list[tuple[int, str, str, list[Any]]]) -> None:
@@ -174,7 +174,7 @@ class TextRepair(Telling):
             offset += len(text)
 
 
-def _unsaid_texts(record: Record, told: list[tuple[int, str, str, list[Any]]]) -> list[tuple[int, str, str]]:
+def _missing_texts(record: Record, told: list[tuple[int, str, str, list[Any]]]) -> list[tuple[int, str, str]]:
     """(where it begins in its part, type, text) of what has not streamed of a message, counted by characters."""
     streamed = record.base + sum(part.length for part in record.parts)
     rest = []

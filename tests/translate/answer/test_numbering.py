@@ -45,11 +45,11 @@ def test_an_item_announced_without_a_number_takes_what_has_one() -> None:
 def test_another_item_under_the_same_number_is_noticed() -> None:
     items = Numbering()
     first, second, other = items.add(Kind.TEXT, 0, {}), items.add(Kind.CALL, 0, {}), items.add(Kind.CALL, 1, {})
-    assert items.speak(first) is None and items.speak(first) is None
-    assert items.speak(other) is None
-    assert items.speak(second) is first
+    assert items.note_active(first) is None and items.note_active(first) is None
+    assert items.note_active(other) is None
+    assert items.note_active(second) is first
     second.is_open = False
-    assert items.speak(first) is None
+    assert items.note_active(first) is None
 
 
 def test_what_an_announcement_leaves_out_stays() -> None:

@@ -10,8 +10,8 @@ from claudegpt_pkg.errors import UpstreamFailed
 from claudegpt_pkg.translate.answer.blocks import Reply
 from claudegpt_pkg.translate.answer.numbering import MAX_ITEMS
 from claudegpt_pkg.translate.answer.repair import HANDLERS, Repairer
+from claudegpt_pkg.translate.answer.repair_base import MAX_SIZE
 from claudegpt_pkg.translate.answer.stream import MessageStream, ResponseFailed
-from claudegpt_pkg.translate.answer.telling import MAX_SIZE
 from claudegpt_pkg.translate.tools import ToolTable
 from tests.support.grammar import check, folded
 from tests.support.replay import names

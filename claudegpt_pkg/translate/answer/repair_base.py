@@ -1,7 +1,7 @@
-"""What the repairer tells the machine of an answer's items: announcements, ends, and all that has to wait for them.
+"""The part of the repairer that does not depend on what an item is: finding, announcing, ending and ordering items.
 
-`Telling` is the part of the repairer that does not know what text, reasoning or calls look like. It announces each item
-once and in the server's order, ends each once, and holds back what stands behind a call whose name is not known yet.
+Each item is announced once and in the server's order, and ended once. Events of items behind a call whose name is not
+known yet wait for it. All that the answer makes the proxy keep is counted here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NOTHING = "no type"  # of events
 Out = list[openai.AnswerEvent]
 
 
-class Telling:
+class RepairBase:
     """See the module. `name` is part of the ids of calls to which the server gives none."""
 
     def __init__(self, name: str):
@@ -137,13 +137,13 @@ class Telling:
             return openai.tool_search_call(call_id, {})
         return openai.function_call(call_id, fields["name"], "")
 
-    def _speaks(self, record: Record) -> None:
+    def _note_content(self, record: Record) -> None:
         """Another item under the same number, or under none, is over when this one has something to say."""
         record.has_content = True
-        self._end_speaker(record, Kind.TEXT, Kind.THINKING)
+        self._end_previous(record, Kind.TEXT, Kind.THINKING)
 
-    def _end_speaker(self, record: Record, *kinds: Kind) -> None:
-        over = self._items.speak(record)
+    def _end_previous(self, record: Record, *kinds: Kind) -> None:
+        over = self._items.note_active(record)
         if over and over.kind in kinds:
             over.over = True
             self._close(over)

@@ -21,7 +21,7 @@ from tests.support.fakes.backend import DEADLINE, FakeBackend, wait_until
 from tests.support.served import TOKEN, Served, ask, served
 
 MEGABYTE = 1 << 20
-BUFFERS = 32 * MEGABYTE  # what the kernel may hold of a connection, both sides together
+BUFFERS = 64 * MEGABYTE  # more than the kernel may hold of a connection, both sides together
 PLENTY = 100 * MEGABYTE
 KNOWN = f"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-api-key: {TOKEN}\r\n".encode()
 STRANGER = b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n"

@@ -137,7 +137,7 @@ def backend(settings: Settings) -> tuple[Provider, list[Site]]:
     if kind is None:
         raise no_account()
     if kind.make is None:
-        return demo(settings)
+        return _connect_demo(settings)
     provider = kind.make(settings)
     if kind.wants_list(settings) and model_list.take_first_look(provider, settings.dirs.cache):
         provider = kind.make(settings)
@@ -152,7 +152,7 @@ def no_account() -> BadSetting:
     )
 
 
-def demo(settings: Settings) -> tuple[Provider, list[Site]]:
+def _connect_demo(settings: Settings) -> tuple[Provider, list[Site]]:
     from .accounts.providers.demo import demo
 
     key = Secret(secrets.token_urlsafe(32))

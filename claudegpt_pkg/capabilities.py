@@ -75,14 +75,14 @@ class Capabilities:
 
     def without(self, other: Capabilities) -> Capabilities:
         """These capabilities less everything that `other` lacks."""
-        return Capabilities(**{each.name: merge(each.name, self, other) for each in fields(self)})
+        return Capabilities(**{each.name: merge_field(each.name, self, other) for each in fields(self)})
 
     def differing(self, other: Capabilities) -> frozenset[str]:
         """The names of the fields in which the two differ."""
         return frozenset(each.name for each in fields(self) if getattr(self, each.name) != getattr(other, each.name))
 
 
-def merge(name: str, one: Capabilities, other: Capabilities) -> Any:
+def merge_field(name: str, one: Capabilities, other: Capabilities) -> Any:
     """The value of the field `name` when everything is missing that either of the two lacks."""
     mine, theirs = getattr(one, name), getattr(other, name)
     if name == "silent_search":

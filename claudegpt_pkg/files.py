@@ -123,7 +123,7 @@ def find_write_problem(folder: Path) -> OSError | None:
 
 
 @contextmanager
-def locked(path: Path, *, wait: float | None = None) -> Iterator[bool]:
+def hold_lock(path: Path, *, wait: float | None = None) -> Iterator[bool]:
     """Hold the lock file `path`, which is made 0600 and stays; other processes and threads wait for it meanwhile.
 
     Yields False on a file system that has no locks, as some network file systems: the caller goes on without. Waits at

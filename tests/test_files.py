@@ -174,19 +174,19 @@ def test_a_full_disk_is_found(tmp_path: Path) -> None:
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with umask(0), files.locked(path) as first:
+    with umask(0), files.hold_lock(path) as first:
         assert first and mode_of(path) == 0o600
-        with pytest.raises(TimeoutError, match="another process holds its lock"), files.locked(path, wait=0.02):
+        with pytest.raises(TimeoutError, match="another process holds its lock"), files.hold_lock(path, wait=0.02):
             pass
-    with files.locked(path, wait=0) as again:
+    with files.hold_lock(path, wait=0) as again:
         assert again
 
 
 def test_a_lock_of_another_program_counts(tmp_path: Path) -> None:
     """The Codex CLI, and earlier versions of claudegpt, take theirs with flock too."""
-    with FileLock(tmp_path / "lock"), pytest.raises(TimeoutError), files.locked(tmp_path / "lock", wait=0):
+    with FileLock(tmp_path / "lock"), pytest.raises(TimeoutError), files.hold_lock(tmp_path / "lock", wait=0):
         pass
-    with files.locked(tmp_path / "lock"), pytest.raises(Timeout), FileLock(tmp_path / "lock", timeout=0):
+    with files.hold_lock(tmp_path / "lock"), pytest.raises(Timeout), FileLock(tmp_path / "lock", timeout=0):
         pass
 
 
@@ -194,10 +194,10 @@ def test_a_waiting_process_gets_the_lock_when_it_is_free(tmp_path: Path) -> None
     got = threading.Event()
 
     def wait() -> None:
-        with files.locked(tmp_path / "lock", wait=60):
+        with files.hold_lock(tmp_path / "lock", wait=60):
             got.set()
 
-    with files.locked(tmp_path / "lock"):
+    with files.hold_lock(tmp_path / "lock"):
         waiting = threading.Thread(target=wait)
         waiting.start()
         assert not got.is_set()
@@ -213,10 +213,10 @@ def test_a_file_system_without_locks_is_no_obstacle(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("claudegpt_pkg.files.fcntl.flock", refuse)
-    with files.locked(tmp_path / "lock") as taken:
+    with files.hold_lock(tmp_path / "lock") as taken:
         assert not taken
 
 
 def test_another_failure_of_a_lock_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"), files.locked(tmp_path / "nowhere" / "lock"):
+    with pytest.raises(OSError, match="No such file"), files.hold_lock(tmp_path / "nowhere" / "lock"):
         pass

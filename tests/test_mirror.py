@@ -1,4 +1,4 @@
-"""Every module has a test file in the same place: claudegpt_pkg/room/module.py has tests/room/test_module.py.
+"""Every module has a test file: the same room below tests/, the same name with `test_` before it.
 
 python -m tests.test_mirror     prints what TESTED_BY lacks, and what it has too much
 """
@@ -42,7 +42,7 @@ TESTED_BY = {
     "translate/answer/repair_calls.py": "translate/answer/test_repair.py",
     "translate/answer/repair_reasoning.py": "translate/answer/test_repair.py",
     "translate/answer/repair_text.py": "translate/answer/test_repair.py",
-    "translate/answer/telling.py": "translate/answer/test_repair.py",
+    "translate/answer/repair_base.py": "translate/answer/test_repair.py",
     "translate/wire/anthropic.py": "translate/answer/test_stream.py",
     "translate/wire/openai.py": "translate/request/test_messages.py",
 }

@@ -57,7 +57,7 @@ def client_options(url: str) -> ClientOptions:
     """
     proxy = proxy_for(url)
     encrypted = url.lower().startswith("https:") or (proxy is not None and proxy.url.scheme == "https")
-    return {"proxy": proxy, "verify": certificates() if encrypted else False, "trust_env": False}
+    return {"proxy": proxy, "verify": _certificates() if encrypted else False, "trust_env": False}
 
 
 # Proxies.
@@ -132,19 +132,19 @@ def _matches(entry: str, host: str, port: int) -> bool:
 # Certificates.
 
 
-def certificates() -> ssl.SSLContext:
+def _certificates() -> ssl.SSLContext:
     """The trusted certificates: SSL_CERT_FILE, SSL_CERT_DIR, else the bundled ones. Raises BadSetting."""
-    return _certificates(os.environ.get("SSL_CERT_FILE") or "", os.environ.get("SSL_CERT_DIR") or "")
+    return _load_certificates(os.environ.get("SSL_CERT_FILE") or "", os.environ.get("SSL_CERT_DIR") or "")
 
 
 @lru_cache(maxsize=4)  # reading them takes longer than most questions
-def _certificates(file: str, folder: str) -> ssl.SSLContext:
+def _load_certificates(file: str, folder: str) -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context()
     except OSError as problem:
         name = "SSL_CERT_FILE" if file else "SSL_CERT_DIR"
         raise BadSetting(
-            f"Cannot read the certificates in {file or folder}: {reason(problem)}.", f"Correct {name}."
+            f"Cannot read the certificates in {file or folder}: {_reason(problem)}.", f"Correct {name}."
         ) from None
 
 
@@ -230,7 +230,7 @@ async def _read(response: httpx.Response, question: Question) -> bytes:
     """The body, decompressed. Raises NoAnswer when it is larger than the limit or cannot be decompressed."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     body = bytearray()
-    async for piece in _decoded(response.aiter_raw(), encoding, question):
+    async for piece in _decode(response.aiter_raw(), encoding, question):
         body += piece
         if len(body) > question.limit:
             raise NoAnswer(
@@ -240,7 +240,7 @@ async def _read(response: httpx.Response, question: Question) -> bytes:
     return bytes(body)
 
 
-async def _decoded(raw: AsyncIterator[bytes], encoding: str, question: Question) -> AsyncIterator[bytes]:
+async def _decode(raw: AsyncIterator[bytes], encoding: str, question: Question) -> AsyncIterator[bytes]:
     if encoding in ("identity", ""):
         async for chunk in raw:
             yield chunk
@@ -250,13 +250,13 @@ async def _decoded(raw: AsyncIterator[bytes], encoding: str, question: Question)
     inflate = zlib.decompressobj(GZIP_OR_ZLIB)
     try:
         async for chunk in raw:
-            for piece in _inflated(inflate, chunk):
+            for piece in _inflate(inflate, chunk):
                 yield piece
     except zlib.error:
         raise NoAnswer(f"{question.name} answered with bytes that cannot be decompressed.") from None
 
 
-def _inflated(inflate: zlib._Decompress, chunk: bytes) -> Iterator[bytes]:
+def _inflate(inflate: zlib._Decompress, chunk: bytes) -> Iterator[bytes]:
     """The chunk's content in pieces of bounded size, so that a bomb is noticed before it has gone off."""
     while chunk and not inflate.eof:
         yield inflate.decompress(chunk, 1 << 20)
@@ -268,7 +268,7 @@ def _inflated(inflate: zlib._Decompress, chunk: bytes) -> Iterator[bytes]:
 
 def unreachable(problem: httpx.RequestError, url: str, name: str) -> NoAnswer:
     """What to tell the user about a request that got no answer."""
-    why = reason(problem)
+    why = _reason(problem)
     if isinstance(problem, httpx.ProxyError):
         variable = _used_variable(url)
         return NoAnswer(f"The HTTP proxy on the way to {urlsplit(url).netloc} failed: {why}.", f"Check {variable}.")
@@ -296,7 +296,7 @@ def _used_variable(url: str) -> str:
     return _variable(kind, proxies.get(kind, ""))
 
 
-def reason(problem: BaseException) -> str:
+def _reason(problem: BaseException) -> str:
     """Why a connection failed, in the system's words, without error numbers and class names where there are words."""
     for certificate in _causes(problem, ssl.SSLCertVerificationError):
         return one_line(certificate.verify_message).rstrip(".")

@@ -78,7 +78,7 @@ def wait(child: int, held: HeldSignals, broken: Callable[[], object]) -> int:
     while True:
         received = _next_signal(held)
         if received.number == WAKE:
-            ended = _ended(child)
+            ended = _read_ended_child(child)
             if ended is not None:
                 return _shell_status(ended)
             if broken():
@@ -89,7 +89,7 @@ def wait(child: int, held: HeldSignals, broken: Callable[[], object]) -> int:
             _stop_ourselves()
 
 
-def _ended(child: int) -> int | None:
+def _read_ended_child(child: int) -> int | None:
     """The child's status if it has ended. If it has stopped itself, stop too, because the shell sees only us: the npm
     versions of Claude Code stop only themselves at ^Z."""
     done, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)

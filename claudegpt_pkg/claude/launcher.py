@@ -23,7 +23,7 @@ from .saved_model import NOTE, DefaultModel, make_note, note_switch, restore_def
 from .session import Session
 
 
-def run(
+def run_session(
     claude: Path,
     session: Session,
     sites: Sequence[Site],

@@ -67,7 +67,7 @@ def find_mcp_servers(
     policy = [user.merged, *(read_json_object(file) for file in managed_files())]
     refused = {}
     for name, server in offered.items():
-        if _is_named(name, place.disabled()):
+        if _is_named(name, place.find_disabled()):
             refused[name] = SWITCHED_OFF
         elif any(not _policy_allows(settings, name, server) for settings in policy):
             refused[name] = DENIED
@@ -92,7 +92,7 @@ class _Place:
         entry = self._projects.get(str(folder))
         return entry if isinstance(entry, dict) else {}
 
-    def disabled(self) -> list[str]:
+    def find_disabled(self) -> list[str]:
         return [name for entry in (self._state, *self._entries) for name in _names(entry, "disabledMcpServers")]
 
     def is_trusted(self) -> bool:

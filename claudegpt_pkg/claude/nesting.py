@@ -25,7 +25,7 @@ _CREDENTIALS = ("_TOKEN", "_KEY", "_SECRET", "_PASSWORD", "_HEADERS")  # how the
 def mark_exports(environment: Mapping[str, str], user: Mapping[str, str]) -> dict[str, str]:
     """`environment`, with a note of what in it is not as in the `user`'s environment."""
     changed = {name: value for name, value in environment.items() if user.get(name) != value}
-    note = {name: [_digest(value), _kept(name, user)] for name, value in sorted(changed.items())}
+    note = {name: [_digest(value), _keep_unchanged(name, user)] for name, value in sorted(changed.items())}
     return {**environment, EXPORTED: json.dumps(note, separators=(",", ":"))}
 
 
@@ -55,7 +55,7 @@ def _digest(value: str) -> str:
     return hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
-def _kept(name: str, user: Mapping[str, str]) -> str | None:
+def _keep_unchanged(name: str, user: Mapping[str, str]) -> str | None:
     """The user's value, to be restored. A credential that the session set aside is not passed on."""
     return None if name.upper().endswith(_CREDENTIALS) else user.get(name)
 

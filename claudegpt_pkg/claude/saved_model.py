@@ -111,7 +111,7 @@ def make_note(default: DefaultModel, runs: Path) -> bytes:
         server=default.saved.server,
         model=default.model,
         before=_settings_without_us(default.settings_file, runs),
-        written=_written(default.settings_file),
+        written=_read_written(default.settings_file),
     )
     return msgspec.json.encode(note)
 
@@ -144,7 +144,7 @@ def restore_default(run: Path, settings_file: Path) -> bool:
                 _put_back(settings_file, note.before, saved)
         elif (
             switched
-            and note.written != _written(settings_file)
+            and note.written != _read_written(settings_file)
             and note.model == read_saved_model(settings_file, saved)
         ):
             saved.path.unlink(missing_ok=True)
@@ -223,7 +223,7 @@ def _replace(file: Path, text: str) -> None:
     file.chmod(mode)
 
 
-def _written(file: Path) -> int | None:
+def _read_written(file: Path) -> int | None:
     """When the file was written. Claude Code also writes the file anew if its content stays the same."""
     try:
         return file.stat().st_mtime_ns

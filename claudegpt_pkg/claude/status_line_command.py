@@ -21,11 +21,11 @@ PIPE_SIZE = 16_384  # bytes that a pipe takes without a reader, on every system
 def main() -> None:
     report = sys.stdin.buffer.read()
     if sys.argv[1:2] == ["--run"]:
-        run_script(sys.argv[2], ask_proxy(report, "report") or report)
-    sys.stdout.buffer.write(ask_proxy(report, "line") or b"")
+        _run_script(sys.argv[2], _ask_proxy(report, "report") or report)
+    sys.stdout.buffer.write(_ask_proxy(report, "line") or b"")
 
 
-def ask_proxy(report: bytes, wanted: str) -> bytes | None:
+def _ask_proxy(report: bytes, wanted: str) -> bytes | None:
     """The proxy's answer; None if it does not answer or fails."""
     try:
         url = urlsplit(os.environ["ANTHROPIC_BASE_URL"])
@@ -47,7 +47,7 @@ def ask_proxy(report: bytes, wanted: str) -> bytes | None:
     return body if head.startswith(b"HTTP/1.1 200 ") else None
 
 
-def run_script(command: str, report: bytes) -> None:
+def _run_script(command: str, report: bytes) -> None:
     """Become the user's script, which reads the report on stdin."""
     if len(report) <= PIPE_SIZE:
         reader, writer = os.pipe()

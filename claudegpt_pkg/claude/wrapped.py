@@ -38,7 +38,7 @@ def split_wrapped(words: Sequence[str]) -> tuple[Wrapped | None, list[str]]:
     rest = list(words)
     if not rest:
         return None, rest
-    if is_claude(rest[0]):
+    if _is_claude(rest[0]):
         return Wrapped(Path(rest[0]).absolute()), rest[1:]
     if len(rest) > 1 and Path(rest[0]).name in INTERPRETERS and is_script(rest[1]):
         interpreter = find_program(rest[0])
@@ -47,7 +47,7 @@ def split_wrapped(words: Sequence[str]) -> tuple[Wrapped | None, list[str]]:
     return None, rest
 
 
-def is_claude(word: str) -> bool:
+def _is_claude(word: str) -> bool:
     """Whether a word is the path of an executable file named `claude…` that is not claudegpt itself."""
     if "/" not in word or "\0" in word or not os.path.basename(word).startswith("claude"):  # noqa: PTH119  a word, no path yet
         return False

@@ -227,7 +227,7 @@ def _show_settings(settings: Settings, *, as_json: bool) -> None:
 
 def _show_groups(settings: Settings) -> None:
     """What is set first, then the other settings in groups."""
-    chosen = [option for option in OPTIONS.values() if settings.written(option) is not None]
+    chosen = [option for option in OPTIONS.values() if settings.written_text(option) is not None]
     result_rows([("[bold]Set by you[/bold]",)])
     for option in chosen:
         _show_setting(settings, option)
@@ -258,7 +258,7 @@ def _show_setting(settings: Settings, option: Option[Any]) -> None:
 
 
 def _setting_row(settings: Settings, option: Option[Any]) -> tuple[str, str, str]:
-    default = option.shown_default if settings.written(option) is None else ""
+    default = option.shown_default if settings.written_text(option) is None else ""
     return option.name, default or _shown_value(settings, option), _shown_source(settings, option)
 
 
@@ -279,7 +279,7 @@ def _settings_object(settings: Settings) -> dict[str, Any]:
 
 def _shown_value(settings: Settings, option: Option[Any]) -> str:
     """A value as the user wrote it, else the default as the user would write it; "" for none."""
-    written = settings.written(option)
+    written = settings.written_text(option)
     if written is None:
         return _default_text(option)
     return option.show(written)
@@ -341,5 +341,5 @@ def _write_setting(option: Option[Any], value: str | None) -> str:
 def _report_overruled(option: Option[Any], value: str | None) -> None:
     """Say so if another place decides, whatever config.env says."""
     changes: Mapping[str, str | None] = {option.name: value}
-    for note in load().overruled(changes):
+    for note in load().find_overruled(changes):
         say(note)

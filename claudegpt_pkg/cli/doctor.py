@@ -145,7 +145,7 @@ def _check_settings(settings: Settings) -> Iterator[Check]:
     """All usable values that the user set, in one check; each unusable one in a check of its own."""
     good = []
     for option in OPTIONS.values():
-        written = settings.written(option)
+        written = settings.written_text(option)
         if written is None:
             continue
         try:
@@ -193,7 +193,7 @@ def _find_secret_files(settings: Settings) -> Iterator[Path]:
         names = env_file.read(file)
         if any(option.secret and names.get(option.name) for option in OPTIONS.values()):
             yield file
-    chosen = settings.written(PROVIDER)
+    chosen = settings.written_text(PROVIDER)
     kinds = [kind for name, kind in PROVIDER_TABLE.items() if kind.logs_in or name == chosen]
     logins = [kind.login_file(settings).path for kind in kinds if kind.login_file]
     yield from (file for file in logins if file.exists())

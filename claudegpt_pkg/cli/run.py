@@ -57,7 +57,9 @@ def run_claude(
         options=session_options(settings),
         version=install.version_on_disk(program),
     )
-    exposed = [Notice(f"Others can read {file}. Run `{chmod_command(file)}`.") for file in settings.exposed()]
+    exposed = [
+        Notice(f"Others can read {file}. Run `{chmod_command(file)}`.") for file in settings.find_exposed_files()
+    ]
     found = [
         *(welcome_notices(chain.provider, session) if interface else ()),
         *exposed,
@@ -70,7 +72,7 @@ def run_claude(
     if not announcing:
         _say_each(notice.sentence for notice in shown)
     default = DefaultModel(config / SETTINGS, picks, session.settings["model"])
-    status = launcher.run(
+    status = launcher.run_session(
         program,
         announcing or session,
         chain.sites,

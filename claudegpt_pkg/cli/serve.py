@@ -135,7 +135,7 @@ def _stable_flags(settings: Settings) -> dict[str, str]:
             replace_file(file, json.dumps({"port": port, "token": token}))
         except OSError as problem:
             raise BadSetting(f"Cannot write {file}: {problem.strerror}.", UNWRITABLE_HINT) from None
-    written = {PORT.name: settings.written(PORT), TOKEN.name: settings.written(TOKEN)}
+    written = {PORT.name: settings.written_text(PORT), TOKEN.name: settings.written_text(TOKEN)}
     return {name: value for name, value in {PORT.name: str(port), TOKEN.name: token}.items() if not written[name]}
 
 

@@ -35,14 +35,14 @@ def use_account(flags: Mapping[str, str], name: str) -> None:
         raise type(account.problem)(account.problem.message, f"Run `claudegpt setup --provider {name}`.")
     env_file.change(load(flags).dirs.config_file, {PROVIDER.name: name})
     say(f"Sessions now run on {name}: {account.label}. `claudegpt status` shows whether it works.")
-    for note in load(flags).overruled({PROVIDER.name: name}):
+    for note in load(flags).find_overruled({PROVIDER.name: name}):
         say(note)
 
 
 def show_accounts(flags: Mapping[str, str], *, as_json: bool) -> None:
     settings = load(flags)
     accounts = [_find_account(settings, name) for name in PROVIDERS]
-    current = settings.written(PROVIDER)
+    current = settings.written_text(PROVIDER)
     if as_json:
         rows = [
             {

@@ -50,7 +50,7 @@ def configure(flags: Mapping[str, str], *, editor: str | None, undo: bool, yes: 
     data = load(flags).dirs.data
     for each in _chosen_editors(editor):
         text = _read_text(each.file)
-        new = _undone(text, each.file, data) if undo else _configured(text, each.file)
+        new = _undone(text, each.file, data) if undo else _configure(text, each.file)
         if new == text:
             tell(f"{each.name}: {each.file} needs no change.")
             continue
@@ -110,7 +110,7 @@ def _own_program() -> Path:
     raise BadSetting("claudegpt cannot tell which program starts it.", "Install it, or run it from its clone.")
 
 
-def _configured(text: str, file: Path) -> str:
+def _configure(text: str, file: Path) -> str:
     try:
         settings = read(text)
         new = text

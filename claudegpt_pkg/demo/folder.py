@@ -29,7 +29,7 @@ LINE_NUMBER = re.compile(r"\s*\d+(?:→|\t|$)")
 ABBREVIATIONS = ("e.g", "i.e", "etc", "a.m", "p.m")
 
 
-def read_entries(listing: str, within: Sequence[str | None] = ()) -> tuple[str, ...]:
+def list_entries(listing: str, within: Sequence[str | None] = ()) -> tuple[str, ...]:
     """Return the names in the output of `ls -Ap` (folders end with a slash) or of Glob (which gives paths).
 
     Paths become relative to the first folder of `within` that they lie in.

@@ -21,7 +21,7 @@ from .seal import unseal
 from .shapes import (
     Check,
     Refusal,
-    accept_anything,
+    any_value,
     boolean,
     by_type,
     integer,
@@ -259,9 +259,7 @@ PARAMETERS: dict[str, Check] = {
     "truncation": word_among("auto", "disabled"),
     "user": text,
 }
-REQUEST = shape(
-    {}, {name: accept_anything if name == "model" else optional(check) for name, check in PARAMETERS.items()}
-)
+REQUEST = shape({}, {name: any_value if name == "model" else optional(check) for name, check in PARAMETERS.items()})
 
 
 # Rules.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Generator, Iterator
 
 from .conversation import Conversation, Result
-from .folder import choose_files, choose_note_name, fence, find_paths, first_lines, join, quote_path, read_entries
+from .folder import choose_files, choose_note_name, fence, find_paths, first_lines, join, list_entries, quote_path
 from .moves import Call, Move, Results, Script, make_call
 from .report import QUOTED_LINES, REAL, SHOWN_NAMES, Findings, list_names, write_report
 
@@ -63,7 +63,7 @@ def look(talk: Conversation, findings: Findings, target: str | None) -> Generato
             findings.folder = lines[0] if call.name == "Bash" else lines[0].rpartition("/")[0]
             lines = lines[call.name == "Bash" :]
         within = (join(findings.folder, target) if target else None, target, findings.folder)
-        findings.names, findings.looked = read_entries("\n".join(lines), within), True
+        findings.names, findings.looked = list_entries("\n".join(lines), within), True
         findings.sections.append(list_names(findings.names, target or findings.folder))
         return
 

@@ -98,7 +98,7 @@ def create_app(
         if mcp:
             mcp.start()
         async with client:
-            refreshing = asyncio.create_task(refresh_model_list(client, provider, cache))
+            refreshing = asyncio.create_task(_refresh_model_list(client, provider, cache))
             yield
             refreshing.cancel()
         if mcp:
@@ -130,11 +130,11 @@ def create_app(
     )
     app.router.redirect_slashes = False  # clients do not follow a redirect of a POST
     app.state.proxy = proxy
-    app.state.knows_token = lambda headers: carries_token(headers, token)  # the server limits connections without it
+    app.state.knows_token = lambda headers: _carries_token(headers, token)  # the server limits connections without it
     return app
 
 
-async def refresh_model_list(client: httpx.AsyncClient, provider: Provider, cache: Path) -> None:
+async def _refresh_model_list(client: httpx.AsyncClient, provider: Provider, cache: Path) -> None:
     """Fetch the account's list of models for the next start if the stored one is old. Runs in the background."""
     if provider.models_url and model_list.is_stale(cache, provider.models_url, provider.account):
         with suppress(ClaudegptError):
@@ -164,14 +164,14 @@ class TokenCheck:
             raise Forbidden("Web pages cannot use this proxy.")
         if not self.any_host and not is_loopback(host_name(headers.get("host", ""))):
             raise Forbidden("This proxy can only be used at a loopback address, such as 127.0.0.1 or localhost.")
-        if path not in OPEN_PATHS and not carries_token(headers.raw, self.token):
+        if path not in OPEN_PATHS and not _carries_token(headers.raw, self.token):
             raise NotLoggedIn(
                 "The request lacks the token of this proxy.",
                 "Send the ANTHROPIC_AUTH_TOKEN that claudegpt set, or that `claudegpt env` prints.",
             )
 
 
-def carries_token(headers: Iterable[tuple[bytes, bytes]], token: Secret) -> bool:
+def _carries_token(headers: Iterable[tuple[bytes, bytes]], token: Secret) -> bool:
     """Whether the token is the `x-api-key` or the bearer token. Comparing takes the same time for every token."""
     expected = token.reveal().encode()
     matches = [hmac.compare_digest(offered, expected) for offered in _offered_tokens(headers) if offered]

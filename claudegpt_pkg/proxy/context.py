@@ -133,10 +133,10 @@ class Proxy:
     def __post_init__(self) -> None:
         self.session_efforts = SessionEfforts(self.rules.effort)
 
-    def known(self, model: str) -> Capabilities:
+    def learned_about(self, model: str) -> Capabilities:
         """What was learned of a model, without what the provider states."""
         return self.learned.get(model) or Capabilities()
 
     def capabilities(self, model: str) -> Capabilities:
         """What a model takes: what the provider states, less what was learned."""
-        return self.provider.capabilities.without(self.known(model))
+        return self.provider.capabilities.without(self.learned_about(model))

@@ -152,11 +152,11 @@ class Answer:
         self._searches = 0
         self._end: Event = {}
 
-    def accepted(self, start: Callable[[], list[Event]]) -> None:
+    def accept(self, start: Callable[[], list[Event]]) -> None:
         """Only the first round's handshake is the message's."""
         if not self._accepted:
             self._accepted = True
-            self._sink.accepted(lambda: self._note(start()))
+            self._sink.accept(lambda: self._note(start()))
 
     async def emit(self, events: list[Event]) -> None:
         if events := [event for event in events if event["type"] != "message_start" or not self._started]:
@@ -207,8 +207,8 @@ class Round:
         self._fetches: dict[int, Fetch] = {}
         self._waiting: list[Event | Fetch] = []
 
-    def accepted(self, start: Callable[[], list[Event]]) -> None:
-        self._answer.accepted(start)
+    def accept(self, start: Callable[[], list[Event]]) -> None:
+        self._answer.accept(start)
 
     async def emit(self, events: list[Event]) -> None:
         out: list[Event] = []
@@ -219,7 +219,7 @@ class Round:
             if self._waiting:
                 self._waiting.append(shown)
             else:
-                out.append(self._numbered(shown))
+                out.append(self._number(shown))
             if shown["type"] == "content_block_stop" and (fetch := self._fetches.get(shown["index"])):
                 arguments = "".join(fetch.arguments)
                 fetch.result = asyncio.create_task(self._pages.answer(fetch.call_id, arguments))
@@ -234,7 +234,7 @@ class Round:
         out: list[Event] = []
         for waiting in self._waiting:
             if not isinstance(waiting, Fetch):
-                out.append(self._numbered(waiting))
+                out.append(self._number(waiting))
                 continue
             if out:
                 await self._answer.emit(out)
@@ -288,7 +288,7 @@ class Round:
         use = anthropic.server_tool_use_block(server_call_id(block["id"]), SERVER_TOOL)
         return {**event, "content_block": use}
 
-    def _numbered(self, event: Event) -> Event:
+    def _number(self, event: Event) -> Event:
         """The event with its block's number in the answer: blocks follow one another, and one is open at a time."""
         kind = event["type"]
         if kind == "content_block_start":
@@ -303,7 +303,7 @@ class Round:
 class _Nowhere:
     """The sink of the small model's answer: the turn itself keeps what was answered."""
 
-    def accepted(self, start: Callable[[], list[Event]]) -> None:
+    def accept(self, start: Callable[[], list[Event]]) -> None:
         return
 
     async def emit(self, events: list[Event]) -> None:

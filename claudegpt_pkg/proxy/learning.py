@@ -73,24 +73,26 @@ class Learning:
     def view(self) -> Proxy:
         if not self._changes and not self.skipped:
             return self._proxy
-        known_now = {model: changes.apply_to(self._proxy.known(model)) for model, changes in self._changes.items()}
+        known_now = {
+            model: changes.apply_to(self._proxy.learned_about(model)) for model, changes in self._changes.items()
+        }
         for model in self.skipped:
-            known_now[model] = replace(known_now.get(model) or self._proxy.known(model), web_search=False)
+            known_now[model] = replace(known_now.get(model) or self._proxy.learned_about(model), web_search=False)
         view = copy.copy(self._proxy)
         view.learned = {**self._proxy.learned, **known_now}
         return view
 
     def keep(self) -> None:
         for model, changes in self._changes.items():
-            self._learn(model, changes.keep_helpful(self._proxy.known(model)))
+            self._learn(model, changes.keep_helpful(self._proxy.learned_about(model)))
 
     def note_answer(self, model: str, *, searched: bool) -> None:
         for silent in self.silent:
-            known, again = self._proxy.known(silent), silent in self._silent_before
+            known, again = self._proxy.learned_about(silent), silent in self._silent_before
             self._learn(silent, replace(known, web_search=known.web_search and not again, silent_search=not again))
             self.messages.append(f"{silent} gave no answer while the hosted web search was declared.")
         if searched and model in self._proxy.learned:
-            self._learn(model, replace(self._proxy.known(model), silent_search=False))
+            self._learn(model, replace(self._proxy.learned_about(model), silent_search=False))
 
     def _learn(self, model: str, known: Capabilities) -> None:
         self._proxy.learned[model] = known

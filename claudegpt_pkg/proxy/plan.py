@@ -78,7 +78,7 @@ def make_plan(ask: Ask, proxy: Proxy, *, silent: Collection[str] = (), must_sear
         cache_retention=model.cache_retention,
         keeps_thinking=ask.user_agent.startswith(CLAUDE_CODE),
     )
-    return Plan(choice, target, model.window, proxy.known(choice.model))
+    return Plan(choice, target, model.window, proxy.learned_about(choice.model))
 
 
 def effort_levels(proxy: Proxy, model: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ STREAM_HEADERS = [
 class Discard:
     """The sink of a request without `stream`: the turn itself keeps the answer."""
 
-    def accepted(self, start: Callable[[], list[Event]]) -> None:
+    def accept(self, start: Callable[[], list[Event]]) -> None:
         return
 
     async def emit(self, events: list[Event]) -> None:
@@ -60,7 +60,7 @@ class StreamSink:
         for task in self._tasks:
             task.cancel()
 
-    def accepted(self, start: Callable[[], list[Event]]) -> None:
+    def accept(self, start: Callable[[], list[Event]]) -> None:
         self._handshake = start
         if self._timer is None:
             self._timer = self._loop.call_later(self._patience.hold, self._break_silence)

@@ -45,7 +45,7 @@ MOST_IF_CLIENT_RETRIES = 2  # Claude Code and Anthropic's SDKs send a failed req
 class Sink(Protocol):
     """Where an answer goes."""
 
-    def accepted(self, start: Callable[[], list[Event]]) -> None:
+    def accept(self, start: Callable[[], list[Event]]) -> None:
         """The upstream has answered 200; `start` makes the handshake, in case the client has to wait for more."""
 
     async def emit(self, events: list[Event]) -> None: ...
@@ -140,7 +140,7 @@ class Turn:
         translation = translate_as_planned(ask, plan)
         data = encode_json(translation.body)
         tokens = translation.estimated_tokens(len(data))
-        self._record.planned(plan, translation, data)
+        self._record.note_plan(plan, translation, data)
         searching = translation.table.web_search is not None
         only_searches_upstream = searching and len(translation.body["tools"]) == 1
         reply = Reply(
@@ -166,7 +166,7 @@ class Turn:
         ) as upstream:
             self._record.mark("accepted")
             proxy.session_usage.keep_windows(read_headers(upstream.headers))
-            sink.accepted(lambda: self._note_sent(answer.start()))
+            sink.accept(lambda: self._note_sent(answer.start()))
             held: list[Event] | None = [] if attempt.must_search else None  # until the search is seen
             async for events in upstream:
                 outgoing, failure = _receive_all(answer, events)

@@ -1,7 +1,7 @@
 """What is recorded of one turn: for its trace, for the session's usage and for the usage log.
 
     record = TurnRecord(ask, proxy)
-    record.planned(plan, translation, body)      of each attempt
+    record.note_plan(plan, translation, body)      of each attempt
     record.mark("accepted")                      milliseconds since the turn began
     record.note_served_model(asked, served)      if the answer names its model
     record.count(model, usage)                   once, when the answer is complete
@@ -55,7 +55,7 @@ class TurnRecord:
     def mark(self, name: str) -> None:
         self._marks[name] = round(self.seconds * 1000, 2)
 
-    def planned(self, plan: Plan, translation: Translation, body: bytes) -> None:
+    def note_plan(self, plan: Plan, translation: Translation, body: bytes) -> None:
         self._sent = body
         self._fields |= {"tier": plan.choice.tier, "model": plan.target.model, "effort": plan.target.effort}
         self._fields["notes"] = translation.notes

@@ -62,9 +62,9 @@ def change(file: Path, changes: Mapping[str, str | None]) -> None:
             raise BadSetting(f"{name} cannot hold a line break or another control character.")
     try:
         files.make_private_folder(file.parent)
-        with files.locked(file.parent / f".{file.name}.lock"):
+        with files.hold_lock(file.parent / f".{file.name}.lock"):
             read(file)  # raises BadSetting if the file is not text
-            files.replace_file(file, _changed(file, changes))
+            files.replace_file(file, _change_lines(file, changes))
     except OSError as problem:
         raise _unwritable(file, problem) from None
 
@@ -73,7 +73,7 @@ def _unwritable(file: Path, problem: OSError) -> BadSetting:
     return BadSetting(f"Cannot write {file}: {problem.strerror}.", files.UNWRITABLE_HINT)
 
 
-def _changed(file: Path, changes: Mapping[str, str | None]) -> str:
+def _change_lines(file: Path, changes: Mapping[str, str | None]) -> str:
     left = dict(changes)
     pieces = []
     for binding in _bindings(file):

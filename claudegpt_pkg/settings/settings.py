@@ -86,17 +86,17 @@ class Settings:
         found = self._find(option)
         return found[1] if found else "default"
 
-    def written(self, option: Option[Any]) -> str | None:
+    def written_text(self, option: Option[Any]) -> str | None:
         """What the user wrote, usable or not; None if the default holds."""
         found = self._find(option)
         return found[0] if found else None
 
-    def overruled(self, changes: Mapping[str, str | None]) -> list[str]:
+    def find_overruled(self, changes: Mapping[str, str | None]) -> list[str]:
         """A sentence for each change of `config.env` that has no effect, because another place wins."""
         return [
             f"{name} is also set in {self.source(OPTIONS[name])}, which wins."
             for name, value in changes.items()
-            if (self.written(OPTIONS[name]) or None) != (value or None)
+            if (self.written_text(OPTIONS[name]) or None) != (value or None)
         ]
 
     def check(self) -> None:
@@ -113,7 +113,7 @@ class Settings:
             if name.startswith(OURS) and name not in NAMES.keys() | NO_SETTINGS and (near := nearest(name))
         ]
 
-    def exposed(self) -> list[Path]:
+    def find_exposed_files(self) -> list[Path]:
         """The files that hold a secret in use and that other users can read."""
         sources = {self.source(option) for option in OPTIONS.values() if option.secret}
         found = (Path(layer.source) for layer in self._layers if layer.source in sources)
@@ -123,9 +123,9 @@ class Settings:
     def trace_dir(self) -> Path:
         return self[TRACE_DIR] or self.dirs.state / "traces"
 
-    def shown(self, option: Option[Any]) -> str | None:
+    def show_value(self, option: Option[Any]) -> str | None:
         """What the user wrote, with *** for a secret; None if the default holds."""
-        written = self.written(option)
+        written = self.written_text(option)
         return None if written is None else option.show(written)
 
     def _find(self, option: Option[Any]) -> tuple[str, str, str] | None:
@@ -151,7 +151,7 @@ def load(
     Raises BadSetting when a settings file is there but cannot be read.
     """
     environ = os.environ if environ is None else environ
-    hold_proxy_logins(environ)
+    _hold_proxy_logins(environ)
     dirs = Dirs.find(environ)
     home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
     others = [home / ".claude" / ".env"]
@@ -164,11 +164,11 @@ def load(
         Layer(str(dirs.config_file), {name: value for name, value in config.items() if value}),
         *(Layer(str(file), env_file.read(file)) for file in others),
     ]
-    hold_address_credentials(layers)
+    _hold_address_credentials(layers)
     return Settings(layers, dirs, serving=serving)
 
 
-def hold_proxy_logins(environ: Mapping[str, str]) -> None:
+def _hold_proxy_logins(environ: Mapping[str, str]) -> None:
     """Treat the user's login at an HTTP proxy as a secret: as it is written, and as it is sent."""
     for name, address in environ.items():
         if name.lower().endswith("_proxy") and "@" in address:
@@ -179,7 +179,7 @@ def hold_proxy_logins(environ: Mapping[str, str]) -> None:
             register_secret(base64.b64encode(unquote(login).encode()).decode())
 
 
-def hold_address_credentials(layers: Iterable[Layer]) -> None:
+def _hold_address_credentials(layers: Iterable[Layer]) -> None:
     """A secret in an address is refused; until it is, no message must show it."""
     for option in OPTIONS.values():
         if option.is_address:

@@ -187,7 +187,7 @@ def _ask_openai(talk: Conversation) -> None:
 
 
 def _ask_server(talk: Conversation) -> None:
-    now = talk.settings.written(OPENAI_BASE_URL)
+    now = talk.settings.written_text(OPENAI_BASE_URL)
     url = talk.given.base_url or talk.asker.text(
         "Address of its Responses API", default=now or OLLAMA_ADDRESS, judge=judge_url, flag="--base-url"
     )
@@ -225,7 +225,7 @@ def _ask_azure(talk: Conversation) -> None:
 
 def _ask_azure_key(talk: Conversation) -> None:
     ways = [Choice("key", "With the resource's key"), Choice("entra", "With Entra ID (`az login`)")]
-    found = talk.settings.written(AZURE_API_KEY)
+    found = talk.settings.written_text(AZURE_API_KEY)
     in_use = chosen_kind(talk.settings) is PROVIDER_TABLE["azure"] or not talk.asker.there
     usual = "entra" if entra.is_installed() and in_use and not found else "key"
     question = "How do you log in to Azure?"

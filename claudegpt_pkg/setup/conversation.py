@@ -88,7 +88,7 @@ def ask_key(
             raise BadSetting(f"On stdin: {problem}", "Try `claudegpt setup --api-key-stdin <FILE`.")
         talk.answers[option.name] = bare(talk.given.key.reveal())
         return
-    if talk.settings.written(option):
+    if talk.settings.written_text(option):
         way = _ask_whether_to_keep(talk, option, question, optional=optional)
         if way == "keep":
             if option.name in talk.before:

@@ -41,7 +41,7 @@ def set_up(asker: Asker, given: Given, flags: Mapping[str, str]) -> None:
     answers = _run_conversation(talk)
     env_file.change(file, {PROVIDER.name: answers[PROVIDER.name], **answers})
     tell(f"Saved in {file}. `claudegpt setup` changes it.")
-    for note in load(flags).overruled(answers):
+    for note in load(flags).find_overruled(answers):
         say(note)
     _install_claude_code(talk)
 

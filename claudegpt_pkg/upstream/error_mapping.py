@@ -44,9 +44,9 @@ from .wordings import (
     OVER_A_MINUTE,
     medium_refused,
     parse_whole_number,
+    remove_quotes,
     says_at_capacity,
     says_too_long,
-    unquoted,
 )
 
 LONGEST_WAIT = 10.0  # seconds of retry-after that the proxy waits itself; a longer one is the client's to honour
@@ -152,7 +152,7 @@ def _rate_limited(report: Report, request: _Request) -> ClaudegptError:
     return RateLimited(f"The upstream asks to slow down: {_sentence(report)}", retry_after=wait)
 
 
-def _overloaded(report: Report, request: _Request) -> ClaudegptError:
+def _map_overloaded(report: Report, request: _Request) -> ClaudegptError:
     return Overloaded("The model is overloaded right now.", retry_after=_retry_after(report, request.now))
 
 
@@ -212,7 +212,7 @@ def _too_large(report: Report, request: _Request) -> ClaudegptError:
     return RequestTooLarge(f"The request is too large for the upstream: {_sentence(report)}")
 
 
-def _filtered(report: Report, request: _Request) -> ClaudegptError:
+def _map_filtered(report: Report, request: _Request) -> ClaudegptError:
     return InvalidRequest(
         "The upstream's content filter stopped this request (its jailbreak rule often trips on agents' prompts).",
         "Rephrase, or relax the filter of the deployment.",
@@ -234,20 +234,20 @@ def _file_refused(report: Report, request: _Request) -> ClaudegptError:
 # Servers that fail.
 
 
-def _broken(report: Report, request: _Request) -> ClaudegptError:
+def _map_broken(report: Report, request: _Request) -> ClaudegptError:
     status = f"HTTP {report.status}: " if report.status else ""
     kind = ServerFault if report.status == 500 or "server_error" in report.codes else UpstreamFailed
     return kind(f"The upstream failed: {status}{_sentence(report)}", retry_after=_retry_after(report, request.now))
 
 
-def _blocked(report: Report, request: _Request) -> ClaudegptError:
+def _map_blocked(report: Report, request: _Request) -> ClaudegptError:
     return UpstreamFailed(
         f"A web page came instead of an answer (HTTP {report.status}): something between here and the upstream blocks.",
         "Check the network, VPN and proxy settings.",
     )
 
 
-def _redirected(report: Report, request: _Request) -> ClaudegptError:
+def _map_redirected(report: Report, request: _Request) -> ClaudegptError:
     where = report.headers.get("location") or "another address"
     return UpstreamFailed(
         f"The upstream redirects to {where}.", "If that is right, set it as the address.", retry=False
@@ -265,21 +265,21 @@ BY_CODE: dict[str, _Maker] = {
     "usage_limit_reached": _usage_limit,
     "usage_not_included": _not_included,
     "rate_limit_exceeded": _rate_limited,
-    "server_is_overloaded": _overloaded,
-    "slow_down": _overloaded,
+    "server_is_overloaded": _map_overloaded,
+    "slow_down": _map_overloaded,
     "invalid_api_key": _not_accepted,
     "token_expired": _not_accepted,
     "PermissionDenied": _no_role,
     "model_not_found": _not_found,
     "DeploymentNotFound": _not_found,
-    "content_filter": _filtered,
+    "content_filter": _map_filtered,
     # Types, of those that say something; `server_error`, `api_error` and `invalid_request_error` do not.
     "authentication_error": _not_accepted,
     "permission_error": _forbidden,
     "billing_error": _no_credit,
     "not_found_error": _not_found,
     "rate_limit_error": _rate_limited,
-    "overloaded_error": _overloaded,
+    "overloaded_error": _map_overloaded,
     "request_too_large": _too_large,
 }
 # Codes that come in families.
@@ -298,14 +298,14 @@ BY_STATUS: dict[int, _Maker] = {
     403: _forbidden,
     404: _no_such_address,
     405: _no_such_address,
-    408: _broken,
-    409: _broken,
+    408: _map_broken,
+    409: _map_broken,
     413: _too_large,
-    425: _broken,
+    425: _map_broken,
     429: _rate_limited,
     501: _invalid,
-    503: _overloaded,
-    529: _overloaded,
+    503: _map_overloaded,
+    529: _map_overloaded,
 }
 NOT_VERIFIED = re.compile(r"(?i)\bmust be verified\b")
 NO_ACCESS = re.compile(
@@ -326,7 +326,7 @@ OUT_OF_CREDIT = re.compile(
 
 def _by_permission(report: Report, request: _Request) -> _Maker | None:
     """An account that may not use the model, under whatever status and code: another model is not the only cure."""
-    words = unquoted(report.message)
+    words = remove_quotes(report.message)
     if NOT_VERIFIED.search(words):
         return _not_verified
     return _no_access if NO_ACCESS.search(words) and report.status in (None, 400, 401, 403, 404) else None
@@ -345,7 +345,7 @@ def _by_code(report: Report, request: _Request) -> _Maker | None:
 
 
 def _by_capacity(report: Report, request: _Request) -> _Maker | None:
-    return _overloaded if says_at_capacity(report.message) else None
+    return _map_overloaded if says_at_capacity(report.message) else None
 
 
 def _by_length(report: Report, request: _Request) -> _Maker | None:
@@ -373,13 +373,13 @@ def _by_status(report: Report, request: _Request) -> _Maker | None:
     if status == 200 and not report.html and report.message in (NO_REASON, status_phrase(200)):
         return _not_streamed
     if report.html and status < 500 and status not in (401, 413, 429):
-        return _redirected if 300 <= status < 400 else _blocked
+        return _map_redirected if 300 <= status < 400 else _map_blocked
     return BY_STATUS.get(status)
 
 
 def _by_words(report: Report, request: _Request) -> _Maker | None:
     """A cause that the status does not suggest."""
-    words = unquoted(report.message)
+    words = remove_quotes(report.message)
     if report.status in (400, 403, 422, 429, 500) and OUT_OF_CREDIT.search(words):
         return _no_credit
     if report.status in (400, 403, 422, 500) and BAD_CREDENTIAL.search(words):
@@ -397,8 +397,8 @@ def _by_size(report: Report, request: _Request) -> _Maker | None:
 def _otherwise(report: Report, request: _Request) -> _Maker:
     status = report.status or 0
     if 300 <= status < 400:
-        return _redirected
-    return _invalid if 400 <= status < 500 else _broken
+        return _map_redirected
+    return _invalid if 400 <= status < 500 else _map_broken
 
 
 RULES: tuple[_Rule, ...] = (

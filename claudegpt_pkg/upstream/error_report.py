@@ -54,7 +54,7 @@ class Report:
     @classmethod
     def of_event(cls, error: Mapping[str, Any]) -> Report:
         error = _unwrap(error)
-        message = one_line(error.get("message") or error.get("msg") or error.get("code") or NO_REASON)
+        message = shorten_words(error.get("message") or error.get("msg") or error.get("code") or NO_REASON)
         return _without_what_was_sent(
             cls(
                 status=_status_in(error, message),
@@ -85,7 +85,7 @@ def own_words(text: str) -> str:
     return GATEWAY.sub("", text, count=1)
 
 
-def one_line(words: object) -> str:
+def shorten_words(words: object) -> str:
     """A server's own words, as part of a sentence of ours."""
     text = to_one_line(str(words)[: 4 * TEXT_LIMIT])
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT].rstrip() + "…"

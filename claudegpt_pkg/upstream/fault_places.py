@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .error_report import Report, own_words
-from .wordings import OVER_A_MINUTE, unquoted
+from .wordings import OVER_A_MINUTE, remove_quotes
 
 
 def type_of(part: Mapping[str, Any]) -> str:
@@ -142,7 +142,7 @@ def find_places(report: Report, body: Mapping[str, Any]) -> Iterator[str]:
             yield place or next((name for name in match.groupdict().values() if name), "")
     if match := VALUE.match(words):
         yield _place_of_value(match["value"], body)
-    if _BLOB_WORDS.search(unquoted(report.message).split(". ")[0]):
+    if _BLOB_WORDS.search(remove_quotes(report.message).split(". ")[0]):
         yield BLOBS
 
 

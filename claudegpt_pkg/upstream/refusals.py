@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from ..capabilities import Capabilities, merge
+from ..capabilities import Capabilities, merge_field
 from ..models import EFFORTS
 from ..translate.request.messages import reasoning_key
 from ..translate.request.output import INCLUDE_REASONING
@@ -43,7 +43,7 @@ from .fault_places import (
     type_of,
 )
 from .refused_media import REPLACING, guess_media_behind, learn_from_media
-from .wordings import LIMIT, OVER_A_MINUTE, parse_whole_number, says_too_long, unquoted
+from .wordings import LIMIT, OVER_A_MINUTE, parse_whole_number, remove_quotes, says_too_long
 
 # Fields of a request that a turn can do without.
 HINTS = frozenset({"stream_options", "service_tier", "prompt_cache_key", "prompt_cache_retention", "max_tool_calls"})
@@ -95,7 +95,7 @@ def _is_refusal(report: Report) -> bool:
     """Whether the server refuses the request, rather than refuse the caller or fail by itself."""
     if report.status in REFUSING or OVER_A_MINUTE.match(own_words(report.message)):
         return True
-    return report.status == 500 and bool(LACKING.search(unquoted(report.message)))
+    return report.status == 500 and bool(LACKING.search(remove_quotes(report.message)))
 
 
 def _may_guess(report: Report) -> bool:
@@ -317,4 +317,4 @@ class TurnChanges:
         return self._beside(known, {name for _, names in self.steps for name in names - vain})
 
     def _beside(self, known: Capabilities, names: Collection[str]) -> Capabilities:
-        return replace(known, **{name: merge(name, known, self.now) for name in names}) if self.now else known
+        return replace(known, **{name: merge_field(name, known, self.now) for name in names}) if self.now else known

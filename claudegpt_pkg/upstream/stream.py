@@ -33,7 +33,7 @@ from ..errors import UpstreamFailed
 from ..translate.wire import openai
 from ..translate.wire.json_text import loads
 from ..translate.wire.sse import Decoder, Event
-from .error_report import Report, one_line, read_report
+from .error_report import Report, read_report, shorten_words
 
 CONNECT_SECONDS = 20.0
 GZIP_LEVEL = 1  # 9 ms a megabyte; higher ones take twice as long for a tenth less
@@ -272,12 +272,12 @@ def _describe_cause(problem: BaseException) -> str:
     if isinstance(problem, aiohttp.ClientPayloadError):
         return "it ended in the middle of the answer"
     if isinstance(problem, aiohttp.ClientResponseError):
-        return one_line(problem.message)
+        return shorten_words(problem.message)
     if isinstance(problem, ssl.SSLCertVerificationError):
         return problem.verify_message
     if isinstance(problem, OSError) and not isinstance(problem, ssl.SSLError) and problem.errno and problem.errno > 0:
         return os.strerror(problem.errno)
-    return one_line(getattr(problem, "strerror", None) or str(problem) or type(problem).__name__).rstrip(".")
+    return shorten_words(getattr(problem, "strerror", None) or str(problem) or type(problem).__name__).rstrip(".")
 
 
 class StallWatch:

@@ -70,7 +70,7 @@ _MODEL_LACKS_IT = re.compile(
 _ABOUT_OUTPUTS = re.compile(r"(?i)\b(?:output|tool)s?\b|user messages?|role")
 
 
-def unquoted(message: str) -> str:
+def remove_quotes(message: str) -> str:
     """The server's own words."""
     return _QUOTED.sub("", own_words(message))
 
@@ -78,11 +78,11 @@ def unquoted(message: str) -> str:
 def says_too_long(message: str) -> bool:
     """Whether the server says that the prompt is too long, or LiteLLM, which knows many servers' words, says so."""
     gateway = message.removesuffix(own_words(message))
-    return "ContextWindowExceeded" in gateway or bool(_TOO_LONG.search(unquoted(message)))
+    return "ContextWindowExceeded" in gateway or bool(_TOO_LONG.search(remove_quotes(message)))
 
 
 def says_at_capacity(message: str) -> bool:
-    return bool(_AT_CAPACITY.search(unquoted(message)))
+    return bool(_AT_CAPACITY.search(remove_quotes(message)))
 
 
 def medium_refused(report: Report, sent: Collection[str]) -> str | None:
@@ -91,18 +91,18 @@ def medium_refused(report: Report, sent: Collection[str]) -> str | None:
         return None
     if "image" in report.code and "image" in sent:
         return "image"
-    words = f"{unquoted(report.message)} {report.param}"
+    words = f"{remove_quotes(report.message)} {report.param}"
     return next((kind for kind, pattern in _MEDIA if kind in sent and pattern.search(words)), None)
 
 
 def says_model_lacks_medium(message: str) -> bool:
     """Whether a refused medium is one that the model never takes, rather than one that is broken."""
-    return bool(_MODEL_LACKS_IT.search(unquoted(message)))
+    return bool(_MODEL_LACKS_IT.search(remove_quotes(message)))
 
 
 def is_about_outputs(message: str) -> bool:
     """Whether a refused medium may be taken in another place than a tool's output."""
-    return bool(_ABOUT_OUTPUTS.search(unquoted(message)))
+    return bool(_ABOUT_OUTPUTS.search(remove_quotes(message)))
 
 
 def parse_whole_number(text: str) -> int:

@@ -106,7 +106,7 @@ def test_a_compressed_bomb_costs_its_limit(encoding: str, monkeypatch: pytest.Mo
     bomb = (zlib.compress if encoding == "deflate" else gzip.compress)(bytes(200 << 20))
     head = HEAD + f"content-encoding: {encoding}\r\ncontent-length: {len(bomb)}\r\n\r\n".encode()
     decompressed: list[int] = []
-    inflated = http._inflated
+    inflated = http._inflate
 
     def counting(inflate: zlib._Decompress, chunk: bytes) -> object:
         for piece in inflated(inflate, chunk):

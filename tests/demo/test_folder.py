@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from claudegpt_pkg.demo.folder import choose_files, choose_note_name, fence, find_paths, first_lines, join, read_entries
+from claudegpt_pkg.demo.folder import choose_files, choose_note_name, fence, find_paths, first_lines, join, list_entries
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from claudegpt_pkg.demo.folder import choose_files, choose_note_name, fence, fin
     ],
 )
 def test_names_are_read_from_a_listing(listing: str, names: tuple[str, ...]) -> None:
-    assert read_entries(listing, (None, "docs/", "/home/me")) == names
+    assert list_entries(listing, (None, "docs/", "/home/me")) == names
 
 
 def test_the_readme_is_opened_first_and_binaries_and_secrets_never() -> None:

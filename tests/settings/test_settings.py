@@ -87,7 +87,7 @@ def test_a_bad_value_names_the_setting_its_source_and_what_it_wants(environ: dic
     settings = load({}, {**environ, "CLAUDEGPT_TRACE": "maybe"})
     with pytest.raises(BadSetting, match=r"CLAUDEGPT_TRACE is 1 or 0, not 'maybe' \(from the environment\)\."):
         settings.check()
-    assert settings.written(TRACE) == "maybe"
+    assert settings.written_text(TRACE) == "maybe"
 
 
 ADDRESSES = ["OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "CODEX_BASE_URL", "CLAUDEGPT_AUTH_URL"]
@@ -119,16 +119,17 @@ def test_a_secret_in_an_address_is_refused_and_never_shown(environ: dict[str, st
     option = OPTIONS[name]
     with pytest.raises(BadSetting, match=f"{name} .*its value") as caught:
         settings[option]
-    assert HIDDEN not in str(caught.value) and settings.shown(option) == "***"
+    assert HIDDEN not in str(caught.value) and settings.show_value(option) == "***"
     assert HIDDEN not in mask_secrets(f"somebody quotes {address}") or "/x@" in address
 
 
 @pytest.mark.parametrize("key", ["0123456789abcdef0123456789ABCDEF", "a1" * 42])
 def test_a_key_that_was_pasted_in_place_of_an_address_is_not_shown(environ: dict[str, str], key: str) -> None:
     settings = load(environ={**environ, "AZURE_OPENAI_ENDPOINT": key})
-    assert settings.shown(module.AZURE_ENDPOINT) == "***"
+    assert settings.show_value(module.AZURE_ENDPOINT) == "***"
     assert (
-        load(environ={**environ, "AZURE_OPENAI_ENDPOINT": "my-resource"}).shown(module.AZURE_ENDPOINT) == "my-resource"
+        load(environ={**environ, "AZURE_OPENAI_ENDPOINT": "my-resource"}).show_value(module.AZURE_ENDPOINT)
+        == "my-resource"
     )
 
 
@@ -235,7 +236,7 @@ def test_an_address_that_no_server_can_have_is_refused(host: str, environ: dict[
 def test_every_default_is_what_no_one_wrote(option: module.Option[object], environ: dict[str, str]) -> None:
     settings = load({}, environ)
     assert settings[option] == option.default
-    assert settings.written(option) is None
+    assert settings.written_text(option) is None
 
 
 def test_sizes_are_read_in_the_usual_units(environ: dict[str, str]) -> None:

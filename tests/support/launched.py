@@ -76,7 +76,7 @@ def main(folder: str, *words: str) -> int:
     sites = [Site(APPS[os.environ["APP"]], listener)]
     default = DefaultModel(Path(folder) / "user.json", SavedModelFile(Path(folder), "here", "http://here"), "opus")
     try:
-        return launcher.run(
+        return launcher.run_session(
             program, session, sites, runs=Path(folder) / "run", default=default, session_usage=SessionUsage()
         )
     except ClaudegptError as problem:

@@ -146,7 +146,7 @@ def served(
     url = backend if isinstance(backend, str) else backend.url
     settings = settings_for(url, folder, **flags)
     provider = provider or (openai(settings) if isinstance(backend, str) else provider_of(backend, settings))
-    provider = replace(provider, models_url=None)  # the list of models is catalog.py's
+    provider = replace(provider, models_url=None)  # the list of models is the model list's
     app = create_app(settings, provider, token=Secret(TOKEN), patience=patience)
     with serving(lambda: app, bind("127.0.0.1", 0)) as server:
         server.ready()

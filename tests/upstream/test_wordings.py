@@ -7,10 +7,10 @@ import pytest
 from claudegpt_pkg.upstream.error_report import Report
 from claudegpt_pkg.upstream.wordings import (
     medium_refused,
+    remove_quotes,
     says_at_capacity,
     says_model_lacks_medium,
     says_too_long,
-    unquoted,
 )
 
 
@@ -24,7 +24,7 @@ from claudegpt_pkg.upstream.wordings import (
     ],
 )
 def test_what_is_quoted_is_not_the_servers_own(message: str, words: str) -> None:
-    assert unquoted(message) == words
+    assert remove_quotes(message) == words
 
 
 def test_a_quoted_sentence_says_nothing() -> None:

@@ -66,7 +66,7 @@ class Pending:
     slower: float = 0.0
 
 
-def login(
+def login_with_code(
     server: LoginServer,
     file: TokenFile,
     show: Callable[[str], None],
@@ -88,7 +88,7 @@ def login(
         show(f"Open this page in any browser, on any device:\n\n{page}\n\nand enter this code there:\n\n{code.typed}\n")
     show("The code is good for 15 minutes. Enter it only if you started this login yourself.")
     with waiting(PATIENCE):
-        approval = wait(server, code, sleep=sleep, deadline=clock() + PATIENCE, clock=clock)
+        approval = _wait_for_code(server, code, sleep=sleep, deadline=clock() + PATIENCE, clock=clock)
     redirect = f"{server.url}/deviceauth/callback"
     return file.log_in(lambda: server.exchange(approval.code, verifier=approval.verifier, redirect=redirect))
 
@@ -112,14 +112,14 @@ def interval_in(value: object) -> float:
     return INTERVAL if seconds is None else min(max(seconds, 1.0), LONGEST_INTERVAL)
 
 
-def wait(
+def _wait_for_code(
     server: LoginServer, code: Code, *, sleep: Callable[[float], None], deadline: float, clock: Callable[[], float]
 ) -> Approval:
     failures = 0
     while clock() < deadline:
         sleep(code.interval)
         try:
-            said = verdict(server.post(ASK, json={"device_auth_id": code.id, "user_code": code.typed}))
+            said = _verdict(server.post(ASK, json={"device_auth_id": code.id, "user_code": code.typed}))
         except UpstreamFailed:
             failures += 1
             if failures == FAILURES:
@@ -132,7 +132,7 @@ def wait(
     raise NotLoggedIn(REFUSED["deviceauth_expired_token"], oauth.LOG_IN_AGAIN)
 
 
-def verdict(answer: http.Answer) -> Approval | Pending:
+def _verdict(answer: http.Answer) -> Approval | Pending:
     """What an answer about a code means. Raises NotLoggedIn when it is over, UpstreamFailed when it says nothing."""
     body = read_object(answer.body)
     error = oauth.error_code(body or {})

@@ -81,15 +81,15 @@ class Entra(httpx.Auth):
         token = self._ready()
         if token is None:
             token = await loop.run_in_executor(self._thread, self.token)
-        response = yield authorize(request, token)
+        response = yield _authorize_with_entra(request, token)
         if response.status_code == 401:
-            yield authorize(request, await loop.run_in_executor(self._thread, self._after_refusal, token))
+            yield _authorize_with_entra(request, await loop.run_in_executor(self._thread, self._after_refusal, token))
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         token = self._ready() or self._thread.submit(self.token).result()
-        response = yield authorize(request, token)
+        response = yield _authorize_with_entra(request, token)
         if response.status_code == 401:
-            yield authorize(request, self._thread.submit(self._after_refusal, token).result())
+            yield _authorize_with_entra(request, self._thread.submit(self._after_refusal, token).result())
 
     def _ready(self) -> Secret | None:
         return self._token if self._clock() < self._until - EARLY else None
@@ -126,7 +126,7 @@ class Entra(httpx.Auth):
         self._scope = self._scopes[1 - self._scopes.index(self._scope)]
 
 
-def authorize(request: httpx.Request, token: Secret) -> httpx.Request:
+def _authorize_with_entra(request: httpx.Request, token: Secret) -> httpx.Request:
     request.headers["authorization"] = f"Bearer {token.reveal()}"
     return request
 
@@ -154,20 +154,20 @@ def default_token() -> GetToken:
                 credentials.append(credential.get_token)
             return credentials[0](scope)
         except ClientAuthenticationError as problem:
-            raise read_refusal(str(problem)) from None
+            raise _read_entra_refusal(str(problem)) from None
         except AzureError as problem:
-            raise unreachable(str(problem)) from None
+            raise _entra_unreachable(str(problem)) from None
         except (
             ValueError,
             RecursionError,
             OverflowError,
         ) as problem:  # of an odd answer
-            raise unreachable(f"it answered with something that cannot be read ({problem})") from None
+            raise _entra_unreachable(f"it answered with something that cannot be read ({problem})") from None
 
-    return lambda scope: within(WHOLE_SECONDS, lambda: get_token(scope))
+    return lambda scope: _within(WHOLE_SECONDS, lambda: get_token(scope))
 
 
-def within(seconds: float, ask: Callable[[], AccessToken]) -> AccessToken:
+def _within(seconds: float, ask: Callable[[], AccessToken]) -> AccessToken:
     """What `ask` returns or raises. Raises UpstreamFailed after `seconds`; `ask` is then left to itself."""
     answers: queue.SimpleQueue[AccessToken | ClaudegptError | None] = queue.SimpleQueue()
 
@@ -183,7 +183,7 @@ def within(seconds: float, ask: Callable[[], AccessToken]) -> AccessToken:
     try:
         answer = answers.get(timeout=seconds)
     except queue.Empty:
-        raise unreachable(f"no answer within {seconds:g} seconds") from None
+        raise _entra_unreachable(f"no answer within {seconds:g} seconds") from None
     if isinstance(answer, ClaudegptError):
         raise answer
     if answer is None:
@@ -191,7 +191,7 @@ def within(seconds: float, ask: Callable[[], AccessToken]) -> AccessToken:
     return answer
 
 
-def read_refusal(message: str) -> ClaudegptError:
+def _read_entra_refusal(message: str) -> ClaudegptError:
     """One sentence from azure-identity's page of attempts: about the first way to log in that is set up and failed."""
     failed = [reason for reason in ATTEMPT.findall(message) or [message] if not NOT_SET_UP.search(reason)]
     if not failed:
@@ -200,7 +200,7 @@ def read_refusal(message: str) -> ClaudegptError:
             "Run `az login`, or set AZURE_OPENAI_API_KEY.",
         )
     if NETWORK.search(failed[0]):
-        return unreachable(failed[0])
+        return _entra_unreachable(failed[0])
     sentence = FIRST_SENTENCE.match(one_line(failed[0]))
     reason = sentence[1] if sentence else failed[0]
     kind = NoSuchScope if NO_SUCH_SCOPE.search(message) else NotLoggedIn
@@ -210,7 +210,7 @@ def read_refusal(message: str) -> ClaudegptError:
     )
 
 
-def unreachable(reason: str) -> UpstreamFailed:
+def _entra_unreachable(reason: str) -> UpstreamFailed:
     return UpstreamFailed(
         f"Entra ID cannot be reached: {one_line(reason.removeprefix('ERROR: '))}.", "Check the network."
     )

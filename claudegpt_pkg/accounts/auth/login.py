@@ -57,7 +57,7 @@ def login(
     file = own_file(settings.dirs.data)
     file.make_sure()
     if with_device:
-        tokens = device.login(server, file, show, show_code=show_code, waiting=waiting)
+        tokens = device.login_with_code(server, file, show, show_code=show_code, waiting=waiting)
     else:
         tokens = browser_login(server, file, show, open_page=open_page if browser else None, typed=typed)
     show(f"Logged in as {tokens.email or tokens.account_id or 'somebody'} ({oauth.plan_name(tokens.plan)}).")
@@ -70,12 +70,12 @@ def logout(settings: Settings, show: Show) -> None:
     if not file.path.exists():
         raise NotLoggedIn("There is no login to end.")
     server = LoginServer(settings[AUTH_URL])
-    if problem := file.log_out(lambda tokens: revoke(server, tokens)):
+    if problem := file.log_out(lambda tokens: _revoke(server, tokens)):
         show(f"{problem.message} The login could not be ended at the server; here it is deleted.")
     show("Logged out.")
 
 
-def revoke(server: LoginServer, tokens: Tokens) -> None:
+def _revoke(server: LoginServer, tokens: Tokens) -> None:
     if tokens.refresh:
         server.revoke(tokens.refresh, hint="refresh_token")
     else:
@@ -115,7 +115,7 @@ def browser_login(
         if open_page and open_page(page):
             show("I opened this page in your browser. If you do not see it there, open it yourself.")
         keyboard = Keyboard(typed.fileno()) if typed else None
-        return first_answer(callbacks, keyboard, finish, show, time.monotonic() + patience)
+        return _first_answer(callbacks, keyboard, finish, show, time.monotonic() + patience)
 
 
 class Keyboard:
@@ -138,7 +138,7 @@ class Keyboard:
         return [line.decode(errors="replace") for line in found if line.strip()]
 
 
-def first_answer(
+def _first_answer(
     callbacks: CallbackServer | None, keyboard: Keyboard | None, finish: Finish, show: Show, deadline: float
 ) -> Tokens:
     """The tokens that `finish` makes of the first address of this login that arrives, by browser or keyboard.

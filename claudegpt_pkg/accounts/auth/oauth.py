@@ -58,7 +58,7 @@ class Pkce:
     @classmethod
     def new(cls) -> Pkce:
         verifier = secrets.token_urlsafe(64)
-        return cls(Secret(verifier), encode_base64(hashlib.sha256(verifier.encode()).digest()))
+        return cls(Secret(verifier), _encode_base64(hashlib.sha256(verifier.encode()).digest()))
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def callback_code(url: str, *, state: str) -> Secret:
     if not secrets.compare_digest(query["state"].encode(errors="replace"), state.encode()):
         raise OtherLogin("That address belongs to another login (its state differs).", "Use the newest login page.")
     if "error" in query:
-        raise login_refused(
+        raise _login_refused(
             f"{query['error']} {query.get('error_description', '')}", shown=query.get("error_description")
         )
     code = query.get("code")
@@ -131,7 +131,7 @@ def callback_code(url: str, *, state: str) -> Secret:
     return Secret(code)
 
 
-def login_refused(words: str, *, shown: str | None = None) -> NotLoggedIn:
+def _login_refused(words: str, *, shown: str | None = None) -> NotLoggedIn:
     """The error for a login that the server refused in these words; `shown` is the part for the user."""
     if NO_CODEX in words.lower():
         return NotLoggedIn(
@@ -183,11 +183,11 @@ def read_refusal(status: int, body: bytes, *, sent: str, hint: str = "") -> Clau
         what = "a web page" if is_page(body) else "something that is not JSON"
         return UpstreamFailed(f"The login server answered HTTP {status} with {what}.", TRY_LATER)
     code = error_code(answer)
-    message = error_message(answer)
+    message = _error_message(answer)
     if status < 500 and code in DEAD:
         return NotLoggedIn(f"{sent} {DEAD[code]} ({code}).", hint)
     if NO_CODEX in f"{code} {message}".lower():
-        return login_refused(NO_CODEX)
+        return _login_refused(NO_CODEX)
     words = f": {one_line(message or code).rstrip('.')}" if message or code else ""
     return UpstreamFailed(f"The login server answered HTTP {status}{words}.", TRY_LATER)
 
@@ -199,7 +199,7 @@ def error_code(answer: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def error_message(answer: Mapping[str, Any]) -> str:
+def _error_message(answer: Mapping[str, Any]) -> str:
     error = answer.get("error")
     found = error.get("message") if isinstance(error, dict) else answer.get("error_description") or answer.get("detail")
     return found if isinstance(found, str) else ""
@@ -207,7 +207,7 @@ def error_message(answer: Mapping[str, Any]) -> str:
 
 def claims(token: Secret | None) -> Claims:
     """The claims of a JWT, unverified: it came from its issuer over TLS, and only its issuer relies on it."""
-    payload = read_payload(token.reveal()) if token else None
+    payload = _read_payload(token.reveal()) if token else None
     if payload is None:
         return Claims()
     auth = as_object(payload.get(AUTH_CLAIM))
@@ -239,7 +239,7 @@ def plan_name(plan: str | None) -> str:
 # Reading.
 
 
-def read_payload(jwt: str) -> dict[str, Any] | None:
+def _read_payload(jwt: str) -> dict[str, Any] | None:
     """The claims of a JWT, unverified; None if they cannot be read."""
     parts = jwt.split(".")
     if len(parts) != 3:
@@ -255,7 +255,7 @@ def is_page(body: bytes) -> bool:
     return body.lstrip()[:1] == b"<"
 
 
-def encode_base64(data: bytes) -> str:
+def _encode_base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 

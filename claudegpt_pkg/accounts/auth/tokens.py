@@ -166,7 +166,7 @@ class TokenFile:
         with self._turn(), self._draft() as draft:
             tokens = Tokens.from_grant(ask())
             try:
-                draft.publish(document_text(self._document_or_fresh(), tokens))
+                draft.publish(_document_text(self._document_or_fresh(), tokens))
             except OSError as problem:
                 raise self._unusable(problem) from None
             return tokens
@@ -193,7 +193,7 @@ class TokenFile:
             try:
                 (files.make_missing_folders if self.shared else files.make_private_folder)(self.path.parent)
                 lock = self.path.with_name(name)
-                if not stack.enter_context(files.locked(lock, wait=RENEWAL_WAIT)):
+                if not stack.enter_context(files.hold_lock(lock, wait=RENEWAL_WAIT)):
                     log.warning("The file system of %s has no locks: do not renew a login twice at once.", lock)
             except TimeoutError:
                 raise UpstreamFailed("Another claudegpt is busy renewing the login.", "Try again.") from None
@@ -206,7 +206,7 @@ class TokenFile:
         with ExitStack() as held:
             for lock in self.write_locks:
                 with suppress(OSError):  # without the lock our new token must be saved all the same
-                    held.enter_context(files.locked(lock, wait=WRITE_WAIT))
+                    held.enter_context(files.hold_lock(lock, wait=WRITE_WAIT))
             try:
                 document = self._document()
             except CutOff:
@@ -215,7 +215,7 @@ class TokenFile:
             if found.refresh != self._tokens(replacing).refresh:
                 return found
             try:
-                draft.publish(document_text(document, renewed))
+                draft.publish(_document_text(document, renewed))
             except OSError as problem:
                 log.warning("%s The renewed login is kept in memory only.", self._unusable(problem))
         return renewed
@@ -284,7 +284,7 @@ class TokenFile:
 FRESH = {"auth_mode": "chatgpt", "OPENAI_API_KEY": None}
 
 
-def document_text(document: dict[str, Any], tokens: Tokens) -> str:
+def _document_text(document: dict[str, Any], tokens: Tokens) -> str:
     """The file's text with `tokens` in it; everything else is unchanged."""
     parts = {"id_token": tokens.id_token, "access_token": tokens.access, "refresh_token": tokens.refresh}
     written = {name: secret.reveal() for name, secret in parts.items() if secret}
@@ -303,10 +303,10 @@ def own_file(data: Path) -> TokenFile:
 def codex_file(path: Path) -> TokenFile:
     """The Codex CLI's login."""
     folder = path.parent
-    return TokenFile(path, codex_hint(folder), (folder / "auth.lock", folder / "auth.json.lock"))
+    return TokenFile(path, _codex_hint(folder), (folder / "auth.lock", folder / "auth.json.lock"))
 
 
-def codex_hint(folder: Path) -> str:
+def _codex_hint(folder: Path) -> str:
     """How to get a login that can be shared. The CLI may keep its own in the OS keyring, where only it can read it."""
     if codex_store(folder) in ("keyring", "auto"):
         return (

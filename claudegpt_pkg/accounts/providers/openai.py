@@ -69,7 +69,7 @@ def openai_with(
         # Other servers may skip a tool of an unknown type in silence.
         capabilities=Capabilities(tool_search=base == OPENAI_BASE_URL.default),
         auth=ApiKey(key) if key else None,
-        fixed_headers=account_headers(settings),
+        fixed_headers=_account_headers(settings),
         models=with_windows(saved.models, settings),
         offered=tuple(model.id for model in saved.offered),
         models_url=models_url,
@@ -78,7 +78,7 @@ def openai_with(
     )
 
 
-def account_headers(settings: Settings) -> dict[str, str]:
+def _account_headers(settings: Settings) -> dict[str, str]:
     """Who pays, if the key belongs to several; the names are those of OpenAI's own clients."""
     named = {"openai-organization": settings[OPENAI_ORGANIZATION], "openai-project": settings[OPENAI_PROJECT]}
     return {name: value for name, value in named.items() if value}

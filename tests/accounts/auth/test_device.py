@@ -49,7 +49,7 @@ def time() -> Time:
 
 def run(server: FakeLogin, file: TokenFile, time: Time, shown: list[str] | None = None) -> Tokens:
     told = [] if shown is None else shown
-    return device.login(LoginServer(server.url), file, told.append, sleep=time.sleep, clock=time)
+    return device.login_with_code(LoginServer(server.url), file, told.append, sleep=time.sleep, clock=time)
 
 
 def test_a_code_entered_elsewhere_becomes_a_login(server: FakeLogin, file: TokenFile, time: Time) -> None:

@@ -87,7 +87,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
         sessions.append(session)
         return 0
 
-    monkeypatch.setattr(launcher, "run", launch)
+    monkeypatch.setattr(launcher, "run_session", launch)
     return sessions
 
 

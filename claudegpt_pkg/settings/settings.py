@@ -79,8 +79,8 @@ class Settings:
         try:
             return option.parse(raw)
         except ValueError as problem:
-            shown = repr(raw) if option.show(raw) == raw else "its value"
-            raise BadSetting(f"{name} {problem}, not {shown} (from {source}).", "Correct it there.") from None
+            shown = f", not {raw!r}" if option.show(raw) == raw else "; its value is hidden"
+            raise BadSetting(f"{name} {problem}{shown} (from {source}).", "Correct it there.") from None
 
     def source(self, option: Option[Any]) -> str:
         found = self._find(option)

@@ -117,7 +117,7 @@ def web_url(value: str) -> str:
     if not re.match(r"(?i)https?://[^\s/]+\S*$", text):
         raise ValueError("is an address that begins with https:// or http://")
     if credentials_in(text):
-        raise ValueError("is an address without a user name, a password or a key in it")
+        raise ValueError("must not hold a user name, password or key")
     try:
         parts = urlsplit(text)
         (parts.hostname or "").encode("idna")  # as every library does it, later
@@ -172,7 +172,7 @@ def is_azure_key(text: str) -> bool:
 def azure_address(value: str) -> str:
     """An address of a resource, in any form that the portal shows (accounts/providers/azure.py reads it)."""
     if credentials_in(value):
-        raise ValueError("is an address without a user name, a password or a key in it")
+        raise ValueError("must not hold a user name, password or key")
     return value
 
 

@@ -113,7 +113,7 @@ def test_a_compressed_bomb_costs_its_limit(encoding: str, monkeypatch: pytest.Mo
             decompressed.append(len(piece))
             yield piece
 
-    monkeypatch.setattr(http, "_inflated", counting)
+    monkeypatch.setattr(http, "_inflate", counting)
     with listening(sending(head + bomb)) as server, pytest.raises(NoAnswer, match="more than 2 MB"):
         ask_now(Question(server.url, "The server", seconds=MOST, limit=2 << 20))
     assert sum(decompressed) <= 4 << 20 and max(decompressed) <= 1 << 20

@@ -12,7 +12,7 @@ import asyncio
 import hmac
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,13 +211,13 @@ class ErrorBoundary:
         request_id = uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:  # no coroutine of its own: it is called for every delta
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if not any(name == REQUEST_ID for name, _ in message["headers"]):
                     message["headers"].append((REQUEST_ID, request_id.encode()))
-            await send(message)
+            return send(message)
 
         try:
             await self._answer(scope, receive, send_with_id, begun=lambda: status > 0)

@@ -96,7 +96,7 @@ class Stream:
             yield await self._whole_response(head)
             return
         chunk: bytes | None = head
-        size, streaming, more = 0, False, aiter(self._chunks)
+        size, streaming, read_chunk = 0, False, aiter(self._chunks).__anext__
         while chunk is not None:
             size += len(chunk)
             if size > ANSWER_LIMIT:
@@ -106,7 +106,10 @@ class Stream:
                 yield events
                 streaming = _is_streaming(events, streaming)
             watch.allow(limits.idle if streaming and not self._held_back else limits.first_event)
-            chunk = await anext(more, None)
+            try:
+                chunk = await read_chunk()
+            except StopAsyncIteration:
+                chunk = None
         if events := decoder.flush():
             yield events
 

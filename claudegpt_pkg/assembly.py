@@ -83,7 +83,7 @@ def connect(
 def close_folders(dirs: Dirs, say: Callable[[str], None]) -> None:
     """Close claudegpt's own folders to other users of the machine, as new ones are from the start; say which cannot be.
 
-    The folder that CLAUDEGPT_HOME names is the user's own choice: it stays readable, but nobody else may write in it.
+    The folder that CLAUDEGPT_HOME names is the user's own choice: others may read it, but not write in it.
     """
     closing = dict.fromkeys((dirs.config, dirs.data, dirs.state, dirs.cache), files.FOR_OTHERS)
     parents = {folder.parent for folder in closing}

@@ -123,7 +123,7 @@ def take_first_look(provider: Provider, folder: Path) -> bool:
     try:
         answer = http.ask_now(_question(provider, None, seconds=FIRST_LOOK_SECONDS))
         _receive(answer, provider, None, folder)
-    except (BadSetting, NotLoggedIn, UpstreamFailed):  # whoever uses the account next reports it
+    except (BadSetting, NotLoggedIn, UpstreamFailed):  # the next command that uses the account reports it
         return False
     return True
 

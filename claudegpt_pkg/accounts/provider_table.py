@@ -48,7 +48,7 @@ def _never(settings: Settings) -> bool:
 
 @dataclass(frozen=True)
 class ProviderKind:
-    """One provider, whoever the account belongs to."""
+    """What is true of a provider for every account."""
 
     make: Callable[[Settings], Provider] | None  # None: this process itself serves the backend
     tier_options: TierOptions = field(default_factory=dict)  # the settings that name each tier's model
@@ -57,7 +57,7 @@ class ProviderKind:
     logs_in: bool = False  # whether `claudegpt login` makes that login
     has_quota: bool = False  # whether its server may tell what is left of a plan
     setup_flags: frozenset[str] = frozenset()  # the options of `claudegpt setup` that belong to it
-    # Whether the settings lead to a server of the user's own, of which no table knows the models.
+    # Whether the settings name the user's own server. No built-in table has its models.
     is_own_server: Callable[[Settings], bool] = _never
 
     def wants_list(self, settings: Settings) -> bool:

@@ -64,7 +64,7 @@ class SessionUsage:
             self.windows = tuple(windows)
 
     def scarcest_window(self) -> Window | None:
-        """The window of which least is left."""
+        """The window with the least left."""
         return min(self.windows, key=lambda window: window.left, default=None)
 
     def as_json(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class _Saved(msgspec.Struct):
 
 
 def recall(folder: Path, provider: Provider) -> dict[str, Capabilities]:
-    """What was learned, by model. Models of which nothing was learned are not in it."""
+    """What was learned, by model. A model without anything learned is left out."""
     saved = _read(capability_file(folder, provider))
     return saved.models if saved else {}
 
@@ -91,7 +91,7 @@ def _read(file: Path) -> _Saved | None:
 
 
 def _of_stored_fields(models: Mapping[str, Capabilities]) -> dict[str, Capabilities]:
-    """The models of which something was learned that is stored, without everything else."""
+    """Keep the models with something to store, and of each only what is stored."""
     nothing = Capabilities()
     stored = {
         model: replace(nothing, **{name: getattr(known, name) for name in STORED}) for model, known in models.items()

@@ -307,7 +307,7 @@ class TurnChanges:
         return self._beside(known, frozenset().union(*(names for _, names in self.steps)))
 
     def keep_helpful(self, known: Capabilities) -> Capabilities:
-        """`known`, less what was learned and helped: if the same refusal came again, leaving that out was in vain."""
+        """`known`, less what was learned and helped. What did not end the refusal is not kept."""
         vain = {
             name
             for (words, names), (again, others) in pairwise(self.steps)

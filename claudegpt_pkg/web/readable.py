@@ -3,7 +3,7 @@
     document = read_page(page)         # Document, or FetchError `unsupported_content_type`
 
 HTML loses what is not content (scripts, navigation, forms) and keeps headings, lists, tables and code blocks whole: on
-thirty saved pages markdownify kept every line of code and every table cell, where trafilatura lost 7 % and 27 %, and
+thirty pages markdownify kept every line of code and every table cell, where trafilatura lost 7 % and 27 %, and
 resiliparse lost 5 % of the code (docs/web.md). It is slow on large pages, so call this in a thread.
 """
 

@@ -93,7 +93,7 @@ class CallbackServer:
         return [*self._listeners, *(visit.connection for visit in self._visits)]
 
     def next_deadline(self) -> float:
-        """When `receive` is to be called although nothing is readable; infinity while nobody visits."""
+        """When to call `receive` although nothing is readable; infinity if there is no open visit."""
         return min((visit.deadline for visit in self._visits), default=float("inf"))
 
     def receive(self, readable: Sequence[object], finish: Finish) -> Tokens | None:

@@ -177,7 +177,7 @@ def _within(seconds: float, ask: Callable[[], AccessToken]) -> AccessToken:
         except ClaudegptError as problem:
             answers.put(problem)
         finally:
-            answers.put(None)  # nobody waits in vain if `ask` raises what it should not
+            answers.put(None)  # ends the wait of the reader if `ask` raises an unexpected error
 
     threading.Thread(target=run, daemon=True, name="entra question").start()
     try:

@@ -1,6 +1,6 @@
 """The HTTP transport that azure-identity uses here: no answer may be larger than a limit, counted decompressed.
 
-azure-identity reads whole answers into memory, whoever sends them. The time of a question is limited in entra.py.
+azure-identity reads whole answers into memory, from any server. The time of a question is limited in entra.py.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class RepairBase:
         elif record.is_named:
             for event in self._ended_call(record):
                 self._emit(record, event)
-        else:  # a call nobody can name
+        else:  # a call without a name
             record.early, record.is_named = [], True
             self._release()
 

@@ -94,7 +94,7 @@ class TextRepair(RepairBase):
         return last
 
     def _find_finished_part(self, record: Record, number: Any, kind: str, text: str) -> Part | None:
-        """The part of which `text` is the whole; None if it was told before."""
+        """The part whose whole text is `text`; None if that part was already sent."""
         key = number_or_none(number)
         known, last = record.keyed.get(key), record.parts[-1] if record.parts else None
         for part in (known, last):
